@@ -1,0 +1,1 @@
+"""The network: plain modules on float tensors that know nothing of files, devices or losses."""

@@ -1,0 +1,114 @@
+"""Convolution blocks that several parts of the network share."""
+
+from collections.abc import Callable
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(conv(x))), without normalisation. (B, C, H, W) to the same shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(F.relu(self.conv1(x)))
+
+
+class ResidualChain(nn.Module):
+    """`num_blocks` residual blocks and a closing convolution, the whole bridged by a skip from `start`."""
+
+    def __init__(self, channels: int, num_blocks: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(num_blocks))
+        self.tail = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, start: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x)
+        return start + self.tail(x)
+
+
+class PixelShuffleUp(nn.Module):
+    """Twice the size: convolution to 4 C channels, pixel shuffle, ReLU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 4 * channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(F.pixel_shuffle(self.conv(x), 2))
+
+
+class BicubicUp(nn.Module):
+    """`factor` times the size: bicubic, 1x1 convolution, ReLU.
+
+    The convolution runs on the small grid. It is the same map: bicubic weights sum to one and act on each channel
+    alike, so that a 1x1 convolution, bias and all, commutes with them.
+    """
+
+    def __init__(self, channels: int, factor: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 1)
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(bicubic_up(self.conv(x), self.factor))
+
+
+def bicubic_up(x: Tensor, factor: int) -> Tensor:
+    """(B, C, H, W) to (B, C, factor H, factor W) by bicubic interpolation, pixel centres aligned, not clamped."""
+    return F.interpolate(x, scale_factor=factor, mode="bicubic", align_corners=False)
+
+
+def conv_of_parts(conv: nn.Conv2d, *parts: Tensor) -> Tensor:
+    """The 3x3 convolution of the parts' concatenation along channels, without holding the concatenation.
+
+    Where gradients are wanted the concatenation is made: one large convolution trains faster than several.
+    """
+    if torch.is_grad_enabled():
+        return conv(torch.cat(parts, 1))
+    out, first = None, 0
+    for part in parts:
+        weight = conv.weight[:, first : first + part.shape[1]]
+        first += part.shape[1]
+        term = F.conv2d(part, weight, conv.bias if out is None else None, padding=1)
+        out = term if out is None else out.add_(term)
+    return cast(Tensor, out)
+
+
+def in_strips(function: Callable[[Tensor], Tensor], x: Tensor, *, rows: int, halo: int, scale: int) -> Tensor:
+    """`function(x)` worked out strip by strip, for functions that look at most `halo` input rows up and down.
+
+    x: (B, C, H, W). `function` divides height and width by `scale`; H, `rows` and `halo` are multiples of it. The
+    answer is that of one call on the whole of x; what a call needs beside it shrinks to `rows + 2 halo` rows.
+    """
+    height = x.shape[2]
+    if height <= rows + 2 * halo:
+        return function(x)
+    out = None
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        first = max(0, top - halo)
+        strip = function(x[:, :, first : bottom + halo])
+        if out is None:
+            out = strip.new_empty(
+                (strip.shape[0], strip.shape[1], height // scale, strip.shape[3])
+            ).contiguous(memory_format=torch.channels_last)
+        out[:, :, top // scale : bottom // scale] = strip[:, :, (top - first) // scale :][
+            :, :, : (bottom - top) // scale
+        ]
+    return cast(Tensor, out)
+
+
+def scale_residuals(network: nn.Module, factor: float) -> None:
+    """Multiply the last convolution of every residual block, so that a fresh deep network starts near the identity."""
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, ResidualBlock):
+                module.conv2.weight.mul_(factor)

@@ -1,0 +1,42 @@
+"""Multiply-adds of each stage, counted from the sizes alone: what plans and progress bars go by."""
+
+from dataclasses import astuple, dataclass
+
+from .config import TTSRConfig
+from .patches import Grid
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Multiply-adds of one image's forward pass, stage by stage, in the order of the work."""
+
+    references: float
+    queries: float
+    search: float
+    coarse: float
+    fine: float
+
+    @property
+    def total(self) -> float:
+        return sum(astuple(self))
+
+
+def count(config: TTSRConfig, lr_grid: Grid, reference_grids: list[Grid]) -> Cost:
+    """lr_grid: (h, w) of the LR image; reference_grids: (H / 4, W / 4) of each reference still to be encoded."""
+    c, (n0, n1, n2, n4) = config.channels, config.num_blocks
+    fine, middle, coarse = config.extractor_channels
+    cells = lr_grid[0] * lr_grid[1]
+    keys = sum(height * width for height, width in reference_grids)
+    extractor = 16 * 9 * (3 * fine + fine * fine) + 4 * 9 * (fine * middle + middle * middle) + 9 * middle * coarse
+    square = 9 * c * c  # a 3x3 convolution of the network's width, at one position
+    on_1x = square * (2 * n0 + 1 + 2 * n1 + 1 + 1 + 4 + 3 + 2 * n2 + 1) + 9 * c * (3 + coarse)
+    on_2x = square * (1 + 2 + 2 * n2 + 1) + 9 * c * middle
+    chain = square * (2 * n4 + 1)
+    on_4x = chain + square * (1 + 3 + 3 + 0.5) + 9 * c * fine
+    return Cost(
+        references=2 * keys * extractor,
+        queries=cells * extractor,
+        search=cells * keys * coarse,
+        coarse=cells * (on_1x + 4 * on_2x),
+        fine=cells * (chain + 5 * square + 4 * (chain + 10 * square) + 16 * on_4x),
+    )

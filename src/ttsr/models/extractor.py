@@ -1,0 +1,49 @@
+"""Learnable texture extractor (section 3.1, "Learnable texture extractor")."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Mean and standard deviation of ImageNet's RGB in [0, 1], which VGG19 was trained with.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# How far, in pixels of the image, a coarse feature looks beyond its 4x4 cell: 1 + 1 at full size, 1 + 1 at half, 1 at a
+# quarter make 2 + 4 + 4 = 10; rounded up to whole cells.
+REACH = 12
+
+
+class LearnableTextureExtractor(nn.Module):
+    """VGG19 up to relu3_1, trained along with the rest.
+
+    widths: channels at full, half and quarter size; VGG19's own are (64, 128, 256).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, widths: tuple[int, int, int] = (64, 128, 256)) -> None:
+        super().__init__()
+        fine, middle, coarse = widths
+        self.conv1_1 = nn.Conv2d(3, fine, 3, padding=1)
+        self.conv1_2 = nn.Conv2d(fine, fine, 3, padding=1)
+        self.conv2_1 = nn.Conv2d(fine, middle, 3, padding=1)
+        self.conv2_2 = nn.Conv2d(middle, middle, 3, padding=1)
+        self.conv3_1 = nn.Conv2d(middle, coarse, 3, padding=1)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Textures of three levels, coarse to fine.
+
+        image: (B, 3, H, W) RGB in [0, 1], H and W multiples of 4. Returns relu3_1 (B, C3, H/4, W/4), relu2_1
+        (B, C2, H/2, W/2) and relu1_1 (B, C1, H, W).
+        """
+        fine = F.relu(self.conv1_1((image - self.mean) / self.std))
+        middle = F.relu(self.conv2_1(F.max_pool2d(F.relu(self.conv1_2(fine)), 2)))
+        coarse = F.relu(self.conv3_1(F.max_pool2d(F.relu(self.conv2_2(middle)), 2)))
+        return coarse, middle, fine
+
+    def coarse(self, image: Tensor) -> Tensor:
+        """The coarse level alone, which is what queries and keys are made of: (B, C3, H/4, W/4)."""
+        return self(image)[0]

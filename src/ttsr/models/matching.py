@@ -1,0 +1,201 @@
+"""Relevance embedding and the position of hard attention (equations 3 to 5), exact and streamed.
+
+The relevance of query cell p and key cell r is the cosine of their 3x3 patches. The textbook form unfolds the patches,
+multiplies 9 C numbers for each pair and holds the whole matrix. The inner product of two patches is the sum of nine inner
+products of single cells,
+
+    R(p, r) = sum over d of <q(p + d), k(r + d)>,
+
+so one product of C numbers a pair and shifted additions give the same: a ninth of the multiplications. The nine
+additions separate into three along x and three along y. Only a block of products is alive at a time, and its maximum is
+folded into the running one.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .patches import OFFSETS, Grid, centre_rows, padded_table, patch_norm, split_references
+
+# On a CPU a block of products that stays in the cache beats a large one.
+CPU_BLOCK_BYTES = 2 * 2**20
+
+
+@torch.no_grad()
+def search(
+    queries: Tensor,
+    keys: Sequence[Tensor],
+    *,
+    block_bytes: int = 256 * 2**20,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Best key of every query among all references.
+
+    queries: (B, C, h, w); keys: one (B, C, H, W) for each reference, of any sizes.
+    Returns the relevance S (B, 1, h, w), a cosine, and the index (B, h, w), flat over the references' grids laid end to
+    end. Of equal keys the first of a reference and the first reference wins. About three times `block_bytes` are used
+    beside inputs and outputs, whatever their sizes (but at least one row of queries against one row of keys).
+    `progress` is called with the fraction done.
+    """
+    batch, _, height, width = queries.shape
+    best = queries.new_full((batch, height * width), float("-inf"))
+    index = torch.zeros(batch, height * width, dtype=torch.long, device=queries.device)
+    if queries.device.type == "cpu":
+        block_bytes = min(block_bytes, CPU_BLOCK_BYTES)
+    total = batch * sum(key.shape[2] * key.shape[3] for key in keys)
+    done = 0
+    for item in range(batch):
+        first = 0
+        for key in keys:
+            grid: Grid = (key.shape[2], key.shape[3])
+            key_rows, query_rows = _block_rows((height, width), grid, block_bytes // queries.element_size())
+            inverse = 1 / patch_norm(key[item : item + 1])[0]
+            for top in range(0, grid[0], key_rows):
+                block = _KeyBlock(key[item], inverse, top, min(key_rows, grid[0] - top), first + top * grid[1])
+                _fold_in(queries[item], block, query_rows, best[item], index[item])
+                done += block.grid[0] * grid[1]
+                if progress is not None:
+                    progress(done / total)
+            first += grid[0] * grid[1]
+    relevance = best.view(batch, height, width) / patch_norm(queries)
+    return relevance[:, None], index.view(batch, height, width)
+
+
+def _block_rows(query_grid: Grid, key_grid: Grid, elements: int) -> tuple[int, int]:
+    """Rows of keys and of queries in a block of at most `elements` products, as near to square as that allows."""
+    key_width, query_width = key_grid[1] + 2, query_grid[1] + 2
+    # Two rows of halo are multiplied anew for each block of keys: long blocks waste less.
+    key_rows = max(1, min(key_grid[0], int(elements / max(query_width, 512)) // key_width - 2))
+    query_rows = max(1, min(query_grid[0], elements // ((key_rows + 2) * key_width) // query_width))
+    return key_rows, query_rows
+
+
+class _KeyBlock:
+    """Some rows of one reference's keys with a row of halo above and below, ready to be multiplied."""
+
+    def __init__(self, key: Tensor, inverse_norm: Tensor, top: int, rows: int, first_index: int) -> None:
+        channels, height, width = key.shape
+        halo_top, halo_bottom = max(0, top - 1), min(height, top + rows + 1)
+        padding = (1, 1, int(top == 0), int(top + rows == height))
+        self.columns = F.pad(key[:, halo_top:halo_bottom], padding).reshape(channels, -1)
+        self.inverse_norm = inverse_norm[top : top + rows]
+        self.grid: Grid = (rows, width)
+        self.first_index = first_index
+
+
+def _fold_in(query: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, index: Tensor) -> None:
+    """Raise `best` and set `index` (h w,) wherever a key of the block beats what was found so far.
+
+    query: (C, h, w). `best` holds R / |k|: the query's own length does not change which key is best.
+    """
+    channels, height, width = query.shape
+    rows, key_width = block.grid
+    stride = key_width + 2
+    columns = block.columns.shape[1]
+    length = rows * stride  # of the flat, padded rows of the block; the last two are never read
+    lines = F.pad(query, (1, 1, 0, 0)).permute(1, 2, 0).contiguous()  # h, w + 2, C
+
+    products = query.new_empty(query_rows, width + 2, columns)
+    along_x = query.new_zeros(query_rows + 2, width, columns - 2)  # query rows y - 1 ... y + query_rows
+    patches = query.new_empty(query_rows, width, length)
+    cosines = query.new_empty(query_rows * width, rows * key_width)
+
+    def add_along_x(first: int, last: int, slot: int) -> None:
+        """Fill along_x[slot:] with the query rows first ... last - 1."""
+        count = last - first
+        g = products[:count]
+        torch.mm(lines[first:last].view(-1, channels), block.columns, out=g.view(-1, columns))
+        a = along_x[slot : slot + count]
+        torch.add(g[:, :-2, :-2], g[:, 1:-1, 1:-1], out=a)
+        a += g[:, 2:, 2:]
+
+    add_along_x(0, 1, 1)
+    for y in range(0, height, query_rows):
+        count = min(query_rows, height - y)
+        # Slots 0 and 1 hold rows y - 1 and y already.
+        upto = min(y + count + 1, height)
+        if upto > y + 1:
+            add_along_x(y + 1, upto, 2)
+        if upto == y + count:
+            along_x[count + 1].zero_()  # below the last row there is nothing
+        r = patches[:count, :, : length - 2]
+        torch.add(along_x[:count, :, : length - 2], along_x[1 : count + 1, :, stride : stride + length - 2], out=r)
+        r += along_x[2 : count + 2, :, 2 * stride : 2 * stride + length - 2]
+        c = cosines[: count * width]
+        torch.mul(
+            patches[:count].view(count, width, rows, stride)[..., :key_width],
+            block.inverse_norm,
+            out=c.view(count, width, rows, key_width),
+        )
+        # Finding a maximum's place costs ten times its value, so the place is sought only where the record falls.
+        found = c.amax(1)
+        here = slice(y * width, (y + count) * width)
+        broken = (found > best[here]).nonzero()[:, 0]
+        if len(broken):
+            candidates = c if len(broken) == len(c) else c.index_select(0, broken)
+            best[here][broken] = found[broken]
+            index[here][broken] = candidates.argmax(1) + block.first_index
+        along_x[:2] = along_x[count : count + 2].clone()
+
+
+def relevance_at(queries: Tensor, keys: Sequence[Tensor], index: Tensor) -> Tensor:
+    """The relevance S (B, 1, h, w) of given matches, with gradients to queries and keys.
+
+    Same shapes as in `search`; the index itself carries no gradient. No patches are unfolded, forward or backward.
+    """
+    batch, channels, height, width = queries.shape
+    grid: Grid = (height, width)
+    cells = torch.arange(height * width, device=index.device)
+    query_table = padded_table(queries)
+    query_rows = _batched(centre_rows(cells, grid).expand(batch, -1), query_table)
+    total = queries.new_zeros(batch * height * width)
+    grids: list[Grid] = [(key.shape[2], key.shape[3]) for key in keys]
+    for number, inside, local in split_references(index.flatten(1), grids):
+        key_table = padded_table(keys[number])
+        key_rows = _batched(centre_rows(local, grids[number]), key_table)
+        product = _PatchProduct.apply(
+            query_table.flatten(0, 1), key_table.flatten(0, 1), query_rows, width + 2, key_rows, grids[number][1] + 2
+        )
+        norm = patch_norm(keys[number]).flatten(1).gather(1, local).flatten()
+        total = total + torch.where(inside.flatten(), product / norm, 0)
+    return (total.view(batch, height, width) / patch_norm(queries))[:, None]
+
+
+def _batched(rows: Tensor, table: Tensor) -> Tensor:
+    """(B, P) rows of each item's own table to flat (B P,) rows of the items' tables laid end to end."""
+    offset = torch.arange(rows.shape[0], device=rows.device)[:, None] * table.shape[1]
+    return (rows + offset).flatten()
+
+
+class _PatchProduct(torch.autograd.Function):
+    """Inner products of 3x3 patches, a gathered cell at a time: nothing but the tables is kept for the backward pass.
+
+    Inputs: tables q (Nq, C) and k (Nk, C), centre rows of each (P,), and their strides. Output (P,).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, q: Tensor, k: Tensor, q_rows: Tensor, q_stride: int, k_rows: Tensor, k_stride: int
+    ) -> Tensor:
+        ctx.save_for_backward(q, k, q_rows, k_rows)
+        ctx.strides = q_stride, k_stride
+        total = q.new_zeros(len(q_rows))
+        for dy, dx in OFFSETS:
+            a = q.index_select(0, q_rows + (dy * q_stride + dx))
+            total += (a * k.index_select(0, k_rows + (dy * k_stride + dx))).sum(1)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, q_rows, k_rows = ctx.saved_tensors
+        q_stride, k_stride = ctx.strides
+        weight = gradients[0][:, None]
+        to_q, to_k = torch.zeros_like(q), torch.zeros_like(k)
+        for dy, dx in OFFSETS:
+            at_q, at_k = q_rows + (dy * q_stride + dx), k_rows + (dy * k_stride + dx)
+            to_q.index_add_(0, at_q, weight * k.index_select(0, at_k))
+            to_k.index_add_(0, at_k, weight * q.index_select(0, at_q))
+        return to_q, to_k, None, None, None, None

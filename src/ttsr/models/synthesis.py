@@ -1,0 +1,161 @@
+"""Soft attention and cross-scale feature integration (sections 3.1 and 3.2): textures and LR features to an image.
+
+Legend of the tensors: x1, x2, x4 are features on grids of 1, 2 and 4 times the LR's size, (B, C, s h, s w).
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .blocks import BicubicUp, PixelShuffleUp, ResidualChain, bicubic_up, conv_of_parts
+
+
+class ShallowFeatures(nn.Module):
+    """RGB in [-1, 1] to features on the LR grid."""
+
+    def __init__(self, channels: int, num_blocks: int) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, channels, 3, padding=1)
+        self.chain = ResidualChain(channels, num_blocks)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        x = F.relu(self.head(lr))
+        return self.chain(x, x)
+
+
+class SoftAttention(nn.Module):
+    """F + conv(cat(F, T)) * S: how much of a transferred texture is let in (equation 8)."""
+
+    def __init__(self, channels: int, texture_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels + texture_channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, texture: Tensor, relevance: Tensor) -> Tensor:
+        """x (B, C, H, W), texture (B, Ct, H, W), relevance (B, 1, H, W)."""
+        return x + conv_of_parts(self.conv, x, texture) * relevance
+
+
+class Down(nn.Module):
+    """Half the size: stride-2 convolution, ReLU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.conv(x))
+
+
+class Integration2(nn.Module):
+    """Cross-scale feature integration between 1x and 2x."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.up_1to2 = BicubicUp(channels, 2)
+        self.down_2to1 = Down(channels)
+        self.merge1 = nn.Conv2d(2 * channels, channels, 3, padding=1)
+        self.merge2 = nn.Conv2d(2 * channels, channels, 3, padding=1)
+
+    def forward(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
+        return (
+            F.relu(conv_of_parts(self.merge1, x1, self.down_2to1(x2))),
+            F.relu(conv_of_parts(self.merge2, x2, self.up_1to2(x1))),
+        )
+
+
+class Integration4(nn.Module):
+    """Cross-scale feature integration between 1x, 2x and 4x."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.up_1to2 = BicubicUp(channels, 2)
+        self.up_1to4 = BicubicUp(channels, 4)
+        self.up_2to4 = BicubicUp(channels, 2)
+        self.down_2to1 = Down(channels)
+        self.down_4to1 = nn.Sequential(Down(channels), Down(channels))
+        self.down_4to2 = Down(channels)
+        self.merge1 = nn.Conv2d(3 * channels, channels, 3, padding=1)
+        self.merge2 = nn.Conv2d(3 * channels, channels, 3, padding=1)
+        self.merge4 = nn.Conv2d(3 * channels, channels, 3, padding=1)
+
+    def forward(self, x1: Tensor, x2: Tensor, x4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return (
+            F.relu(conv_of_parts(self.merge1, x1, self.down_2to1(x2), self.down_4to1(x4))),
+            F.relu(conv_of_parts(self.merge2, x2, self.up_1to2(x1), self.down_4to2(x4))),
+            F.relu(conv_of_parts(self.merge4, x4, self.up_1to4(x1), self.up_2to4(x2))),
+        )
+
+
+class Merge(nn.Module):
+    """The three scales to one RGB image."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.up_1to4 = BicubicUp(channels, 4)
+        self.up_2to4 = BicubicUp(channels, 2)
+        self.conv = nn.Conv2d(3 * channels, channels, 3, padding=1)
+        self.tail1 = nn.Conv2d(channels, channels // 2, 3, padding=1)
+        self.tail2 = nn.Conv2d(channels // 2, 3, 1)
+
+    def forward(self, x1: Tensor, x2: Tensor, x4: Tensor) -> Tensor:
+        x = F.relu(conv_of_parts(self.conv, x4, self.up_1to4(x1), self.up_2to4(x2)))
+        return self.tail2(self.tail1(x))
+
+
+class SynthesisNetwork(nn.Module):
+    """LR image, relevance and transferred textures to an RGB image, in [-1, 1] up to clamping.
+
+    num_blocks: residual blocks of the shallow features and of the 1x, 2x and 4x stages.
+    texture_channels: of the three levels, coarse to fine.
+    """
+
+    def __init__(
+        self, channels: int, num_blocks: tuple[int, int, int, int], texture_channels: tuple[int, int, int]
+    ) -> None:
+        super().__init__()
+        shallow, first, second, third = num_blocks
+        self.shallow = ShallowFeatures(channels, shallow)
+        self.attention1 = SoftAttention(channels, texture_channels[0])
+        self.chain1 = ResidualChain(channels, first)
+        self.up2 = PixelShuffleUp(channels)
+        self.attention2 = SoftAttention(channels, texture_channels[1])
+        self.integration2 = Integration2(channels)
+        self.chain2_1 = ResidualChain(channels, second)
+        self.chain2_2 = ResidualChain(channels, second)
+        self.up4 = PixelShuffleUp(channels)
+        self.attention4 = SoftAttention(channels, texture_channels[2])
+        self.integration4 = Integration4(channels)
+        self.chain4_1 = ResidualChain(channels, third)
+        self.chain4_2 = ResidualChain(channels, third)
+        self.chain4_4 = ResidualChain(channels, third)
+        self.merge = Merge(channels)
+        # How many LR rows `fine` looks up and down: the chain on the 1x grid with its integration and tail (2 n + 2), two
+        # more for the bicubic up-sampling behind it, and less than six for everything on the 2x and 4x grids.
+        self.fine_reach = 2 * third + 10
+
+    def coarse(self, lr: Tensor, relevance: Tensor, texture1: Tensor, texture2: Tensor) -> tuple[Tensor, Tensor]:
+        """The stages on the 1x and 2x grids: (x1, x2).
+
+        lr: (B, 3, h, w) RGB in [-1, 1]; relevance: (B, 1, h, w); texture1: (B, C3, h, w); texture2: (B, C2, 2h, 2w).
+        """
+        x1 = self.attention1(self.shallow(lr), texture1, relevance)
+        x1 = self.chain1(x1, x1)
+        x2 = self.attention2(self.up2(x1), texture2, bicubic_up(relevance, 2))
+        y1, y2 = self.integration2(x1, x2)
+        return self.chain2_1(y1, x1), self.chain2_2(y2, x2)
+
+    def fine(self, x1: Tensor, x2: Tensor, relevance: Tensor, texture4: Tensor) -> Tensor:
+        """The stage on the 4x grid and the merge: RGB (B, 3, 4h, 4w).
+
+        Local: a row of its output depends on at most `fine_reach` LR rows up and down. texture4: (B, C1, 4h, 4w).
+        """
+        x4 = self.attention4(self.up4(x2), texture4, bicubic_up(relevance, 4))
+        y1, y2, y4 = self.integration4(x1, x2, x4)
+        x4 = self.chain4_4(y4, x4)
+        del y4, texture4
+        return self.merge(self.chain4_1(y1, x1), self.chain4_2(y2, x2), x4)
+
+    def forward(self, lr: Tensor, relevance: Tensor, textures: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """textures: coarse to fine, (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w)."""
+        x1, x2 = self.coarse(lr, relevance, textures[0], textures[1])
+        return self.fine(x1, x2, relevance, textures[2])
+

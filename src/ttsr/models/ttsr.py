@@ -1,0 +1,267 @@
+"""TTSR: extractor, search, transfer and synthesis put together (Yang et al., CVPR 2020, figure 2)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from . import extractor as extractors
+from .blocks import in_strips
+from .config import TTSRConfig
+from .cost import count
+from .extractor import LearnableTextureExtractor
+from .matching import relevance_at, search
+from .patches import Grid, cells_to_pixels, empty_table, write_cells
+from .synthesis import SynthesisNetwork
+from .transfer import transfer
+
+SCALE = 4
+# Pixels of a cell's side at each level, coarse to fine.
+CELLS = (1, 2, 4)
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class ReferenceFeatures:
+    """What is kept of a reference image: compute it once, use it for many LR images.
+
+    keys: (B, C3, H/4, W/4), the coarse features of the blurred reference.
+    tables: textures of the reference itself, coarse to fine, as padded tables (see `patches`).
+    """
+
+    keys: Tensor
+    tables: tuple[Tensor, Tensor, Tensor]
+
+    @property
+    def grid(self) -> Grid:
+        """(H/4, W/4)."""
+        return self.keys.shape[2], self.keys.shape[3]
+
+
+@dataclass(frozen=True)
+class TTSROutput:
+    """What a forward pass gives.
+
+    sr: (B, 3, 4h, 4w) RGB; in [0, 1] in eval mode, not clamped while training.
+    relevance: (B, 1, h, w), the soft-attention map S: cosine of each cell's best match.
+    index: (B, h, w) int64, flat over the references' (H/4, W/4) grids laid end to end.
+    textures: transferred textures, coarse to fine: (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w); None if not kept.
+    """
+
+    sr: Tensor
+    relevance: Tensor
+    index: Tensor
+    textures: tuple[Tensor, Tensor, Tensor] | None
+
+
+class TTSR(nn.Module):
+    """Texture Transformer Network for image super-resolution, four times, with one or more references.
+
+    Images are float BCHW RGB in [0, 1].
+    """
+
+    def __init__(self, config: TTSRConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or TTSRConfig()
+        fine, middle, coarse = self.config.extractor_channels
+        self.extractor = LearnableTextureExtractor(self.config.extractor_channels)
+        self.synthesis = SynthesisNetwork(self.config.channels, self.config.num_blocks, (coarse, middle, fine))
+
+    def forward(
+        self,
+        lr: Tensor,
+        ref: Tensor | ReferenceFeatures | Sequence[Tensor | ReferenceFeatures],
+        *,
+        lr_up: Tensor | None = None,
+        ref_blur: Tensor | Sequence[Tensor] | None = None,
+        block_bytes: int = 256 * 2**20,
+        keep_textures: bool = True,
+        progress: Progress | None = None,
+    ) -> TTSROutput:
+        """Super-resolve a batch.
+
+        lr: (B, 3, h, w). ref: one or several of (B, 3, H, W) with H and W multiples of 4, of any sizes, or their
+        `encode_reference`. lr_up (B, 3, 4h, 4w) and ref_blur (as ref): made by antialiased bicubic where not given.
+        block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor, the search and
+        the transfer are streamed; with `keep_textures=False` so are the 4x textures and the 4x stage.
+        progress: called with the fraction of the work done.
+
+        Raises:
+            ValueError: sizes or channels that do not fit.
+        """
+        _check(lr, "lr", 1)
+        references = list(ref) if isinstance(ref, Sequence) else [ref]
+        blurred = [ref_blur] if isinstance(ref_blur, Tensor) else list(ref_blur or [None] * len(references))
+        if not references or len(blurred) != len(references):
+            raise ValueError(f"{len(references)} references with {len(blurred)} blurred ones")
+        if lr_up is None:
+            lr_up = resize(lr, SCALE)
+        elif lr_up.shape[2:] != (SCALE * lr.shape[2], SCALE * lr.shape[3]):
+            raise ValueError(f"lr_up is {tuple(lr_up.shape)}, which is not 4 x lr {tuple(lr.shape)}")
+        stages = _Stages(self.config, lr, references, progress)
+
+        features = [
+            r if isinstance(r, ReferenceFeatures) else self.encode_reference(r, b, block_bytes=block_bytes)
+            for r, b in zip(references, blurred, strict=True)
+        ]
+        stages.end("references")
+        queries = self._coarse_features(lr_up, block_bytes)
+        stages.end("queries")
+        keys = [f.keys for f in features]
+        relevance, index = search(
+            queries, keys, block_bytes=block_bytes, progress=lambda done: stages.within("search", done)
+        )
+        if torch.is_grad_enabled():
+            relevance = relevance_at(queries, keys, index)
+        del queries
+        stages.end("search")
+        textures, sr = self._synthesise(lr, features, relevance, index, block_bytes, keep_textures, stages)
+        if self.config.bicubic_skip:
+            sr = sr + (2 * lr_up - 1)
+        if not self.training:
+            sr = sr.clamp(-1, 1)
+        return TTSROutput((sr + 1) / 2, relevance, index, textures)
+
+    def encode_reference(
+        self, ref: Tensor, ref_blur: Tensor | None = None, *, block_bytes: int = 256 * 2**20
+    ) -> ReferenceFeatures:
+        """Keys and texture tables of a reference (B, 3, H, W), H and W multiples of 4.
+
+        ref_blur: the reference at a quarter of its size and back; made by antialiased bicubic where not given.
+
+        Raises:
+            ValueError: sizes or channels that do not fit.
+        """
+        _check(ref, "ref", SCALE)
+        if ref_blur is None:
+            ref_blur = resize(resize(ref, 1 / SCALE), SCALE)
+        if ref_blur.shape != ref.shape:
+            raise ValueError(f"ref_blur is {tuple(ref_blur.shape)}, ref {tuple(ref.shape)}")
+        keys = self._coarse_features(ref_blur, block_bytes)
+        fine, middle, coarse = self.config.extractor_channels
+        grid = (ref.shape[2] // SCALE, ref.shape[3] // SCALE)
+        tables = tuple(
+            empty_table(keys, grid, cell * cell * width)
+            for cell, width in zip(CELLS, (coarse, middle, fine), strict=True)
+        )
+        height, rows, halo = ref.shape[2], self._strip_rows(ref, block_bytes), extractors.REACH
+        for top in range(0, height, rows):
+            first = max(0, top - halo)
+            levels = self.extractor(_channels_last(ref[:, :, first : top + rows + halo]))
+            for table, level, cell in zip(tables, levels, CELLS, strict=True):
+                skip, take = (top - first) // SCALE * cell, min(rows, height - top) // SCALE * cell
+                write_cells(table, level[:, :, skip : skip + take], cell, top // SCALE)
+        return ReferenceFeatures(keys, (tables[0], tables[1], tables[2]))
+
+    def _coarse_features(self, image: Tensor, block_bytes: int) -> Tensor:
+        rows = self._strip_rows(image, block_bytes)
+        return in_strips(
+            self.extractor.coarse, _channels_last(image), rows=rows, halo=extractors.REACH, scale=SCALE
+        )
+
+    def _strip_rows(self, image: Tensor, block_bytes: int) -> int:
+        """Rows of an image, a multiple of 4, whose extractor features fit a block; all of them where gradients flow."""
+        if torch.is_grad_enabled():
+            return image.shape[2]
+        # Two full-size feature maps and what is left of the next levels are alive at a time.
+        row_bytes = 3 * image.shape[0] * image.shape[3] * self.config.extractor_channels[0] * image.element_size()
+        return max(SCALE, block_bytes // row_bytes // SCALE * SCALE)
+
+    def _synthesise(
+        self,
+        lr: Tensor,
+        features: list[ReferenceFeatures],
+        relevance: Tensor,
+        index: Tensor,
+        block_bytes: int,
+        keep_textures: bool,
+        stages: "_Stages",
+    ) -> tuple[tuple[Tensor, Tensor, Tensor] | None, Tensor]:
+        height, width = lr.shape[2:]
+        grids = [f.grid for f in features]
+
+        def texture(level: int, top: int, bottom: int) -> Tensor:
+            rows = transfer(index, [f.tables[level] for f in features], grids, top, bottom)
+            return cells_to_pixels(rows, (bottom - top, width), CELLS[level])
+
+        texture1, texture2 = texture(0, 0, height), texture(1, 0, height)
+        x1, x2 = self.synthesis.coarse(_channels_last(2 * lr - 1), relevance, texture1, texture2)
+        stages.end("coarse")
+        if keep_textures or torch.is_grad_enabled():
+            texture4 = texture(2, 0, height)
+            sr = self.synthesis.fine(x1, x2, relevance, texture4)
+            stages.end("fine")
+            return ((texture1, texture2, texture4) if keep_textures else None), sr
+
+        del texture1, texture2
+        sr = lr.new_empty(lr.shape[0], 3, SCALE * height, SCALE * width)
+        # About five maps of the 4x grid are alive at a time.
+        row_bytes = 5 * 16 * lr.shape[0] * width * self.config.channels * lr.element_size()
+        halo = self.synthesis.fine_reach
+        rows = max(halo, block_bytes // row_bytes - 2 * halo)
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            first, last = max(0, top - halo), min(bottom + halo, height)
+            strip = self.synthesis.fine(
+                x1[:, :, first:last],
+                x2[:, :, 2 * first : 2 * last],
+                relevance[:, :, first:last],
+                texture(2, first, last),
+            )
+            sr[:, :, SCALE * top : SCALE * bottom] = strip[:, :, SCALE * (top - first) : SCALE * (bottom - first)]
+            stages.within("fine", bottom / height)
+        return None, sr
+
+
+class _Stages:
+    """Turns the stages' progress into the fraction of the whole, by their multiply-adds."""
+
+    def __init__(
+        self,
+        config: TTSRConfig,
+        lr: Tensor,
+        references: Sequence[Tensor | ReferenceFeatures],
+        progress: Progress | None,
+    ) -> None:
+        self.progress = progress
+        all_grids = [
+            r.grid if isinstance(r, ReferenceFeatures) else (r.shape[2] // SCALE, r.shape[3] // SCALE)
+            for r in references
+        ]
+        encoded = all(isinstance(r, ReferenceFeatures) for r in references)
+        cost = count(config, (lr.shape[2], lr.shape[3]), all_grids)
+        parts = vars(cost) | ({"references": 0.0} if encoded else {})
+        total, before = sum(parts.values()), 0.0
+        self.spans = {}
+        for name, part in parts.items():
+            self.spans[name] = (before / total, part / total)
+            before += part
+
+    def within(self, stage: str, done: float) -> None:
+        if self.progress is not None:
+            start, length = self.spans[stage]
+            self.progress(start + done * length)
+
+    def end(self, stage: str) -> None:
+        self.within(stage, 1.0)
+
+
+def resize(image: Tensor, scale: float) -> Tensor:
+    """Antialiased bicubic, clamped to [0, 1]: (B, 3, H, W) to (B, 3, scale H, scale W)."""
+    size = [round(side * scale) for side in image.shape[2:]]
+    return F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """The layout in which CPU convolutions and the texture tables are fastest."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _check(image: Tensor, name: str, multiple: int) -> None:
+    good = image.dim() == 4 and image.shape[1] == 3 and min(image.shape[2:]) >= multiple
+    if not good or image.shape[2] % multiple or image.shape[3] % multiple or not image.is_floating_point():
+        sizes = "" if multiple == 1 else f" with H and W multiples of {multiple}"
+        raise ValueError(f"{name} must be float (B, 3, H, W){sizes}, not {image.dtype} {tuple(image.shape)}")
