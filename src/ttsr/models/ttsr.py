@@ -49,12 +49,14 @@ class TTSROutput:
     relevance: (B, 1, h, w), the soft-attention map S: cosine of each cell's best match.
     index: (B, h, w) int64, flat over the references' (H/4, W/4) grids laid end to end.
     textures: transferred textures, coarse to fine: (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w); None if not kept.
+    queries: (B, C3, h, w), the features of lr_up that were looked up among the keys; None if not kept.
     """
 
     sr: Tensor
     relevance: Tensor
     index: Tensor
     textures: tuple[Tensor, Tensor, Tensor] | None
+    queries: Tensor | None
 
 
 class TTSR(nn.Module):
@@ -116,6 +118,7 @@ class TTSR(nn.Module):
         )
         if torch.is_grad_enabled():
             relevance = relevance_at(queries, keys, index)
+        kept_queries = queries if keep_textures else None
         del queries
         stages.end("search")
         textures, sr = self._synthesise(lr, features, relevance, index, block_bytes, keep_textures, stages)
@@ -123,7 +126,7 @@ class TTSR(nn.Module):
             sr = sr + (2 * lr_up - 1)
         if not self.training:
             sr = sr.clamp(-1, 1)
-        return TTSROutput((sr + 1) / 2, relevance, index, textures)
+        return TTSROutput((sr + 1) / 2, relevance, index, textures, kept_queries)
 
     def encode_reference(
         self, ref: Tensor, ref_blur: Tensor | None = None, *, block_bytes: int = 256 * 2**20

@@ -1,0 +1,48 @@
+"""The layout of the CUFED5 test set: `NNN_0.png` is a truth, `NNN_1.png` to `NNN_5.png` its references."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ttsr.errors import DataError
+
+_FILE = re.compile(r"(?P<group>.+)_(?P<number>\d+)\.(?:png|jpe?g)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One truth and its references by number, in rising order: 1 is the most similar. There may be none."""
+
+    name: str
+    hr: Path
+    references: dict[int, Path]
+
+
+def list_groups(folder: str | Path) -> list[Group]:
+    """The groups of a folder in the CUFED5 layout (.png, .jpg or .jpeg), by name. Other files are ignored.
+
+    Raises:
+        DataError: no such folder, no truth in it, or two files for one place.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    found: dict[str, dict[int, Path]] = {}
+    for path in sorted(folder.iterdir()):
+        match = _FILE.fullmatch(path.name)
+        if match is None or path.name.startswith("."):
+            continue
+        files = found.setdefault(match["group"], {})
+        number = int(match["number"])
+        if number in files:
+            raise DataError(f"{folder}: {files[number].name} and {path.name} are one picture's, remove one")
+        files[number] = path
+    groups = [
+        Group(name, files[0], {number: files[number] for number in sorted(files) if number > 0})
+        for name, files in sorted(found.items())
+        if 0 in files
+    ]
+    if not groups:
+        layout = "NNN_0.png the truth, NNN_1.png to NNN_5.png its references"
+        raise DataError(f"{folder}: not in the layout of CUFED5 ({layout}): there is no NNN_0.png")
+    return groups

@@ -1,0 +1,137 @@
+"""The network put together: against the textbook form, streamed, with several references, in training."""
+
+import pytest
+import textbook
+import torch
+from torch import Tensor
+
+from ttsr.models.blocks import scale_residuals
+from ttsr.models.config import TTSRConfig
+from ttsr.models.ttsr import TTSR, resize
+
+SMALL = TTSRConfig(channels=8, num_blocks=(2, 2, 1, 1), extractor_channels=(6, 8, 12))
+
+
+def random(seed: int, *shape: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def small_model(**changes: bool) -> TTSR:
+    torch.manual_seed(0)
+    return TTSR(TTSRConfig(**{**vars(SMALL), **changes})).eval()
+
+
+def test_the_published_network_has_6_73_million_parameters():
+    assert sum(p.numel() for p in TTSR().parameters()) == 6_729_603
+
+
+@pytest.mark.parametrize("bicubic_skip", [False, True])
+def test_equals_the_textbook_form_with_two_references_and_a_batch(bicubic_skip):
+    model = small_model(bicubic_skip=bicubic_skip)
+    lr, refs = random(1, 2, 3, 9, 7), [random(2, 2, 3, 24, 32), random(3, 2, 3, 16, 8)]
+    lr_up, blurs = resize(lr, 4), [resize(resize(ref, 0.25), 4) for ref in refs]
+    with torch.no_grad():
+        ours = model(lr, refs)
+        theirs = textbook.forward(model, lr, lr_up, refs, blurs)
+    assert torch.equal(ours.index, theirs.index)
+    torch.testing.assert_close(ours.relevance, theirs.relevance, atol=2e-6, rtol=0)
+    torch.testing.assert_close(ours.sr, theirs.sr, atol=1e-5, rtol=0)
+    for ours_level, level in zip(ours.textures, theirs.textures, strict=True):
+        torch.testing.assert_close(ours_level, level, atol=1e-5, rtol=0)
+    assert ours.sr.shape == (2, 3, 36, 28) and 0 <= ours.sr.min() and ours.sr.max() <= 1
+
+
+@pytest.mark.parametrize("height", [1, 40, 130])
+def test_streamed_strips_equal_the_whole(height):
+    model = small_model()
+    lr, ref = random(4, 1, 3, height, 6), random(5, 1, 3, 200, 20)
+    seen: list[float] = []
+    with torch.no_grad():
+        whole = model(lr, ref)
+        strips = model(lr, ref, block_bytes=4096, keep_textures=False, progress=seen.append)
+    torch.testing.assert_close(strips.sr, whole.sr, atol=2e-5, rtol=0)
+    assert torch.equal(strips.index, whole.index)
+    assert strips.textures is None and whole.textures is not None
+    assert seen == sorted(seen) and seen[-1] == pytest.approx(1)
+
+
+def test_the_fine_stage_reaches_no_farther_than_it_says():
+    """Change one LR row of its inputs: output rows beyond the reach must not move."""
+    model = TTSR(TTSRConfig(channels=4, num_blocks=(0, 0, 0, 2), extractor_channels=(4, 4, 4))).eval().double()
+    reach, height, changed = model.synthesis.fine_reach, 60, 30
+    x1, x2, texture = (random(s, 1, 4, factor * height, factor * 3).double() for s, factor in ((1, 1), (2, 2), (3, 4)))
+    relevance = random(4, 1, 1, height, 3).double()
+    with torch.no_grad():
+        before = model.synthesis.fine(x1, x2, relevance, texture)
+        for tensor, factor in ((x1, 1), (x2, 2), (relevance, 1), (texture, 4)):
+            moved = tensor.clone()
+            moved[:, :, factor * changed : factor * (changed + 1)] += 1
+            inputs = [moved if t is tensor else t for t in (x1, x2, relevance, texture)]
+            rows = (model.synthesis.fine(*inputs) - before).abs().amax((0, 1, 3)).nonzero()[:, 0] // 4
+            assert changed - reach <= rows.min() and rows.max() <= changed + reach
+
+
+def test_encoded_references_give_the_same_as_images():
+    model = small_model()
+    lr, refs = random(6, 1, 3, 5, 8), [random(7, 1, 3, 12, 16), random(8, 1, 3, 20, 4)]
+    with torch.no_grad():
+        direct = model(lr, refs)
+        encoded = model(lr, [model.encode_reference(ref) for ref in refs])
+    assert torch.equal(direct.sr, encoded.sr)
+    assert encoded.index.max() < 3 * 4 + 5 * 1
+
+
+def test_gradients_equal_the_textbook_form():
+    model = small_model().double()
+    lr, ref = random(9, 2, 3, 6, 6).double(), random(10, 2, 3, 24, 24).double()
+    target = random(11, 2, 3, 24, 24).double()
+    lr_up, blur = resize(lr, 4), resize(resize(ref, 0.25), 4)
+
+    def gradients(output: Tensor) -> list[Tensor]:
+        model.zero_grad()
+        (output - target).square().mean().backward()
+        return [p.grad.clone() for p in model.parameters() if p.grad is not None]
+
+    wanted = gradients(textbook.forward(model, lr, lr_up, [ref], [blur]).sr)
+    found = gradients(model(lr, ref).sr)
+    assert len(wanted) == len(found) == len(list(model.parameters()))
+    for a, b in zip(found, wanted, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-6)
+
+
+def test_training_mode_does_not_clamp():
+    model = small_model(bicubic_skip=True).train()
+    with torch.no_grad():
+        for p in model.synthesis.merge.tail2.parameters():
+            p.fill_(3.0)
+    out = model(random(12, 1, 3, 4, 4), random(13, 1, 3, 16, 16))
+    assert out.sr.max() > 1
+
+
+def test_scaled_residuals_start_near_the_identity():
+    model = small_model()
+    block = model.synthesis.chain1.blocks[0]
+    scale_residuals(model, 0.0)
+    x = random(14, 1, 8, 5, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(block(x), x + block.conv2.bias.view(1, -1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    "lr, ref, options, word",
+    [
+        ((1, 1, 4, 4), (1, 3, 8, 8), {}, "lr must be"),
+        ((1, 3, 4, 4), (1, 3, 8, 6), {}, "multiples of 4"),
+        ((1, 3, 4, 4), (1, 3, 0, 4), {}, "ref must be"),
+        ((1, 3, 4, 4), (1, 3, 8, 8), {"lr_up": torch.zeros(1, 3, 8, 8)}, "not 4 x lr"),
+        ((1, 3, 4, 4), (1, 3, 8, 8), {"ref_blur": torch.zeros(1, 3, 4, 4)}, "ref_blur is"),
+    ],
+)
+def test_misfit_sizes_are_named(lr, ref, options, word):
+    with pytest.raises(ValueError, match=word):
+        small_model()(torch.zeros(lr), torch.zeros(ref), **options)
+
+
+def test_impossible_sizes_are_refused():
+    with pytest.raises(ValueError, match="cannot be built"):
+        TTSRConfig(channels=0)
