@@ -36,7 +36,7 @@ def test_equals_the_textbook_form(seed, batch, channels, query_grid, key_grids, 
     expected, _ = textbook.search(queries, keys)
     torch.testing.assert_close(relevance, expected, atol=2e-6, rtol=0)
     total = sum(height * width for height, width in key_grids)
-    assert 0 <= index.min() and index.max() < total
+    assert index.min() >= 0 and index.max() < total
     torch.testing.assert_close(relevance_at(queries, keys, index), expected, atol=2e-6, rtol=0)
 
 
@@ -61,7 +61,7 @@ def test_a_black_image_matches_with_relevance_zero_and_a_place_inside():
     for queries, keys in ((black, [key]), (key, [black]), (black, [black])):
         relevance, index = search(queries, keys)
         assert torch.equal(relevance, torch.zeros_like(relevance))
-        assert 0 <= index.min() and index.max() < keys[0].shape[2] * keys[0].shape[3]
+        assert index.min() >= 0 and index.max() < keys[0].shape[2] * keys[0].shape[3]
 
 
 def test_padding_never_wins_where_every_cosine_is_negative():

@@ -31,7 +31,8 @@ class CufedPairs(Dataset[Pair]):
             raise DataError(f"{inputs}: no pictures in it")
         lonely = [name for name in self.names if not (references / name).is_file()]
         if lonely:
-            raise DataError(f"{references}: {len(lonely)} of {len(self.names)} references are missing, first {lonely[0]}")
+            count = f"{len(lonely)} of {len(self.names)}"
+            raise DataError(f"{references}: {count} references are missing, first {lonely[0]}")
 
     def __len__(self) -> int:
         return 2**31

@@ -1,7 +1,7 @@
 """Two random views of one photo: an HR crop, and a reference crop warped and recoloured.
 
-Legend: a window is a square piece of a photo that both views are cut from; coordinates are (x, y) in pixels, the corner of
-the first pixel at (0, 0).
+Legend: a window is a square piece of a photo that both views are cut from; coordinates are (x, y) in pixels, the corner
+of the first pixel at (0, 0).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """A contrastive term that teaches the extractor to tell places apart, where the true correspondence is known.
 
-Not in the paper, which starts from a VGG19 that can already. InfoNCE in the direction of the search: for a query cell, the
-key cell that the known warp gives is the positive, and every key of the batch not next to it a negative.
+Not in the paper, which starts from a VGG19 that can already. InfoNCE in the direction of the search: for a query cell,
+the key cell that the known warp gives is the positive, and every key of the batch not next to it a negative.
 """
 
 import torch

@@ -1,8 +1,8 @@
 """Relevance embedding and the position of hard attention (equations 3 to 5), exact and streamed.
 
 The relevance of query cell p and key cell r is the cosine of their 3x3 patches. The textbook form unfolds the patches,
-multiplies 9 C numbers for each pair and holds the whole matrix. The inner product of two patches is the sum of nine inner
-products of single cells,
+multiplies 9 C numbers for each pair and holds the whole matrix. The inner product of two patches is the sum of nine
+inner products of single cells,
 
     R(p, r) = sum over d of <q(p + d), k(r + d)>,
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from .patches import OFFSETS, Grid, centre_rows, padded_table, patch_norm, split_references
 
 # On a CPU a block of products that stays in the cache beats a large one.
-CPU_BLOCK_BYTES = 2 * 2**20
+CPU_BLOCK_BYTES = 8 * 2**20
 
 
 @torch.no_grad()
@@ -99,7 +99,7 @@ def _fold_in(query: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, ind
     lines = F.pad(query, (1, 1, 0, 0)).permute(1, 2, 0).contiguous()  # h, w + 2, C
 
     products = query.new_empty(query_rows, width + 2, columns)
-    along_x = query.new_zeros(query_rows + 2, width, columns - 2)  # query rows y - 1 ... y + query_rows
+    along_x = query.new_empty(query_rows + 2, width, columns - 2)  # query rows y - 1 ... y + query_rows
     patches = query.new_empty(query_rows, width, length)
     cosines = query.new_empty(query_rows * width, rows * key_width)
 
@@ -112,6 +112,7 @@ def _fold_in(query: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, ind
         torch.add(g[:, :-2, :-2], g[:, 1:-1, 1:-1], out=a)
         a += g[:, 2:, 2:]
 
+    along_x[0].zero_()  # above the first row there is nothing
     add_along_x(0, 1, 1)
     for y in range(0, height, query_rows):
         count = min(query_rows, height - y)
@@ -138,7 +139,7 @@ def _fold_in(query: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, ind
             candidates = c if len(broken) == len(c) else c.index_select(0, broken)
             best[here][broken] = found[broken]
             index[here][broken] = candidates.argmax(1) + block.first_index
-        along_x[:2] = along_x[count : count + 2].clone()
+        along_x[:2] = along_x[count : count + 2] if count > 1 else along_x[count : count + 2].clone()
 
 
 def relevance_at(queries: Tensor, keys: Sequence[Tensor], index: Tensor) -> Tensor:
@@ -146,7 +147,7 @@ def relevance_at(queries: Tensor, keys: Sequence[Tensor], index: Tensor) -> Tens
 
     Same shapes as in `search`; the index itself carries no gradient. No patches are unfolded, forward or backward.
     """
-    batch, channels, height, width = queries.shape
+    batch, _, height, width = queries.shape
     grid: Grid = (height, width)
     cells = torch.arange(height * width, device=index.device)
     query_table = padded_table(queries)

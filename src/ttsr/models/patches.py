@@ -1,7 +1,7 @@
 """3x3 patches without unfolding: a table with a row for each grid cell, and the rows that a patch touches.
 
-A grid (H, W) is stored as a table of (H + 2) (W + 2) rows with a ring of zero rows about it, row-major, so that the cell
-at offset (dy, dx) is always `dy (W + 2) + dx` rows away and falls on zeros beyond the border.
+A grid (H, W) is stored as a table of (H + 2) (W + 2) rows with a ring of zero rows about it, row-major, so that the
+cell at offset (dy, dx) is always `dy (W + 2) + dx` rows away and falls on zeros beyond the border.
 """
 
 from collections.abc import Iterator

@@ -128,8 +128,8 @@ class SynthesisNetwork(nn.Module):
         self.chain4_2 = ResidualChain(channels, third)
         self.chain4_4 = ResidualChain(channels, third)
         self.merge = Merge(channels)
-        # How many LR rows `fine` looks up and down: the chain on the 1x grid with its integration and tail (2 n + 2), two
-        # more for the bicubic up-sampling behind it, and less than six for everything on the 2x and 4x grids.
+        # How many LR rows `fine` looks up and down: the chain on the 1x grid with its integration and tail (2 n + 2),
+        # two more for the bicubic up-sampling behind it, and less than six for everything on the 2x and 4x grids.
         self.fine_reach = 2 * third + 10
 
     def coarse(self, lr: Tensor, relevance: Tensor, texture1: Tensor, texture2: Tensor) -> tuple[Tensor, Tensor]:

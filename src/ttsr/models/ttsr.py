@@ -87,8 +87,8 @@ class TTSR(nn.Module):
 
         lr: (B, 3, h, w). ref: one or several of (B, 3, H, W) with H and W multiples of 4, of any sizes, or their
         `encode_reference`. lr_up (B, 3, 4h, 4w) and ref_blur (as ref): made by antialiased bicubic where not given.
-        block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor, the search and
-        the transfer are streamed; with `keep_textures=False` so are the 4x textures and the 4x stage.
+        block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor, the search
+        and the transfer are streamed; with `keep_textures=False` so are the 4x textures and the 4x stage.
         progress: called with the fraction of the work done.
 
         Raises:

@@ -80,8 +80,6 @@ class Trainer:
         for group, base in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = base * factor
         if self.step < schedule.contrastive_steps:
-            # The extractor alone; it starts from nothing and can bear the network's larger rate.
-            self.optimizer.param_groups[1]["lr"] = self.rates[0] * factor
             loss, figures = self._contrastive_only(batch)
         else:
             loss, figures = self._full(batch)
@@ -114,7 +112,11 @@ class Trainer:
     def _contrastive_only(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         extractor = self.model.extractor
         term, right = contrastive_loss(
-            extractor.coarse(batch.lr_up), extractor.coarse(batch.ref_blur), batch.to_ref, batch.known, self._generator()
+            extractor.coarse(batch.lr_up),
+            extractor.coarse(batch.ref_blur),
+            batch.to_ref,
+            batch.known,
+            self._generator(),
         )
         return term, {"contrastive": term.detach(), "right": right}
 
@@ -184,11 +186,9 @@ def train(
 
 
 def _batches(recipe: Recipe, data: Path, first_step: int, num_workers: int) -> Iterator[Batch]:
-    pairs: Dataset[Pair]
-    if recipe.data == "cufed":
-        pairs = CufedPairs(data, recipe.seed)
-    else:
-        pairs = PhotoPairs(data, recipe.photos, recipe.seed)
+    pairs: Dataset[Pair] = (
+        CufedPairs(data, recipe.seed) if recipe.data == "cufed" else PhotoPairs(data, recipe.photos, recipe.seed)
+    )
     size = recipe.batch_size
     numbers = [
         list(range(step * size, (step + 1) * size)) for step in range(first_step, recipe.schedule.steps)

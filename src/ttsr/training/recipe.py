@@ -84,7 +84,8 @@ def read_recipe(name_or_path: str) -> Recipe:
     else:
         shipped = resources.files("ttsr") / "recipes" / f"{name_or_path}.yaml"
         if not shipped.is_file():
-            raise RecipeError(f"{name_or_path}: no such recipe; there are {', '.join(recipe_names())}, or give a .yaml file")
+            names = ", ".join(recipe_names())
+            raise RecipeError(f"{name_or_path}: no such recipe; there are {names}, or give a .yaml file")
         text = shipped.read_text(encoding="utf-8")
     try:
         content = yaml.safe_load(text)
@@ -99,7 +100,8 @@ def read_recipe(name_or_path: str) -> Recipe:
 
 def recipe_names() -> list[str]:
     """Names of the recipes that ship with the package."""
-    return sorted(f.name.removesuffix(".yaml") for f in (resources.files("ttsr") / "recipes").iterdir() if f.name.endswith(".yaml"))
+    shipped = (file.name for file in (resources.files("ttsr") / "recipes").iterdir())
+    return sorted(name.removesuffix(".yaml") for name in shipped if name.endswith(".yaml"))
 
 
 def recipe_text(recipe: Recipe) -> str:

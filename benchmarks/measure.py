@@ -1,0 +1,115 @@
+"""Time and peak memory of one form of a piece of work, each measured in a process of its own, forms taking turns."""
+
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One measurement: `form` of the work at an LR of `height` x `width`."""
+
+    form: str
+    height: int
+    width: int
+
+
+def peak_memory_gb() -> float:
+    """The most memory this process has held so far, in units of 10^9 bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
+
+
+def in_this_process(work: Callable[[], object]) -> None:
+    """Run `work` once, and print its seconds and this process's peak memory as JSON."""
+    before = peak_memory_gb()
+    started = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - started
+    print(json.dumps({"seconds": seconds, "peak_gb": peak_memory_gb(), "before_gb": before}))
+
+
+def in_turns(script: Path, cases: Sequence[Case], repeats: int, extra: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Measure the cases in turn, `repeats` times over: medians of seconds, the largest peak memory."""
+    rows: dict[Case, list[dict[str, float]]] = {case: [] for case in cases}
+    for _ in range(repeats):
+        for case in cases:
+            command = [sys.executable, str(script), "--one", case.form, f"{case.height}x{case.width}", *extra]
+            answer = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+            rows[case].append(json.loads(answer.splitlines()[-1]))
+            print(f"  {case.form:10} {case.height}x{case.width}: {rows[case][-1]['seconds']:.2f} s", file=sys.stderr)
+    return [
+        asdict(case)
+        | {
+            "seconds": statistics.median(row["seconds"] for row in measured),
+            "all_seconds": [row["seconds"] for row in measured],
+            "peak_gb": max(row["peak_gb"] for row in measured),
+        }
+        for case, measured in rows.items()
+    ]
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "gemm_gflops": round(_gemm_gflops(), 1),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def _gemm_gflops(side: int = 2048) -> float:
+    """The machine's fp32 matrix rate just now: the floor that a search can be held against."""
+    a, b = torch.rand(side, side), torch.rand(side, side)
+    a @ b
+    started = time.perf_counter()
+    for _ in range(3):
+        a @ b
+    return 3 * 2 * side**3 / (time.perf_counter() - started) / 1e9
+
+
+def parse_size(text: str) -> Size:
+    """"80x125" to (80, 125): rows by columns."""
+    height, width = text.split("x")
+    return int(height), int(width)
+
+
+def report(rows: list[dict[str, Any]], output: Path | None, ratios: dict[str, float]) -> None:
+    """Print a table, and write everything as JSON if asked to."""
+    print(f"{'form':10} {'LR':>9} {'seconds':>9} {'peak GB':>9}")
+    for row in rows:
+        print(f"{row['form']:10} {row['height']:>4}x{row['width']:<4} {row['seconds']:9.2f} {row['peak_gb']:9.2f}")
+    for name, ratio in ratios.items():
+        print(f"{name}: {ratio:.2f} times faster")
+    if output is not None:
+        output.write_text(json.dumps({"machine": machine(), "rows": rows, "times_faster": ratios}, indent=1) + "\n")
+
+
+def times_faster(rows: list[dict[str, Any]], slow: str, fast: str) -> dict[str, float]:
+    """For every size measured in both forms, how many times faster `fast` is: the median of the turns' ratios."""
+    by_case = {(row["form"], row["height"], row["width"]): row["all_seconds"] for row in rows}
+    ratios = {}
+    for (form, height, width), seconds in by_case.items():
+        other = by_case.get((slow, height, width))
+        if form == fast and other is not None:
+            pairs = [b / a for a, b in zip(seconds, other, strict=True)]
+            ratios[f"{fast} against {slow} at {height}x{width}"] = statistics.median(pairs)
+    return ratios

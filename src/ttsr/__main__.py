@@ -1,0 +1,7 @@
+"""`python -m ttsr`."""
+
+import sys
+
+from ttsr.cli import main
+
+sys.exit(main())

@@ -1,0 +1,101 @@
+"""`ttsr convert`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from ttsr.errors import WeightsError
+
+LayoutName = Literal["ttsr", "authors", "mmagic"]
+
+_BY_SUFFIX: dict[str, LayoutName] = {".safetensors": "ttsr", ".pt": "authors", ".pth": "mmagic"}
+
+
+def convert(
+    source: str,
+    out: Path,
+    *,
+    half: Annotated[bool, Parameter(negative=())] = False,
+    layout: LayoutName | None = None,
+    recipe: str | None = None,
+    licence: str | None = None,
+    scores: Path | None = None,
+) -> None:
+    """Rewrite weights as ours, or as one of the public implementations reads them.
+
+    What our files say of their origin is taken over from the source where it is known.
+
+    Parameters
+    ----------
+    source
+        A checkpoint file of ours, the authors', MMEditing's or MMagic's; a name from the catalogue; or a URL.
+    out
+        The file to write: .safetensors for ours, .pt for the authors' layout, .pth for MMagic's. A file that
+        exists is replaced.
+    half
+        Store half-precision floats: half the size.
+    layout
+        The layout, if the name is not to decide.
+    recipe
+        The training recipe to note, by name.
+    licence
+        The weights' licence to note.
+    scores
+        A file that `ttsr evaluate --json` wrote, whose means are noted.
+    """
+    from dataclasses import replace
+
+    from ttsr.weights.adapters import LAYOUTS
+    from ttsr.weights.assembly import assemble
+    from ttsr.weights.catalog import provenance_of
+    from ttsr.weights.loading import locate
+    from ttsr.weights.reading import read_checkpoint
+    from ttsr.weights.saving import save
+
+    chosen = layout or _BY_SUFFIX.get(out.suffix)
+    if chosen is None:
+        raise WeightsError(f"{out}: name a .safetensors, .pt or .pth file, or give --layout")
+    noted = {
+        "recipe": recipe,
+        "licence": licence,
+        "scores": read_scores(scores) if scores is not None else None,
+    }
+    file = locate(source)
+    if out.exists() and file.exists() and out.samefile(file):
+        raise WeightsError(f"{out}: is the output and the input; name another")
+    model = assemble(read_checkpoint(file), str(file))
+    provenance = replace(
+        provenance_of(source, file), **{name: value for name, value in noted.items() if value is not None}
+    )
+    save(
+        model,
+        out,
+        dtype="fp16" if half else "fp32",
+        provenance=provenance,
+        layout=LAYOUTS[chosen],
+    )
+    num_parameters = sum(parameter.numel() for parameter in model.parameters())
+    size = out.stat().st_size
+    print(f"{source} -> {out}: {num_parameters / 1e6:.2f} M parameters, {size / 1e6:.1f} MB, {chosen} layout")
+
+
+def read_scores(path: Path) -> dict[str, dict[str, float]]:
+    """The means in a file that `ttsr evaluate --json` wrote, by test set, reference and protocol.
+
+    Raises:
+        WeightsError: it is not such a file.
+    """
+    import json
+
+    try:
+        report = json.loads(path.read_text())
+        setting = f"{Path(report['data']).name}, reference {report['reference']}"
+        return {
+            f"{setting}, {name}": {metric: float(value) for metric, value in means["model"].items()}
+            for name, means in report["means"].items()
+        }
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise WeightsError(f"{path}: no report of `ttsr evaluate --json`") from None

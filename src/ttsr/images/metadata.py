@@ -1,0 +1,111 @@
+"""EXIF, XMP, colour profile, resolution and texts: what may be kept once the pixels have changed."""
+
+import math
+import re
+from dataclasses import replace
+from typing import Any
+
+from PIL import Image
+from PIL.ExifTags import IFD, Base
+
+from ttsr.images.picture import Metadata
+
+# A TIFF keeps its pixel layout in the same directory as its descriptions, so what may stay is listed.
+_KEPT_TAGS = {
+    *(
+        Base.DocumentName,
+        Base.ImageDescription,
+        Base.Make,
+        Base.Model,
+        Base.Software,
+        Base.DateTime,
+        Base.Artist,
+    ),
+    *(Base.HostComputer, Base.Copyright, Base.Rating, Base.RatingPercent, Base.XResolution, Base.YResolution),
+    *(Base.ResolutionUnit, Base.XPTitle, Base.XPComment, Base.XPAuthor, Base.XPKeywords, Base.XPSubject),
+}
+_XMP_GEOMETRY = re.compile(
+    rb"\s(tiff:Orientation|tiff:ImageWidth|tiff:ImageLength|exif:PixelXDimension|exif:PixelYDimension)"
+    rb"""\s*=\s*("[^"]*"|'[^']*')"""
+    rb"|<(tiff:Orientation|tiff:ImageWidth|tiff:ImageLength|exif:PixelXDimension|exif:PixelYDimension)>[^<]*</\3>"
+)
+_XMP_KEY = "XML:com.adobe.xmp"
+
+
+def read_metadata(image: Image.Image, *, gray: bool, converted: bool) -> tuple[Metadata, tuple[str, ...]]:
+    """What `image` carries beside its pixels, and notes on what had to go.
+
+    Args:
+        image: a loaded Pillow image, as it was opened.
+        gray: whether its pixels will be kept as gray, which decides if its colour profile still fits.
+        converted: whether its pixels were brought to sRGB already, so that its colour profile is used up.
+    """
+    notes: list[str] = []
+    try:
+        exif = _kept_exif(image.getexif())
+    except (
+        Exception
+    ):  # a damaged directory fails in many ways inside Pillow, and none of them concerns the pixels
+        exif = b""
+        notes.append("its EXIF data is damaged and was left out")
+    profile = None if converted else image.info.get("icc_profile")
+    if profile and not _profile_fits(profile, gray=gray):
+        profile = None
+        notes.append("its colour profile is for other channels than these and was left out")
+    text = {
+        key: str(value)
+        for key, value in getattr(image, "text", {}).items()
+        if key != _XMP_KEY and not key.startswith("Raw profile type")
+    }
+    if comment := image.info.get("comment"):
+        text["Comment"] = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
+    xmp = image.info.get("xmp") or image.info.get(_XMP_KEY) or b""
+    if isinstance(xmp, str):
+        xmp = xmp.encode()
+    xmp = _XMP_GEOMETRY.sub(b"", bytes(xmp))
+    return Metadata(profile or None, exif, xmp, _usable_dpi(image.info.get("dpi")), text), tuple(notes)
+
+
+def with_pixel_size(metadata: Metadata, width: int, height: int) -> Metadata:
+    """`metadata` with the EXIF's pixel dimensions, where it has any, set to the given size."""
+    if not metadata.exif:
+        return metadata
+    exif = Image.Exif()
+    exif.load(metadata.exif)
+    if IFD.Exif not in exif:
+        return metadata
+    details = exif.get_ifd(IFD.Exif)
+    for tag, value in ((Base.ExifImageWidth, width), (Base.ExifImageHeight, height)):
+        if tag in details:
+            details[tag] = value
+    return replace(metadata, exif=exif.tobytes())
+
+
+def _kept_exif(source: Image.Exif) -> bytes:
+    """The descriptive tags of `source` with its Exif and GPS directories; no thumbnail, no orientation."""
+    kept = Image.Exif()
+    for tag in _KEPT_TAGS:
+        if tag in source:
+            kept[tag] = source[tag]
+    empty = not len(kept)
+    for directory in (IFD.Exif, IFD.GPSInfo):
+        # The interoperability directory is a file offset here, and says nothing but "R98".
+        values = {tag: value for tag, value in source.get_ifd(directory).items() if tag != IFD.Interop}
+        if values:
+            kept.get_ifd(directory).update(values)
+            empty = False
+    return b"" if empty else kept.tobytes()
+
+
+def _profile_fits(profile: bytes, *, gray: bool) -> bool:
+    """Whether the profile's own colour space (bytes 16 to 20 of an ICC header) is that of the pixels."""
+    return profile[16:20] == (b"GRAY" if gray else b"RGB ")
+
+
+def _usable_dpi(dpi: Any) -> tuple[float, float] | None:
+    try:
+        across, down = (float(value) for value in dpi)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    usable = all(math.isfinite(value) and value > 0 for value in (across, down))
+    return (across, down) if usable else None

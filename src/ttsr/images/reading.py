@@ -1,0 +1,220 @@
+"""Any picture, from a file, Pillow or an array, into a `Picture`."""
+
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from ttsr.errors import ImageError
+from ttsr.images.metadata import read_metadata
+from ttsr.images.picture import Picture
+
+
+class _NoMeaning(Exception):
+    """The pixels are well, but of a kind that 8-bit RGB cannot stand for."""
+
+
+Source = str | os.PathLike[str] | Image.Image | np.ndarray
+
+# Not all that Pillow knows: some of the rest start other programs, or are not pixels at all.
+_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+_SUFFIXES = {
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".gif",
+    ".ppm",
+    ".pgm",
+    ".jp2",
+    ".avif",
+}
+_GRAY_MODES = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"}
+_REDUCED = "it holds 16 bits a channel and was reduced to 8"
+
+
+def read_picture(source: Source) -> Picture:
+    """Read a picture, turn it the right way up, and bring it to 8-bit RGB.
+
+    Args:
+        source: a file's path, a Pillow image, or an array: uint8 (or uint16, which is reduced to 8 bit) of
+            shape (H, W) or (H, W, 1) for gray, (H, W, 3) for RGB, with one channel more for alpha.
+
+    Raises:
+        ImageError: it is missing, empty, truncated, no picture, far too large, or of a kind without a clear
+            meaning in 8-bit RGB (float and 32-bit integer pixels).
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, Image.Image):
+        with _pillow_errors(getattr(source, "filename", "") or "the image"):
+            return _from_pillow(source)
+    path = Path(source)
+    if not path.exists():
+        raise ImageError(f"{path}: there is no such file")
+    if path.is_dir():
+        raise ImageError(f"{path}: is a folder, not a picture")
+    if path.stat().st_size == 0:
+        raise ImageError(f"{path}: the file is empty")
+    with _pillow_errors(str(path)):
+        Image.init()
+        formats = [name for name in _FORMATS if name in Image.OPEN]
+        # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be turned.
+        with path.open("rb") as file, Image.open(file, formats=formats) as image:
+            return _from_pillow(image)
+
+
+def pictures_in(folder: str | Path) -> list[Path]:
+    """The picture files of a folder, by their suffix, in the order of their names; hidden ones left out.
+
+    Raises:
+        ImageError: the folder cannot be listed or has no pictures.
+    """
+    try:
+        entries = sorted(Path(folder).iterdir())
+    except OSError as error:
+        raise ImageError(f"{folder}: the folder cannot be read ({error.strerror})") from None
+    found = [path for path in entries if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
+    if not found:
+        raise ImageError(f"{folder}: there are no pictures in this folder (PNG, JPEG, WebP, TIFF ...)")
+    return found
+
+
+@contextmanager
+def _pillow_errors(name: str) -> Iterator[None]:
+    """Turn whatever Pillow raises on bad data into one line about `name`, and keep its warnings quiet."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except MemoryError:
+        raise
+    except _NoMeaning as error:
+        raise ImageError(f"{name}: {error}") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{name}: not a picture that can be read (PNG, JPEG, WebP, TIFF ...)") from None
+    except Image.DecompressionBombError:
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
+        raise ImageError(
+            f"{name}: a decompression bomb, or a picture of more than {limit} megapixels"
+        ) from None
+    except PermissionError:
+        raise ImageError(f"{name}: no permission to read it") from None
+    except (
+        Exception
+    ) as error:  # a decoder meets damaged bytes with any error: SyntaxError, struct.error, KeyError ...
+        reason = str(error).strip().splitlines()
+        raise ImageError(
+            f"{name}: damaged or cut off ({reason[0] if reason else type(error).__name__})"
+        ) from None
+
+
+def _from_pillow(image: Image.Image) -> Picture:
+    notes = []
+    layout = _stored_layout(image)
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a phone's MPO is one photo with extras
+        notes.append("it has several frames, of which the first was used")
+        image.seek(0)
+    turned = ImageOps.exif_transpose(image)
+    pixels, changes = _to_eight_bit(turned)
+    if ";16" in layout and not changes:
+        changes = (_REDUCED,)
+    gray = pixels.mode in ("L", "LA") or layout.startswith("L")  # Pillow opens 16-bit gray with alpha as RGBA
+    alpha = None
+    if pixels.has_transparency_data:
+        pixels = pixels.convert("LA" if pixels.mode in ("L", "LA") else "RGBA")
+        alpha = np.array(pixels.getchannel("A"))
+    rgb = np.array(pixels.convert("RGB"))
+    if turned.mode in ("P", "PA"):
+        gray = bool((rgb == rgb[..., :1]).all())
+    # The metadata is the opened image's own: Pillow's copies lose a TIFF's tags and a PNG's texts.
+    metadata, losses = read_metadata(image, gray=gray, converted=turned.mode in ("CMYK", "LAB"))
+    return Picture(rgb, alpha, gray, metadata, (*notes, *changes, *losses))
+
+
+def _stored_layout(image: Image.Image) -> str:
+    """How the file stores a pixel, in Pillow's words such as `RGB;16B`; empty once the image is loaded.
+
+    The mode alone does not tell: Pillow opens 16-bit colour as 8-bit RGB without a word.
+    """
+    tiles = getattr(image, "tile", None)
+    if not tiles:
+        return ""
+    arguments = tiles[0][3]
+    if isinstance(arguments, str):
+        return arguments
+    if not isinstance(arguments, tuple) or not arguments:
+        return ""
+    deep = tiles[0][0].startswith("ppm") and arguments[-1] > 255
+    return f"{arguments[0]};16" if deep else str(arguments[0])
+
+
+def _to_eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """`image` in a mode of 8-bit L or RGB, with or without alpha or palette, and notes on what changed."""
+    if image.mode == "F":
+        raise _NoMeaning(
+            "float pixels have no fixed range: save the picture with 8 or 16 bits a channel first"
+        )
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise _NoMeaning(
+                "32-bit pixels have no fixed range: save the picture with 8 or 16 bits a channel first"
+            )
+        return Image.fromarray(_reduced(values)), (_REDUCED,)
+    if image.mode == "CMYK":
+        return _cmyk_to_rgb(image), ("it is CMYK and was converted to sRGB",)
+    if image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+        assert converted is not None
+        return converted, ("it is CIE Lab and was converted to sRGB",)
+    if image.mode in ("1", "La", "RGBa", "RGBX", "YCbCr", "HSV"):
+        return image.convert({"1": "L", "La": "LA", "RGBa": "RGBA"}.get(image.mode, "RGB")), ()
+    return image, ()
+
+
+def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
+    """By the picture's own profile where it has a good one, by Pillow's plain formula otherwise."""
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            own = ImageCms.getOpenProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(
+                image, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+        except (ImageCms.PyCMSError, OSError):
+            converted = None
+        if converted is not None:
+            return converted
+    return image.convert("RGB")
+
+
+def _from_array(array: np.ndarray) -> Picture:
+    shape = array.shape if array.ndim == 3 else (*array.shape, 1)
+    if array.dtype not in (np.uint8, np.uint16) or len(shape) != 3 or not 1 <= shape[2] <= 4 or 0 in shape:
+        raise ImageError(
+            "an array must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4) to be a picture; "
+            f"this one is {array.dtype} of shape {array.shape}"
+        )
+    notes = ()
+    if array.dtype == np.uint16:
+        array, notes = _reduced(array), (_REDUCED,)
+    array = array.reshape(shape)
+    gray, has_alpha = shape[2] < 3, shape[2] in (2, 4)
+    alpha = np.ascontiguousarray(array[..., -1]) if has_alpha else None
+    rgb = np.repeat(array[..., :1], 3, axis=2) if gray else np.ascontiguousarray(array[..., :3])
+    return Picture(rgb, alpha, gray, notes=notes)
+
+
+def _reduced(values: np.ndarray) -> np.ndarray:
+    """16 bits to 8, to the nearest."""
+    return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

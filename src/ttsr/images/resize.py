@@ -1,0 +1,59 @@
+"""Bicubic resizing as the weights were trained with: Pillow's, on 8 bit, rounded each time."""
+
+import numpy as np
+from PIL import Image
+
+SCALE = 4
+
+
+def upscale4(image: np.ndarray) -> np.ndarray:
+    """Four times larger by Pillow's bicubic filter.
+
+    Args:
+        image: (H, W) or (H, W, 3) uint8.
+
+    Returns:
+        (4 H, 4 W) or (4 H, 4 W, 3) uint8.
+    """
+    height, width = image.shape[:2]
+    return _resize(image, width * SCALE, height * SCALE)
+
+
+def downscale4(image: np.ndarray) -> np.ndarray:
+    """Four times smaller by Pillow's bicubic filter.
+
+    Args:
+        image: (H, W) or (H, W, 3) uint8, H and W multiples of 4.
+
+    Returns:
+        (H/4, W/4) or (H/4, W/4, 3) uint8.
+    """
+    height, width = image.shape[:2]
+    assert height % SCALE == 0 and width % SCALE == 0, image.shape
+    return _resize(image, width // SCALE, height // SCALE)
+
+
+def degrade(image: np.ndarray) -> np.ndarray:
+    """Four times smaller and back, both by Pillow's bicubic filter, rounded to 8 bit in between.
+
+    This makes `ref_blur`, which the search compares with the up-sampled LR: both then lack the same detail.
+
+    Args:
+        image: (H, W) or (H, W, 3) uint8, H and W multiples of 4.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    return upscale4(downscale4(image))
+
+
+def cut_to_multiple(image: np.ndarray) -> np.ndarray:
+    """`image` without the last rows and columns that make no whole four, as TTSR's authors cut references."""
+    height, width = image.shape[:2]
+    return image[: height // SCALE * SCALE, : width // SCALE * SCALE]
+
+
+def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    # Pillow takes contiguous memory only.
+    pillow = Image.fromarray(np.ascontiguousarray(image))
+    return np.array(pillow.resize((width, height), Image.Resampling.BICUBIC))

@@ -1,0 +1,1 @@
+"""A trained TTSR put to work on pictures."""

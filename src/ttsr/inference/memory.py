@@ -1,0 +1,77 @@
+"""How much memory there is to use, and how much was used."""
+
+import sys
+from pathlib import Path
+
+import psutil
+import torch
+
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+def available_bytes(device: torch.device) -> int:
+    """Memory that can still be taken on `device` without swapping and within the container's limit."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    available = psutil.virtual_memory().available
+    if device.type == "mps":
+        left = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+        return min(available, left)
+    return min([available, *cgroup_room()])
+
+
+def cgroup_room(root: Path = _CGROUPS, membership: Path = Path("/proc/self/cgroup")) -> list[int]:
+    """Bytes left under each memory limit of this process's control groups (Linux); often none.
+
+    A limit binds every group below it: each one from this process's group up to the root counts.
+    """
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return []
+    room = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            names, base = ("memory.max", "memory.current", "inactive_file"), root
+        elif "memory" in controllers.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            base = root / "memory"
+        else:
+            continue
+        inner = Path(path.lstrip("/"))
+        for group in (inner, *inner.parents):
+            left = _room_of(base / group, *names)
+            if left is not None:
+                room.append(left)
+    return room
+
+
+def _room_of(group: Path, limit_name: str, usage_name: str, cache_name: str) -> int | None:
+    """What is left in one group; file cache that the kernel would give back counts as free."""
+    try:
+        limit, usage = int((group / limit_name).read_text()), int((group / usage_name).read_text())
+        statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no such group from in here, or no limit ("max")
+        return None
+    return max(0, limit - usage + int(statistics.get(cache_name, 0)))
+
+
+def used_bytes(device: torch.device) -> int:
+    """What this process holds of `device`'s memory at the moment."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    return psutil.Process().memory_info().rss
+
+
+def peak_bytes(device: torch.device) -> int:
+    """The most that this process has held: of a CUDA device's memory, otherwise of the machine's."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource  # not on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

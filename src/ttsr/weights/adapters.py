@@ -1,0 +1,169 @@
+"""Parameter names of the public TTSR implementations, to ours and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ttsr.models.extractor import IMAGENET_MEAN, IMAGENET_STD
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a checkpoint names its parameters.
+
+    Attributes:
+        name: as on the command line.
+        modules: our modules' names to theirs. No name is the beginning of another, so that each parameter
+            belongs to one pair.
+        normalisation: their module that brings an image to what VGG19 was trained with, as a 1x1 convolution.
+            It is fixed, and ours is no parameter. Empty if the layout has none.
+        ignored: beginnings of names that are nothing to inference.
+    """
+
+    name: str
+    modules: Mapping[str, str]
+    normalisation: str = ""
+    ignored: tuple[str, ...] = ()
+
+    def to_theirs(self, key: str) -> str:
+        """Our parameter's name in this layout."""
+        theirs = _rename(key, self.modules)
+        assert theirs is not None, key
+        return theirs
+
+    def to_ours(self, key: str) -> str | None:
+        """Our name of a parameter of this layout; None if it is not part of a TTSR."""
+        return _rename(key, {theirs: ours for ours, theirs in self.modules.items()})
+
+    def normalisation_state(self) -> dict[str, Tensor]:
+        """The fixed normalisation's parameters under this layout's names; empty if it has none."""
+        if not self.normalisation:
+            return {}
+        mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+        return {
+            f"{self.normalisation}.weight": torch.diag(1 / std)[:, :, None, None],
+            f"{self.normalisation}.bias": -mean / std,
+        }
+
+
+def _rename(key: str, modules: Mapping[str, str]) -> str | None:
+    """`key` with the module that it begins with renamed; None if it begins with none of them."""
+    end = key.find(".")
+    while end != -1:
+        if key[:end] in modules:
+            return modules[key[:end]] + key[end:]
+        end = key.find(".", end + 1)
+    return None
+
+
+TTSR = Layout("ttsr", {"extractor": "extractor", "synthesis": "synthesis"})
+"""Ours."""
+
+AUTHORS = Layout(
+    "authors",
+    {
+        "extractor.conv1_1": "LTE.slice1.0",
+        "extractor.conv1_2": "LTE.slice2.2",
+        "extractor.conv2_1": "LTE.slice2.5",
+        "extractor.conv2_2": "LTE.slice3.7",
+        "extractor.conv3_1": "LTE.slice3.10",
+        "synthesis.shallow.head": "MainNet.SFE.conv_head",
+        "synthesis.shallow.chain.blocks": "MainNet.SFE.RBs",
+        "synthesis.shallow.chain.tail": "MainNet.SFE.conv_tail",
+        "synthesis.attention1.conv": "MainNet.conv11_head",
+        "synthesis.chain1.blocks": "MainNet.RB11",
+        "synthesis.chain1.tail": "MainNet.conv11_tail",
+        "synthesis.up2.conv": "MainNet.conv12",
+        "synthesis.attention2.conv": "MainNet.conv22_head",
+        "synthesis.integration2.up_1to2.conv": "MainNet.ex12.conv12",
+        "synthesis.integration2.down_2to1.conv": "MainNet.ex12.conv21",
+        "synthesis.integration2.merge1": "MainNet.ex12.conv_merge1",
+        "synthesis.integration2.merge2": "MainNet.ex12.conv_merge2",
+        "synthesis.chain2_1.blocks": "MainNet.RB21",
+        "synthesis.chain2_1.tail": "MainNet.conv21_tail",
+        "synthesis.chain2_2.blocks": "MainNet.RB22",
+        "synthesis.chain2_2.tail": "MainNet.conv22_tail",
+        "synthesis.up4.conv": "MainNet.conv23",
+        "synthesis.attention4.conv": "MainNet.conv33_head",
+        "synthesis.integration4.up_1to2.conv": "MainNet.ex123.conv12",
+        "synthesis.integration4.up_1to4.conv": "MainNet.ex123.conv13",
+        "synthesis.integration4.up_2to4.conv": "MainNet.ex123.conv23",
+        "synthesis.integration4.down_2to1.conv": "MainNet.ex123.conv21",
+        "synthesis.integration4.down_4to1.0.conv": "MainNet.ex123.conv31_1",
+        "synthesis.integration4.down_4to1.1.conv": "MainNet.ex123.conv31_2",
+        "synthesis.integration4.down_4to2.conv": "MainNet.ex123.conv32",
+        "synthesis.integration4.merge1": "MainNet.ex123.conv_merge1",
+        "synthesis.integration4.merge2": "MainNet.ex123.conv_merge2",
+        "synthesis.integration4.merge4": "MainNet.ex123.conv_merge3",
+        "synthesis.chain4_1.blocks": "MainNet.RB31",
+        "synthesis.chain4_1.tail": "MainNet.conv31_tail",
+        "synthesis.chain4_2.blocks": "MainNet.RB32",
+        "synthesis.chain4_2.tail": "MainNet.conv32_tail",
+        "synthesis.chain4_4.blocks": "MainNet.RB33",
+        "synthesis.chain4_4.tail": "MainNet.conv33_tail",
+        "synthesis.merge.up_1to4.conv": "MainNet.merge_tail.conv13",
+        "synthesis.merge.up_2to4.conv": "MainNet.merge_tail.conv23",
+        "synthesis.merge.conv": "MainNet.merge_tail.conv_merge",
+        "synthesis.merge.tail1": "MainNet.merge_tail.conv_tail1",
+        "synthesis.merge.tail2": "MainNet.merge_tail.conv_tail2",
+    },
+    normalisation="LTE.sub_mean",
+)
+"""The authors' `TTSR.pt` and `TTSR-rec.pt` (researchmm/TTSR)."""
+
+MMAGIC = Layout(
+    "mmagic",
+    {
+        "extractor.conv1_1": "extractor.slice1.0",
+        "extractor.conv1_2": "extractor.slice2.2",
+        "extractor.conv2_1": "extractor.slice2.5",
+        "extractor.conv2_2": "extractor.slice3.7",
+        "extractor.conv3_1": "extractor.slice3.10",
+        "synthesis.shallow.head": "generator.sfe.conv_first",
+        "synthesis.shallow.chain.blocks": "generator.sfe.body",
+        "synthesis.shallow.chain.tail": "generator.sfe.conv_last",
+        "synthesis.attention1.conv": "generator.conv_first1",
+        "synthesis.chain1.blocks": "generator.res_block1",
+        "synthesis.chain1.tail": "generator.conv_last1",
+        "synthesis.up2.conv": "generator.up1.upsample_conv",
+        "synthesis.attention2.conv": "generator.conv_first2",
+        "synthesis.integration2.up_1to2.conv": "generator.csfi2.conv1to2",
+        "synthesis.integration2.down_2to1.conv": "generator.csfi2.conv2to1",
+        "synthesis.integration2.merge1": "generator.csfi2.conv_merge1",
+        "synthesis.integration2.merge2": "generator.csfi2.conv_merge2",
+        "synthesis.chain2_1.blocks": "generator.res_block2_1",
+        "synthesis.chain2_1.tail": "generator.conv_last2_1",
+        "synthesis.chain2_2.blocks": "generator.res_block2_2",
+        "synthesis.chain2_2.tail": "generator.conv_last2_2",
+        "synthesis.up4.conv": "generator.up2.upsample_conv",
+        "synthesis.attention4.conv": "generator.conv_first3",
+        "synthesis.integration4.up_1to2.conv": "generator.csfi3.conv1to2",
+        "synthesis.integration4.up_1to4.conv": "generator.csfi3.conv1to4",
+        "synthesis.integration4.up_2to4.conv": "generator.csfi3.conv2to4",
+        "synthesis.integration4.down_2to1.conv": "generator.csfi3.conv2to1",
+        "synthesis.integration4.down_4to1.0.conv": "generator.csfi3.conv4to1_1",
+        "synthesis.integration4.down_4to1.1.conv": "generator.csfi3.conv4to1_2",
+        "synthesis.integration4.down_4to2.conv": "generator.csfi3.conv4to2",
+        "synthesis.integration4.merge1": "generator.csfi3.conv_merge1",
+        "synthesis.integration4.merge2": "generator.csfi3.conv_merge2",
+        "synthesis.integration4.merge4": "generator.csfi3.conv_merge4",
+        "synthesis.chain4_1.blocks": "generator.res_block3_1",
+        "synthesis.chain4_1.tail": "generator.conv_last3_1",
+        "synthesis.chain4_2.blocks": "generator.res_block3_2",
+        "synthesis.chain4_2.tail": "generator.conv_last3_2",
+        "synthesis.chain4_4.blocks": "generator.res_block3_3",
+        "synthesis.chain4_4.tail": "generator.conv_last3_3",
+        "synthesis.merge.up_1to4.conv": "generator.merge_features.conv1to4",
+        "synthesis.merge.up_2to4.conv": "generator.merge_features.conv2to4",
+        "synthesis.merge.conv": "generator.merge_features.conv_merge",
+        "synthesis.merge.tail1": "generator.merge_features.conv_last1",
+        "synthesis.merge.tail2": "generator.merge_features.conv_last2",
+    },
+    normalisation="extractor.img_normalize",
+    ignored=("step_counter", "perceptual_loss.", "extractor_copy.", "discriminator."),
+)
+"""MMEditing 0.x and MMagic 1.x: what stands under `state_dict` in their `.pth`."""
+
+LAYOUTS = {layout.name: layout for layout in (TTSR, AUTHORS, MMAGIC)}

@@ -1,0 +1,130 @@
+"""Tensors by name to a TTSR: all of it, or an error that names what is wrong."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from ttsr.errors import WeightsError
+from ttsr.models.config import TTSRConfig
+from ttsr.models.ttsr import TTSR
+from ttsr.weights import adapters
+from ttsr.weights.adapters import Layout
+from ttsr.weights.metadata import Metadata
+from ttsr.weights.reading import Checkpoint
+
+_LISTED = 4
+
+
+def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
+    """The network that a checkpoint holds, in eval mode on the CPU, its parameters in fp32.
+
+    Args:
+        checkpoint: in our layout or one of the public implementations'. Sizes are read from the shapes.
+        where: the file's name, for errors.
+
+    Raises:
+        WeightsError: it is no TTSR, or something in it is missing, extra, misshapen or not finite. Nothing is
+            loaded in part.
+    """
+    layout = _layout_of(checkpoint.tensors, where)
+    tensors = {
+        key: tensor for key, tensor in checkpoint.tensors.items() if not key.startswith(layout.ignored)
+    }
+    config = _sizes(tensors, layout, where)
+    if layout is adapters.TTSR:
+        stated = Metadata.from_strings(checkpoint.metadata, where).config
+        config = TTSRConfig(
+            config.channels, config.num_blocks, config.extractor_channels, stated.bicubic_skip
+        )
+        if config != stated:
+            raise WeightsError(f"{where}: its metadata states {stated}, its shapes {config}")
+    _check(tensors, layout, config, where)
+    state = {ours: tensor.float() for key, tensor in tensors.items() if (ours := layout.to_ours(key))}
+    with torch.random.fork_rng(devices=[]):  # what a fresh network draws is not to be seen outside
+        model = TTSR(config)
+    model.load_state_dict(state, strict=True)
+    return model.eval()
+
+
+def _layout_of(tensors: Mapping[str, Tensor], where: str) -> Layout:
+    for layout, mark in (
+        (adapters.TTSR, "synthesis."),
+        (adapters.AUTHORS, "MainNet."),
+        (adapters.MMAGIC, "generator."),
+    ):
+        if any(key.startswith(mark) for key in tensors):
+            return layout
+    raise WeightsError(f"{where}: no TTSR checkpoint (it holds {_listed(tensors)})")
+
+
+def _sizes(tensors: Mapping[str, Tensor], layout: Layout, where: str) -> TTSRConfig:
+    def width(module: str) -> int:
+        key = layout.to_theirs(f"{module}.weight")
+        if key not in tensors:
+            raise WeightsError(f"{where}: no whole TTSR checkpoint: {key} is missing")
+        return tensors[key].shape[0] if tensors[key].dim() else 0
+
+    def depth(chain: str) -> int:
+        beginning = layout.to_theirs(f"{chain}.blocks.")
+        found = (
+            re.match(r"(\d+)\.", key.removeprefix(beginning)) for key in tensors if key.startswith(beginning)
+        )
+        return len({match[1] for match in found if match})
+
+    extractor = (width("extractor.conv1_1"), width("extractor.conv2_1"), width("extractor.conv3_1"))
+    chains = ("shallow.chain", "chain1", "chain2_1", "chain4_1")
+    shallow, first, second, third = (depth(f"synthesis.{chain}") for chain in chains)
+    try:
+        return TTSRConfig(width("synthesis.shallow.head"), (shallow, first, second, third), extractor)
+    except ValueError as error:
+        raise WeightsError(f"{where}: {error}") from None
+
+
+def _check(tensors: Mapping[str, Tensor], layout: Layout, config: TTSRConfig, where: str) -> None:
+    """Every parameter of such a network is there in its shape and finite, and nothing else is."""
+    try:
+        with torch.device("meta"):
+            state = TTSR(config).state_dict()
+    except RuntimeError:
+        raise WeightsError(f"{where}: a TTSR of these sizes cannot be built: {config}") from None
+    fixed = layout.normalisation_state()
+    expected = {layout.to_theirs(key): value.shape for key, value in state.items()}
+    expected |= {key: value.shape for key, value in fixed.items()}
+    wrong = []
+    if missing := [key for key in expected if key not in tensors]:
+        wrong.append(f"missing {_listed(missing)}")
+    if extra := [key for key in tensors if key not in expected]:
+        wrong.append(f"not part of a TTSR {_listed(extra)}")
+    misshapen = [
+        f"{key} {_size(tensors[key].shape)} instead of {_size(shape)}"
+        for key, shape in expected.items()
+        if key in tensors and tensors[key].shape != shape
+    ]
+    if misshapen:
+        wrong.append(f"of another shape {_listed(misshapen)}")
+    if wrong:
+        raise WeightsError(f"{where}: no whole TTSR checkpoint: {'; '.join(wrong)}")
+    if bad := [key for key in expected if not _is_finite(tensors[key])]:
+        raise WeightsError(f"{where}: values that are no finite real numbers in {_listed(bad)}")
+    for key, value in fixed.items():
+        # As near as half precision holds it.
+        if not torch.allclose(tensors[key].float(), value, rtol=1e-3, atol=1e-6):
+            raise WeightsError(
+                f"{where}: {key} is not ImageNet's mean and deviation, which ours takes for granted"
+            )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() and bool(tensor.isfinite().all())
+
+
+def _size(shape: torch.Size) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(name[:80] for name in names[:_LISTED]) + more

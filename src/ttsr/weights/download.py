@@ -1,0 +1,151 @@
+"""A file from the web: whole, checked and resumed."""
+
+import http.client
+import re
+import urllib.error
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from ttsr import __version__
+from ttsr.errors import WeightsError
+from ttsr.weights.cache import cache_path, check_hash, hash_prefix
+
+_ATTEMPTS = 3
+_TIMEOUT_S = 30
+_CHUNK = 2**18
+
+
+def fetch(url: str) -> Path:
+    """The local copy of a URL, from the user's cache or fetched into it.
+
+    A broken transfer is taken up where it stopped (three times here, then by the next call) as long as the
+    file's name holds digits of its hash, so that the whole can be checked; the file takes its name only once
+    it is whole.
+
+    Raises:
+        WeightsError: the server cannot be reached or does not have it, the transfer breaks, the content is
+            not what the name says, or the cache cannot be written to.
+    """
+    target = cache_path(url)
+    prefix = hash_prefix(target.name)
+    if target.exists():
+        if prefix:
+            check_hash(target, prefix)
+        return target
+    part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not prefix:
+            part.unlink(missing_ok=True)
+        _fetch_whole(url, target, part, prefix)
+        part.replace(target)
+    except OSError as error:
+        raise WeightsError(f"{target}: cannot be written ({error.strerror or error})") from None
+    return target
+
+
+class _Broken(Exception):
+    """The transfer stopped short."""
+
+
+def _fetch_whole(url: str, target: Path, part: Path, prefix: str) -> None:
+    """Fill `part` with the whole content, checked."""
+    resumed = part.exists()
+    for attempt in range(_ATTEMPTS):
+        try:
+            _transfer(url, target, part)
+            break
+        except _Broken as broken:
+            if not prefix:
+                part.unlink(missing_ok=True)
+            if attempt + 1 == _ATTEMPTS:
+                advice = "run it again, it goes on from there" if prefix else "run it again"
+                raise WeightsError(f"{url}: {broken}; {advice}") from None
+    if not prefix:
+        return
+    try:
+        check_hash(part, prefix)
+    except WeightsError:
+        part.unlink()
+        if resumed:  # what was there may have been of something else
+            return _fetch_whole(url, target, part, prefix)
+        raise WeightsError(
+            f"{url}: what came is not the file whose sha256 begins with {prefix}; discarded"
+        ) from None
+
+
+def _transfer(url: str, target: Path, part: Path) -> None:
+    """Append to `part` what it lacks, in one request."""
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": f"ttsr/{__version__}"} | ({"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        with closing(error):
+            if error.code == 416 and _total(error.headers.get("Content-Range")) == have:
+                return  # nothing is lacking
+            if error.code == 416:
+                part.unlink()
+                raise _Broken("the server cannot go on from where the last try stopped") from None
+            raise WeightsError(f"{url}: the server answers {error.code} {error.reason}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise WeightsError(
+            f"cannot reach {url} ({reason}): fetch it elsewhere and save it as {target}"
+        ) from None
+    with closing(response):
+        resuming = response.status == 206 and _start(response.headers.get("Content-Range")) == have
+        if response.status == 206 and not resuming:
+            part.unlink(missing_ok=True)
+            raise _Broken("the server sent another part than was asked for")
+        have = have if resuming else 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length and length.isdecimal() else None
+        with part.open("ab" if resuming else "wb") as file, _progress_bar() as bar:
+            task = bar.add_task(target.name, total=total, completed=have)
+            while chunk := _read(response, have, total):
+                file.write(chunk)
+                have += len(chunk)
+                bar.update(task, completed=have)
+    if total is not None and have < total:
+        raise _Broken(f"the connection broke after {have} of {total} bytes")
+
+
+def _read(response: http.client.HTTPResponse, have: int, total: int | None) -> bytes:
+    try:
+        return response.read(_CHUNK)
+    except (OSError, http.client.HTTPException):
+        raise _Broken(f"the connection broke after {have} of {total or 'unknown'} bytes") from None
+
+
+def _start(content_range: str | None) -> int | None:
+    match = re.match(r"bytes (\d+)-", content_range or "")
+    return int(match[1]) if match else None
+
+
+def _total(content_range: str | None) -> int | None:
+    match = re.search(r"/(\d+)$", content_range or "")
+    return int(match[1]) if match else None
+
+
+def _progress_bar() -> Progress:
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, disable=not console.is_terminal)

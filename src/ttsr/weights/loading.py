@@ -1,0 +1,53 @@
+"""Weights by name, file or URL."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from ttsr.errors import WeightsError
+from ttsr.inference.device import choose_device
+from ttsr.models.ttsr import TTSR
+from ttsr.weights.assembly import assemble
+from ttsr.weights.catalog import Embedded, catalog
+from ttsr.weights.download import fetch
+from ttsr.weights.reading import read_checkpoint
+
+
+def load(name_or_file_or_url: str | os.PathLike[str], *, device: str | torch.device = "cpu") -> TTSR:
+    """A network with its weights, in eval mode, in fp32.
+
+    Args:
+        name_or_file_or_url: a name of `ttsr.weights.catalog`, an http(s) URL, or a file: our safetensors, the
+            authors' `TTSR.pt`, or MMEditing's and MMagic's `.pth`.
+        device: where to put it; "auto" takes a GPU if there is one.
+
+    Raises:
+        UserError: there is no such device.
+        WeightsError: an unknown name, a file or URL that cannot be had, or something that is not a whole
+            TTSR.
+    """
+    place = choose_device(device)
+    path = locate(name_or_file_or_url)
+    return assemble(read_checkpoint(path), str(path)).to(place)
+
+
+def locate(name_or_file_or_url: str | os.PathLike[str]) -> Path:
+    """The local file of a name, URL or file; fetched if need be. A file may not exist.
+
+    Raises:
+        WeightsError: an unknown name, or a URL that cannot be had.
+    """
+    if not isinstance(name_or_file_or_url, str):
+        return Path(name_or_file_or_url)
+    names = catalog()
+    if entry := names.get(name_or_file_or_url):
+        return entry.file if isinstance(entry, Embedded) else fetch(entry.url)
+    if name_or_file_or_url.startswith(("http://", "https://")):
+        return fetch(name_or_file_or_url)
+    path = Path(name_or_file_or_url)
+    if path.exists() or path.suffix in (".safetensors", ".pt", ".pth"):
+        return path
+    raise WeightsError(
+        f"no weights are named {name_or_file_or_url}, and there is no such file; there are {', '.join(names)}"
+    )

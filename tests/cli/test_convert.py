@@ -1,0 +1,84 @@
+"""`ttsr convert`, through the command line."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from ttsr.cli import main
+from ttsr.models.config import TTSRConfig
+from ttsr.models.ttsr import TTSR
+from ttsr.weights.loading import load
+from ttsr.weights.saving import read_metadata, save
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "in.safetensors"
+    save(TTSR(TTSRConfig(4, (1, 2, 1, 1), (3, 4, 5))), path)
+    return path
+
+
+def test_round_trip_through_both_foreign_layouts(source: Path, tmp_path: Path) -> None:
+    files = [source, *(tmp_path / name for name in ("TTSR.pt", "mmagic.pth", "back.safetensors"))]
+    for before, after in pairwise(files):
+        assert main(["convert", str(before), str(after)]) == 0
+    assert set(torch.load(files[2], weights_only=True)) == {"meta", "state_dict"}
+    first, last = load(source).state_dict(), load(files[-1]).state_dict()
+    assert all(torch.equal(first[key], last[key]) for key in first)
+
+
+def test_metadata_is_carried_and_added_to(source: Path, tmp_path: Path) -> None:
+    report = {
+        "data": "/sets/CUFED5",
+        "reference": "1",
+        "means": {"paper-y": {"model": {"psnr": 26.99, "ssim": 0.8}, "bicubic": {"psnr": 24.2, "ssim": 0.68}}},
+    }
+    (tmp_path / "scores.json").write_text(json.dumps(report))
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    noted = ["--licence", "Apache-2.0", "--recipe", "ttsr-lite", "--scores", str(tmp_path / "scores.json")]
+    assert main(["convert", str(source), str(first), *noted]) == 0
+    assert main(["convert", str(first), str(second), "--half", "--licence", "CC0-1.0"]) == 0
+    provenance = read_metadata(second).provenance
+    assert provenance.licence == "CC0-1.0"
+    assert provenance.recipe == "ttsr-lite"
+    assert provenance.source == "in.safetensors"
+    assert provenance.scores == {"CUFED5, reference 1, paper-y": {"psnr": 26.99, "ssim": 0.8}}
+
+
+def test_layout_by_name(source: Path, tmp_path: Path) -> None:
+    assert main(["convert", str(source), str(tmp_path / "weights.bin"), "--layout", "authors"]) == 0
+    assert "LTE.sub_mean.weight" in torch.load(tmp_path / "weights.bin", weights_only=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["in.safetensors", "out.bin"], "name a .safetensors, .pt or .pth file"),
+        (["in.safetensors", "in.safetensors"], "is the output and the input"),
+        (["nowhere.pth", "out.safetensors"], "there is no such file"),
+        (["no-such-model", "out.safetensors"], "no weights are named no-such-model"),
+        (["empty.pth", "out.safetensors"], "the file is empty"),
+        (["skip.safetensors", "out.pt"], "bicubic_skip cannot be written"),
+        (["in.safetensors", "out.safetensors", "--scores", "empty.pth"], "no report of"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str],
+    message: str,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(source.parent)
+    Path("empty.pth").touch()
+    save(TTSR(TTSRConfig(4, (0, 0, 0, 0), (3, 4, 5), bicubic_skip=True)), "skip.safetensors")
+    before = sorted(source.parent.iterdir())
+    assert main(["convert", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert sorted(source.parent.iterdir()) == before

@@ -1,0 +1,80 @@
+"""`ttsr evaluate`, through the command line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ttsr.cli import main
+from ttsr.models.config import TTSRConfig
+from ttsr.models.ttsr import TTSR
+from ttsr.weights.saving import save
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two groups of two and one references, and a small model beside them."""
+    rng = np.random.default_rng(0)
+    data = tmp_path / "set"
+    data.mkdir()
+    for name in ("000_0", "000_1", "000_2", "001_0", "001_1"):
+        Image.fromarray(rng.integers(0, 256, (32, 40, 3), np.uint8)).save(data / f"{name}.png")
+    save(TTSR(TTSRConfig(4, (1, 1, 1, 1), (4, 4, 4), bicubic_skip=True)), tmp_path / "m.safetensors")
+    return data
+
+
+def test_table_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, out = str(folder.parent / "m.safetensors"), folder.parent / "report.json"
+    arguments = ["evaluate", str(folder), "--model", model, "--reference", "2", "--json", str(out)]
+    assert main([*arguments, "--pictures", "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "bicubic" in printed and "paper-y" in printed and "mmagic-rgb" in printed
+    assert "1 of 2 without reference 2" in printed
+    report = json.loads(out.read_text())
+    assert report["substituted"] == ["001"]
+    assert [picture["references"] for picture in report["pictures"]] == [["000_2.png"], ["001_1.png"]]
+    psnrs = [picture["model"]["paper-y"]["psnr"] for picture in report["pictures"]]
+    means = report["means"]["paper-y"]
+    assert means["model"]["psnr"] == pytest.approx(np.mean(psnrs))
+    assert means["gain"]["psnr"] == pytest.approx(means["model"]["psnr"] - means["bicubic"]["psnr"])
+    assert report["model"] == model
+    assert {"ttsr", "torch", "numpy", "pillow", "scikit-image"} <= report["versions"].keys()
+
+
+def test_protocols_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(folder.parent / "m.safetensors")
+    options = ["--reference", "lr", "--protocol", "mmedit-rgb", "--device", "cpu"]
+    assert main(["evaluate", str(folder), "--model", model, *options]) == 0
+    printed = capsys.readouterr().out
+    assert "mmedit-rgb" in printed and "paper-y" not in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere", "--model", "m.safetensors"], "nowhere: no such folder"),
+        ([".", "--model", "m.safetensors"], "there is no NNN_0.png"),
+        (["set", "--model", "ttsr-huge"], "no weights are named ttsr-huge"),
+        (["set", "--model", "m.safetensors", "--reference", "6"], "reference"),
+        (["set", "--model", "m.safetensors", "--protocol", "other"], "protocol"),
+        (["set", "--model", "m.safetensors", "--json", "nowhere/a.json"], "nowhere/a.json"),
+        (["broken", "--model", "m.safetensors"], "000_0.png"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str],
+    message: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    Path("broken").mkdir()
+    Path("broken/000_0.png").write_bytes((folder / "000_0.png").read_bytes()[:200])
+    Path("broken/000_1.png").write_bytes((folder / "000_1.png").read_bytes())
+    assert main(["evaluate", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pytest
+
+from ttsr.cli.outputs import Job, check_no_input_is_overwritten, plan_jobs
+from ttsr.errors import ImageError
+
+
+def touch(folder: Path, *names: str) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    paths = [folder / name for name in names]
+    for path in paths:
+        path.touch()
+    return paths
+
+
+def names(jobs: list[Job]) -> list[tuple[str, str]]:
+    return [(job.source.name, str(job.target)) for job in jobs]
+
+
+def test_by_default_beside_the_input(tmp_path: Path) -> None:
+    (photo,) = touch(tmp_path, "photo.jpg")
+    assert plan_jobs([photo], None) == [Job(photo, tmp_path / "photo_x4.png")]
+
+
+def test_a_file_by_its_name(tmp_path: Path) -> None:
+    (photo,) = touch(tmp_path, "photo.jpg")
+    assert plan_jobs([photo], str(tmp_path / "big.webp")) == [Job(photo, tmp_path / "big.webp")]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_for_one(tmp_path: Path, exists: bool) -> None:
+    (photo,) = touch(tmp_path, "photo.jpg")
+    out = tmp_path / "out"
+    if exists:
+        out.mkdir()
+    jobs = plan_jobs([photo], str(out) if exists else f"{out}/")
+    assert jobs == [Job(photo, out / "photo_x4.png")]
+    assert out.is_dir()
+
+
+def test_a_folder_for_many(tmp_path: Path) -> None:
+    photos = touch(tmp_path, "a.jpg", "b.png")
+    jobs = plan_jobs(photos, str(tmp_path / "deep" / "out"))
+    assert [job.target for job in jobs] == [tmp_path / "deep/out/a_x4.png", tmp_path / "deep/out/b_x4.png"]
+    assert (tmp_path / "deep/out").is_dir()
+
+
+def test_all_pictures_of_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path / "in", "b.png", "a.jpg", "notes.txt")
+    jobs = plan_jobs([tmp_path / "in"], None)
+    assert names(jobs) == [
+        ("a.jpg", str(tmp_path / "in_x4/a_x4.png")),
+        ("b.png", str(tmp_path / "in_x4/b_x4.png")),
+    ]
+
+
+def test_same_stems_keep_their_suffix(tmp_path: Path) -> None:
+    photos = touch(tmp_path, "a.jpg", "a.png", "b.png")
+    targets = [job.target.name for job in plan_jobs(photos, None)]
+    assert targets == ["a.jpg_x4.png", "a.png_x4.png", "b_x4.png"]
+    twins = [*touch(tmp_path / "one", "a.png"), *touch(tmp_path / "two", "a.png")]
+    with pytest.raises(ImageError, match="2 of the inputs would become this file"):
+        plan_jobs(twins, str(tmp_path / "out"))
+
+
+def test_outputs_that_cannot_be(tmp_path: Path) -> None:
+    photos = touch(tmp_path, "a.png", "b.png")
+    file = tmp_path / "file"
+    file.touch()
+    for inputs, out, message in (
+        (photos, str(file), "is a file"),
+        (photos, str(tmp_path / "c.png"), "names one picture"),
+        (photos, str(file / "below"), "cannot be made"),
+        (photos[:1], str(tmp_path / "c.bmp"), "cannot tell the format"),
+        (photos[:1], str(tmp_path / "absent" / "c.png"), "no such folder"),
+    ):
+        with pytest.raises(ImageError, match=message):
+            plan_jobs(inputs, out)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError, match="no pictures"):
+        plan_jobs([tmp_path / "empty"], None)
+
+
+def test_a_folder_that_refuses_files(tmp_path: Path) -> None:
+    (photo,) = touch(tmp_path, "a.png")
+    with pytest.raises(ImageError, match="cannot be written to"):
+        plan_jobs([photo], "/proc/c.png")
+
+
+def test_no_input_is_overwritten(tmp_path: Path) -> None:
+    lr, other = touch(tmp_path, "lr.png", "other.png")
+    symlink, hardlink = tmp_path / "symlink.png", tmp_path / "hardlink.png"
+    symlink.symlink_to(lr)
+    hardlink.hardlink_to(lr)
+    dangling = tmp_path / "dangling.png"
+    dangling.symlink_to(tmp_path / "absent.png")
+    (tmp_path / "sub").mkdir()
+    for target in (lr, symlink, hardlink, tmp_path / "sub" / ".." / "lr.png"):
+        with pytest.raises(ImageError, match="is the output and an input"):
+            check_no_input_is_overwritten([Job(other, target)], [other, lr])
+    for target in (tmp_path / "new.png", dangling):
+        check_no_input_is_overwritten([Job(other, target)], [other, lr])

@@ -1,0 +1,246 @@
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from ttsr.errors import ImageError
+from ttsr.images.reading import pictures_in, read_picture
+
+
+@pytest.fixture
+def rgb() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+
+
+def deep_png(values: np.ndarray, color_type: int) -> bytes:
+    """A 16-bit PNG, which Pillow cannot write in colour."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width = values.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "bmp", "ppm", "webp"])
+def test_files_paths_images_and_arrays_read_alike(tmp_path: Path, rgb: np.ndarray, suffix: str) -> None:
+    path = tmp_path / f"picture.{suffix}"
+    Image.fromarray(rgb).save(path, lossless=True)
+    for source in (path, str(path), Image.open(path), rgb):
+        picture = read_picture(source)
+        np.testing.assert_array_equal(picture.rgb, rgb)
+        assert (picture.alpha, picture.gray, picture.notes, picture.size) == (None, False, (), (9, 6))
+
+
+def test_gray_is_three_equal_channels(tmp_path: Path, rgb: np.ndarray) -> None:
+    gray = rgb[..., 0]
+    path = tmp_path / "gray.png"
+    Image.fromarray(gray).save(path)
+    for source in (path, gray, gray[..., None]):
+        picture = read_picture(source)
+        assert picture.gray
+        assert picture.to_pil().mode == "L"
+        np.testing.assert_array_equal(picture.rgb, np.dstack([gray] * 3))
+
+
+def test_black_and_white(tmp_path: Path) -> None:
+    bits = np.eye(5, dtype=bool)
+    Image.fromarray(bits).save(tmp_path / "bits.png")
+    picture = read_picture(tmp_path / "bits.png")
+    assert picture.gray
+    np.testing.assert_array_equal(picture.rgb[..., 1], bits * 255)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_alpha_stands_apart(tmp_path: Path, rgb: np.ndarray, mode: str) -> None:
+    alpha = np.arange(54, dtype=np.uint8).reshape(6, 9)
+    color = rgb[..., :1] if mode == "LA" else rgb
+    pixels = np.dstack([color, alpha])
+    Image.fromarray(pixels).save(tmp_path / "alpha.png")
+    for source in (tmp_path / "alpha.png", pixels):
+        picture = read_picture(source)
+        assert picture.alpha is not None
+        np.testing.assert_array_equal(picture.alpha, alpha)
+        assert picture.to_pil().mode == mode
+        np.testing.assert_array_equal(np.array(picture.to_pil()), pixels)
+
+
+def test_one_color_can_be_the_transparent_one(tmp_path: Path) -> None:
+    image = Image.fromarray(np.array([[10, 20], [30, 40]], dtype=np.uint8))
+    image.save(tmp_path / "key.png", transparency=20)
+    picture = read_picture(tmp_path / "key.png")
+    assert picture.gray
+    assert picture.alpha is not None
+    np.testing.assert_array_equal(picture.alpha, [[255, 0], [255, 255]])
+
+
+def test_palettes(tmp_path: Path, rgb: np.ndarray) -> None:
+    coarse = rgb // 128 * 255
+    Image.fromarray(coarse).quantize(8).save(tmp_path / "color.gif")
+    picture = read_picture(tmp_path / "color.gif")
+    assert not picture.gray
+    np.testing.assert_array_equal(picture.rgb, coarse)
+
+    gray = Image.fromarray(rgb[..., 0] // 64 * 80).convert("P")
+    gray.save(tmp_path / "gray.png")
+    assert read_picture(tmp_path / "gray.png").gray
+
+    gray.save(tmp_path / "hole.png", transparency=bytes([0, *[255] * 255]))
+    alpha = read_picture(tmp_path / "hole.png").alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha == 0, np.array(gray) == 0)
+
+
+@pytest.mark.parametrize(("color_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_sixteen_bits_are_reduced_aloud(tmp_path: Path, color_type: int, channels: int) -> None:
+    values = np.random.default_rng(1).integers(0, 65536, (5, 7, channels), dtype=np.uint16)
+    path = tmp_path / "deep.png"
+    path.write_bytes(deep_png(values, color_type))
+    for source in (path, values):
+        picture = read_picture(source)
+        assert picture.notes == ("it holds 16 bits a channel and was reduced to 8",)
+        assert picture.gray == (channels < 3)
+        assert (picture.alpha is not None) == (channels in (2, 4))
+        difference = picture.rgb[..., 0] - values[..., 0] / 257.0
+        assert np.abs(difference).max() < 1.0
+
+
+def test_deep_ppm_is_seen(tmp_path: Path) -> None:
+    values = np.full((2, 2, 3), 65535, dtype=">u2")
+    (tmp_path / "deep.ppm").write_bytes(b"P6 2 2 65535\n" + values.tobytes())
+    picture = read_picture(tmp_path / "deep.ppm")
+    assert "16 bits" in picture.notes[0]
+    assert picture.rgb.min() == 255
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_and_reset(tmp_path: Path, orientation: int) -> None:
+    upright = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "Maker"
+    for suffix in ("png", "tiff"):
+        path = tmp_path / f"turned.{suffix}"
+        Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
+        picture = read_picture(path)
+        np.testing.assert_array_equal(picture.rgb[..., 0], upright)
+        kept = Image.Exif()
+        kept.load(picture.metadata.exif)
+        assert dict(kept) == {0x010F: "Maker"}
+
+
+def test_cmyk_and_lab_become_srgb(tmp_path: Path) -> None:
+    Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "cmyk.jpg", quality=100)
+    picture = read_picture(tmp_path / "cmyk.jpg")
+    assert "CMYK" in picture.notes[0]
+    assert (picture.rgb[..., 0] > 150).all()
+    assert (picture.rgb[..., 1:] < 80).all()
+
+    Image.new("LAB", (4, 4), (255, 128, 128)).save(tmp_path / "lab.tiff")
+    picture = read_picture(tmp_path / "lab.tiff")
+    assert "Lab" in picture.notes[0]
+    assert (picture.rgb > 240).all()
+
+
+def test_a_wrong_cmyk_profile_does_not_stop_a_picture(tmp_path: Path) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "cmyk.jpg", quality=100, icc_profile=srgb)
+    picture = read_picture(tmp_path / "cmyk.jpg")
+    assert (picture.rgb[..., 0] > 150).all()
+    assert picture.metadata.icc_profile is None
+
+
+def test_a_profile_for_other_channels_is_left_out(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.new("RGB", (4, 4)).save(tmp_path / "color.png", icc_profile=profile)
+    assert read_picture(tmp_path / "color.png").metadata.icc_profile == profile
+    Image.new("L", (4, 4)).save(tmp_path / "gray.png", icc_profile=profile)
+    picture = read_picture(tmp_path / "gray.png")
+    assert picture.metadata.icc_profile is None
+    assert "profile" in picture.notes[0]
+
+
+def test_of_several_frames_the_first_is_used(tmp_path: Path) -> None:
+    frames = [Image.new("L", (4, 4), value) for value in (10, 20)]
+    frames[0].save(tmp_path / "moving.tiff", save_all=True, append_images=frames[1:])
+    picture = read_picture(tmp_path / "moving.tiff")
+    assert "frames" in picture.notes[0]
+    assert (picture.rgb == 10).all()
+
+
+def test_bad_files_get_one_line_each(tmp_path: Path, rgb: np.ndarray) -> None:
+    whole = tmp_path / "whole.png"
+    Image.fromarray(np.tile(rgb, (20, 20, 1))).save(whole)
+    cases = {
+        "empty.png": (b"", "empty"),
+        "text.png": (b"not a picture at all", "not a picture"),
+        "cut.png": (whole.read_bytes()[: whole.stat().st_size // 2], "damaged or cut off"),
+        "header.jpg": (b"\xff\xd8\xff\xe0", "not a picture"),
+    }
+    for name, (content, message) in cases.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(ImageError, match=message) as caught:
+            read_picture(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(ImageError, match="no such file"):
+        read_picture(tmp_path / "missing.png")
+    with pytest.raises(ImageError, match="is a folder"):
+        read_picture(tmp_path)
+
+
+@pytest.mark.parametrize("pixel", [np.float32(0.5), np.int32(-1)])
+def test_pixels_without_a_fixed_range_are_refused(tmp_path: Path, pixel: np.generic) -> None:
+    path = tmp_path / "range.tiff"
+    Image.fromarray(np.full((4, 4), pixel)).save(path)
+    with pytest.raises(ImageError, match=r"range\.tiff: .* no fixed range"):
+        read_picture(path)
+
+
+def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bomb.png"
+    Image.new("1", (2000, 2000)).save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10**6)
+    with pytest.raises(ImageError, match="decompression bomb"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((4, 4), np.float32),
+        np.zeros((3, 4, 4, 3), np.uint8),
+        np.zeros((4, 0, 3), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
+    ],
+)
+def test_arrays_that_are_no_pictures(array: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="must be uint8"):
+        read_picture(array)
+
+
+def test_pictures_in_a_folder(tmp_path: Path) -> None:
+    for name in ("b.PNG", "a.jpg", ".hidden.png", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in pictures_in(tmp_path)] == ["a.jpg", "b.PNG"]
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(ImageError, match="no pictures"):
+        pictures_in(tmp_path / "nothing")
+    with pytest.raises(ImageError, match="cannot be read"):
+        pictures_in(tmp_path / "absent")

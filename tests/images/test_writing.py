@@ -1,0 +1,165 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from PIL.ExifTags import IFD
+from PIL.PngImagePlugin import PngInfo
+
+from ttsr.errors import ImageError
+from ttsr.images.picture import Metadata, Picture
+from ttsr.images.reading import read_picture
+from ttsr.images.writing import check_fits_format, write_picture
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" exif:PixelXDimension="9" '
+    b'dc:creator="me"><exif:PixelYDimension>6</exif:PixelYDimension></rdf:Description></x:xmpmeta>'
+)
+
+
+def camera_exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif[0x0112] = 6
+    exif[0x8298] = "someone's"
+    exif.get_ifd(IFD.Exif).update({0xA002: 9, 0xA003: 6, 0x829A: 0.01})
+    exif.get_ifd(IFD.GPSInfo).update({1: "N", 2: (48.0, 8.0, 0.0)})
+    return exif
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "TIF"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_lossless_formats_keep_every_value(tmp_path: Path, suffix: str, channels: int) -> None:
+    pixels = noise(5, 7, channels)
+    path = tmp_path / f"out.{suffix}"
+    assert write_picture(read_picture(pixels), path) == ()
+    with Image.open(path) as image:
+        assert image.mode == ("L", "LA", "RGB", "RGBA")[channels - 1]
+        np.testing.assert_array_equal(np.array(image).reshape(pixels.shape), pixels)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "webp"])
+def test_lossy_formats_stay_close(tmp_path: Path, suffix: str) -> None:
+    smooth = np.dstack([np.add.outer(np.arange(32), np.arange(40)).astype(np.uint8) * 3] * 3)
+    write_picture(read_picture(smooth), tmp_path / f"out.{suffix}")
+    back = read_picture(tmp_path / f"out.{suffix}").rgb
+    assert np.abs(back.astype(int) - smooth).max() <= 6
+
+
+def test_jpeg_lays_transparency_on_white(tmp_path: Path) -> None:
+    picture = Picture(np.zeros((8, 8, 3), np.uint8), alpha=np.zeros((8, 8), np.uint8))
+    notes = write_picture(picture, tmp_path / "out.jpg")
+    assert "white" in notes[0]
+    assert read_picture(tmp_path / "out.jpg").rgb.min() > 250
+    assert write_picture(picture, tmp_path / "out.webp") == ()
+    alpha = read_picture(tmp_path / "out.webp").alpha
+    assert alpha is not None
+    assert alpha.max() == 0
+
+
+@pytest.mark.parametrize("source", ["jpg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("target", ["jpg", "png", "webp", "tiff"])
+def test_profile_and_metadata_travel(tmp_path: Path, source: str, target: str) -> None:
+    before, after = tmp_path / f"in.{source}", tmp_path / f"out.{target}"
+    exif = camera_exif()
+    options: dict[str, Any] = {"xmp": XMP}
+    if source == "tiff":
+        exif[700] = XMP
+    elif source == "png":
+        texts = PngInfo()
+        texts.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        options = {"pnginfo": texts}
+    Image.fromarray(noise(6, 9, 3)).save(before, icc_profile=SRGB, exif=exif.tobytes(), dpi=(300, 300), **options)
+
+    picture = read_picture(before)
+    assert picture.size == (6, 9)  # turned by its orientation
+    larger = Picture(np.repeat(np.repeat(picture.rgb, 4, 0), 4, 1), metadata=picture.metadata)
+    assert write_picture(larger, after) == ()
+
+    with Image.open(after) as image:
+        image.load()
+        assert image.info["icc_profile"] == SRGB
+        kept = image.getexif()
+        assert (kept[0x010F], kept[0x8298]) == ("Maker", "someone's")
+        assert kept.get(0x0112, 1) == 1
+        details = kept.get_ifd(IFD.Exif)
+        assert (details[0xA002], details[0xA003]) == (24, 36)
+        assert float(details[0x829A]) == pytest.approx(0.01)
+        assert kept.get_ifd(IFD.GPSInfo)[1] == "N"
+        xmp = image.info.get("xmp") or image.info["XML:com.adobe.xmp"]
+        xmp = xmp.encode() if isinstance(xmp, str) else xmp
+        assert b'dc:creator="me"' in xmp
+        assert b"Orientation" not in xmp
+        assert b"Dimension" not in xmp
+        if "webp" not in (source, target):
+            assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+def test_texts_travel_to_png_and_are_missed_elsewhere(tmp_path: Path) -> None:
+    picture = Picture(noise(4, 4, 3), metadata=Metadata(text={"Title": "Brücke", "Comment": "c"}))
+    assert write_picture(picture, tmp_path / "a.png") == ()
+    assert read_picture(tmp_path / "a.png").metadata.text == {"Title": "Brücke", "Comment": "c"}
+    assert "text entries" in write_picture(picture, tmp_path / "a.jpg")[0]
+    assert read_picture(tmp_path / "a.jpg").metadata.text == {"Comment": "c"}
+
+
+def test_what_a_jpeg_cannot_hold_is_left_out_aloud(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(IFD.Exif)[0x927C] = bytes(70000)
+    picture = Picture(noise(4, 4, 3), metadata=Metadata(exif=exif.tobytes(), xmp=bytes(70000)))
+    notes = write_picture(picture, tmp_path / "a.jpg")
+    assert [note.split(" is ")[0] for note in notes] == ["its EXIF data", "its XMP data"]
+
+
+def test_damaged_exif_does_not_stop_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.jpg"
+    Image.fromarray(noise(8, 8, 3)).save(path, exif=b"Exif\0\0garbage that is no directory")
+    picture = read_picture(path)
+    assert picture.size == (8, 8)
+    assert picture.metadata.exif == b""
+
+
+def test_sizes_that_a_format_cannot_hold() -> None:
+    check_fits_format("a.png", (70000, 4))
+    check_fits_format("a.webp", (16383, 4))
+    with pytest.raises(ImageError, match="JPEG ends at 65535"):
+        check_fits_format("a.jpg", (70000, 4))
+    with pytest.raises(ImageError, match="WEBP ends at 16383"):
+        check_fits_format("a.webp", (4, 16384))
+
+
+def test_unknown_suffix_and_missing_folder(tmp_path: Path) -> None:
+    picture = read_picture(noise(4, 4, 3))
+    for name in ("a.bmp", "a"):
+        with pytest.raises(ImageError, match=r"name it \.png"):
+            write_picture(picture, tmp_path / name)
+    with pytest.raises(ImageError, match="cannot be written"):
+        write_picture(picture, tmp_path / "absent" / "a.png")
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"before")
+
+    def full_disk(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full_disk)
+    with pytest.raises(ImageError, match="No space left"):
+        write_picture(read_picture(noise(4, 4, 3)), path)
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_writing_goes_through_a_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.png", tmp_path / "link.png"
+    link.symlink_to(real)
+    write_picture(read_picture(noise(4, 4, 3)), link)
+    assert link.is_symlink()
+    assert read_picture(real).size == (4, 4)

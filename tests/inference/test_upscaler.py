@@ -1,0 +1,206 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ttsr.errors import ImageError, UserError
+from ttsr.images.picture import Picture
+from ttsr.images.reading import read_picture
+from ttsr.images.resize import degrade, upscale4
+from ttsr.inference.plan import Plan
+from ttsr.inference.upscaler import Upscaler, places
+from ttsr.models.ttsr import TTSR
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def as_tensor(rgb: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255
+
+
+@pytest.fixture
+def upscaler(tiny_model: TTSR) -> Upscaler:
+    return Upscaler(tiny_model, device="cpu")
+
+
+def test_the_model_sees_pillows_bicubic_and_references_cut_to_fours(
+    tiny_model: TTSR, upscaler: Upscaler
+) -> None:
+    lr, references = noise(7, 9, 3), [noise(18, 23, 3, seed=1), noise(12, 8, 3, seed=2)]
+    cut = [references[0][:16, :20], references[1]]
+    with torch.no_grad():
+        expected = tiny_model(
+            as_tensor(lr),
+            [as_tensor(ref) for ref in cut],
+            lr_up=as_tensor(upscale4(lr)),
+            ref_blur=[as_tensor(degrade(ref)) for ref in cut],
+        )
+    upscaler.set_references(references)
+    result = upscaler.upscale(lr)
+
+    sr = (expected.sr[0] * 255).round().byte().permute(1, 2, 0).numpy()
+    assert np.abs(result.picture.rgb.astype(int) - sr).max() <= 1
+    np.testing.assert_allclose(result.relevance, expected.relevance[0, 0].numpy(), atol=1e-5)
+    assert result.relevance.dtype == np.float32
+    assert (result.index.shape, result.index.dtype) == ((7, 9, 3), np.int32)
+    flat = expected.index[0].numpy()
+    number, y, x = np.moveaxis(result.index, -1, 0)
+    np.testing.assert_array_equal(np.where(number == 0, y // 4 * 5 + x // 4, 20 + y // 4 * 2 + x // 4), flat)
+    assert not result.own_reference
+    assert result.image.size == (36, 28)
+
+
+def test_places_counts_along_the_references() -> None:
+    index = np.array([[0, 5, 6], [9, 10, 11]])
+    answer = places(index, [(2, 3), (1, 4), (1, 2)])
+    expected = [[[0, 0, 0], [0, 4, 8], [1, 0, 0]], [[1, 0, 12], [2, 0, 0], [2, 0, 4]]]
+    np.testing.assert_array_equal(answer, expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (5, 2), (3, 3), (4, 4), (13, 6)])
+@pytest.mark.parametrize("with_reference", [False, True])
+def test_any_size_of_lr(upscaler: Upscaler, shape: tuple[int, int], with_reference: bool) -> None:
+    upscaler.set_references([noise(4, 5, 3)] if with_reference else [])
+    result = upscaler.upscale(noise(*shape, 3))
+    assert result.picture.rgb.shape == (4 * shape[0], 4 * shape[1], 3)
+    assert result.relevance.shape == shape
+    assert result.own_reference != with_reference
+
+
+def test_paths_images_arrays_and_pictures_are_alike(tmp_path: Path, upscaler: Upscaler) -> None:
+    lr, ref = noise(6, 8, 3), noise(16, 12, 3, seed=1)
+    Image.fromarray(lr).save(tmp_path / "lr.png")
+    Image.fromarray(ref).save(tmp_path / "ref.png")
+    answers = []
+    for reference in (
+        tmp_path / "ref.png",
+        str(tmp_path / "ref.png"),
+        ref,
+        Image.fromarray(ref),
+        read_picture(ref),
+    ):
+        upscaler.set_references(reference)
+        answers.append(upscaler.upscale(lr).picture.rgb)
+    for image in (tmp_path / "lr.png", str(tmp_path / "lr.png"), Image.fromarray(lr), read_picture(lr)):
+        answers.append(upscaler.upscale(image).picture.rgb)
+    for answer in answers[1:]:
+        np.testing.assert_array_equal(answer, answers[0])
+
+
+def test_without_references_the_picture_is_its_own(upscaler: Upscaler) -> None:
+    lr = noise(8, 12, 3)
+    alone = upscaler.upscale(lr)
+    upscaler.set_references([lr])
+    together = upscaler.upscale(lr)
+    np.testing.assert_allclose(alone.relevance, together.relevance, atol=1e-5)
+    assert np.abs(alone.picture.rgb.astype(int) - together.picture.rgb).max() <= 1
+    assert alone.own_reference
+    upscaler.set_references([])
+    assert upscaler.upscale(lr).own_reference
+
+
+def test_references_are_encoded_once(upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    encode = TTSR.encode_reference
+    monkeypatch.setattr(TTSR, "encode_reference", lambda *args, **kw: calls.append(1) or encode(*args, **kw))
+    upscaler.set_references([noise(8, 8, 3), noise(8, 12, 3)])
+    for seed in range(3):
+        upscaler.upscale(noise(4, 4, 3, seed=seed))
+    assert len(calls) == 2
+
+
+def test_gray_stays_gray_and_alpha_goes_apart(upscaler: Upscaler) -> None:
+    upscaler.set_references([noise(16, 16, 3)])
+    pixels = noise(6, 5, 2)
+    result = upscaler.upscale(pixels)
+    assert result.image.mode == "LA"
+    np.testing.assert_array_equal(np.array(result.image)[..., 1], upscale4(pixels[..., 1]))
+    color = upscaler.upscale(np.dstack([pixels[..., :1]] * 3))
+    np.testing.assert_array_equal(np.array(result.image)[..., 0], np.array(color.image.convert("L")))
+    assert upscaler.upscale(noise(6, 5, 4)).image.mode == "RGBA"
+
+
+def test_save_and_progress(tmp_path: Path, upscaler: Upscaler) -> None:
+    done: list[float] = []
+    encoded: list[float] = []
+    upscaler.set_references([noise(8, 8, 3), noise(8, 8, 3)], progress=encoded.append)
+    result = upscaler.upscale(noise(6, 5, 3), progress=done.append)
+    assert encoded == [0.5, 1.0]
+    assert done == sorted(done)
+    assert done[-1] == pytest.approx(1.0)
+    assert result.save(tmp_path / "out.png") == ()
+    np.testing.assert_array_equal(read_picture(tmp_path / "out.png").rgb, result.picture.rgb)
+
+
+def test_a_reference_below_four_pixels_is_named(tmp_path: Path, upscaler: Upscaler) -> None:
+    Image.fromarray(noise(3, 9, 3)).save(tmp_path / "small.png")
+    with pytest.raises(ImageError, match=r"small\.png: .* 4x4 pixels and has 9x3"):
+        upscaler.set_references(tmp_path / "small.png")
+    with pytest.raises(ImageError, match="reference 2: "):
+        upscaler.set_references([noise(4, 4, 3), noise(4, 3, 3)])
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_stays_close(tiny_model: TTSR, upscaler: Upscaler, precision: str) -> None:
+    try:
+        half = Upscaler(tiny_model, device="cpu", precision=precision)  # pyright: ignore[reportArgumentType]
+    except UserError as error:
+        assert "does not work" in str(error)  # the arithmetic of old processors and PyTorch versions
+        return
+    lr, ref = noise(8, 8, 3), noise(16, 16, 3, seed=1)
+    results = []
+    for one in (upscaler, half):
+        one.set_references(ref)
+        results.append(one.upscale(lr))
+    exact, near = (result.picture.rgb.astype(int) for result in results)
+    assert np.abs(exact - near).mean() < 4
+    np.testing.assert_allclose(results[1].relevance, results[0].relevance, atol=0.03)
+    assert results[1].relevance.dtype == np.float32
+
+
+def test_small_blocks_change_nothing(upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch) -> None:
+    lr = noise(40, 30, 3)
+    upscaler.set_references(noise(60, 44, 3, seed=1))
+    whole = upscaler.upscale(lr)
+    monkeypatch.setattr(Upscaler, "plan", lambda *_: Plan(seconds=1.0, memory_bytes=1, block_bytes=1))
+    blocks = upscaler.upscale(lr)
+    np.testing.assert_allclose(whole.relevance, blocks.relevance, atol=1e-5)
+    # Where two matches are equally good the sums' order may decide.
+    assert (whole.index != blocks.index).any(-1).mean() < 0.01
+    assert (np.abs(whole.picture.rgb.astype(int) - blocks.picture.rgb) > 1).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"), torch.OutOfMemoryError()],
+)
+def test_running_out_of_memory_is_one_line(
+    upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(TTSR, "forward", fail)
+    with pytest.raises(UserError, match="device cpu ran out of memory"):
+        upscaler.upscale(noise(4, 4, 3))
+
+
+def test_other_failures_keep_their_name(upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(TTSR, "forward", fail)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        upscaler.upscale(noise(4, 4, 3))
+
+
+def test_metadata_travels(upscaler: Upscaler) -> None:
+    picture = read_picture(noise(4, 4, 3))
+    noted = Picture(picture.rgb, metadata=picture.metadata, notes=("it was turned",))
+    result = upscaler.upscale(noted)
+    assert result.notes == ("it was turned",)
+    assert result.picture.metadata is picture.metadata

@@ -1,0 +1,233 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ttsr.cli import main
+from ttsr.inference.upscaler import Upscaler
+from ttsr.models.config import TTSRConfig
+from ttsr.models.ttsr import TTSR
+from ttsr.weights.saving import save
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    model = TTSR(TTSRConfig(channels=8, num_blocks=(1, 1, 1, 1), extractor_channels=(8, 8, 16)))
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save(model, path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def picture(name: str, *shape: int, seed: int = 0) -> Path:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)).save(path)
+    return path
+
+
+def files() -> list[str]:
+    return sorted(str(path) for path in Path(".").rglob("*") if path.is_file())
+
+
+def test_one_picture_with_two_references(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lr, refs = picture("lr.png", 6, 9, 3), [picture("a.png", 18, 21, 3), picture("b.jpg", 8, 8, 3)]
+    arguments = [
+        "upscale",
+        "lr.png",
+        "--ref",
+        "a.png",
+        "--ref",
+        "b.jpg",
+        "--model",
+        str(weights),
+        "--device",
+        "cpu",
+    ]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("lr.png 9x6 -> lr_x4.png 36x24 in ")
+    assert "peak memory" in out and "mean relevance 0." in out
+    assert (out.count("\n"), err) == (1, "")
+
+    upscaler = Upscaler(weights, device="cpu")
+    upscaler.set_references(list(refs))
+    np.testing.assert_array_equal(np.array(Image.open("lr_x4.png")), np.array(upscaler.upscale(lr).image))
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff"])
+def test_the_format_follows_the_name(weights: Path, suffix: str) -> None:
+    picture("lr.png", 5, 4, 3)
+    assert main(["upscale", "lr.png", "--ref", "lr.png", "-o", f"out.{suffix}", "--model", str(weights)]) == 0
+    with Image.open(f"out.{suffix}") as image:
+        assert (image.size, image.format) == ((16, 20), {"jpg": "JPEG"}.get(suffix, suffix.upper()))
+
+
+def test_without_reference_it_says_so(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture("lr.png", 1, 1, 3)
+    assert main(["upscale", "lr.png", "--model", str(weights)]) == 0
+    assert "its own reference" in capsys.readouterr().err
+    assert Image.open("lr_x4.png").size == (4, 4)
+
+
+def test_a_folder(weights: Path) -> None:
+    picture("in/a.png", 4, 4, 3)
+    picture("in/b.jpg", 4, 5, 3)
+    picture("in/c.webp", 4, 6, 3)
+    assert main(["upscale", "in", "--ref", "in/a.png", "--model", str(weights)]) == 0
+    assert [name for name in files() if "x4" in name] == [
+        "in_x4/a_x4.png",
+        "in_x4/b_x4.png",
+        "in_x4/c_x4.png",
+    ]
+
+
+def test_one_bad_file_does_not_stop_the_rest(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture("in/a.png", 4, 4, 3)
+    Path("in/b.png").write_bytes(b"no picture")
+    Path("in/c.png").touch()
+    picture("in/d.png", 4, 4, 3)
+    assert (
+        main(["upscale", "in", "absent.png", "-o", "out", "--ref", "in/a.png", "--model", str(weights)]) == 2
+    )
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["in/a.png", "in/d.png"]
+    lines = err.splitlines()
+    assert len(lines) == 3
+    for name in ("absent.png", "in/b.png", "in/c.png"):
+        assert sum(line.startswith(f"ttsr: {name}: ") for line in lines) == 1
+    assert [name for name in files() if name.startswith("out")] == ["out/a_x4.png", "out/d_x4.png"]
+
+
+def test_json_is_all_of_stdout(weights: Path) -> None:
+    picture("a.png", 4, 6, 3)
+    Path("b.png").write_bytes(b"no picture")
+    command = [sys.executable, "-m", "ttsr", "upscale", "a.png", "b.png", "--model", str(weights), "--json"]
+    done = subprocess.run([*command, "--device", "cpu"], capture_output=True, text=True)
+    assert done.returncode == 2
+    report = json.loads(done.stdout)
+    assert report["own_reference"] is True
+    assert (report["device"], report["precision"], report["references"]) == ("cpu", "fp32", [])
+    (entry,) = report["pictures"]
+    assert (entry["input"], entry["output"]) == ("a.png", "a_x4.png")
+    assert (entry["input_size"], entry["output_size"]) == ([6, 4], [24, 16])
+    assert entry["peak_memory_bytes"] > 10**7
+    assert 0 < entry["mean_relevance"] <= 1
+    assert entry["estimate"]["seconds"] >= 0
+    assert entry["estimate"]["memory_bytes"] > 10**7
+    assert report["seconds"] >= entry["seconds"] > 0
+    (error,) = report["errors"]
+    assert error["input"] == "b.png"
+    assert "not a picture" in error["error"]
+    assert "not a picture" in done.stderr
+
+
+def test_json_tells_what_stopped_everything(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture("a.png", 4, 4, 3)
+    assert main(["upscale", "a.png", "--ref", "absent.png", "--model", str(weights), "--json"]) == 2
+    report = json.loads(capsys.readouterr().out)
+    assert report["errors"] == [{"input": None, "error": "absent.png: there is no such file"}]
+    assert report["pictures"] == []
+
+
+def test_bad_input_is_one_line_and_writes_nothing(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture("lr.png", 4, 4, 3)
+    picture("small.png", 3, 8, 3)
+    Path("broken.safetensors").write_bytes(b"x" * 100)
+    Path("empty").mkdir()
+    Path("link.png").symlink_to("lr.png")
+    before = files()
+    usual = ["--model", str(weights)]
+    for arguments, message in (
+        (["absent.png", *usual], "absent.png: there is no such file"),
+        (["empty", *usual], "no pictures"),
+        (["lr.png", "--ref", "small.png", *usual], "small.png: a reference needs at least 4x4"),
+        (["lr.png", "--ref", "absent.png", *usual], "absent.png: there is no such file"),
+        (["lr.png", "-o", "lr.png", *usual], "is the output and an input"),
+        (["lr.png", "-o", "link.png", *usual], "is the output and an input"),
+        (["lr.png", "--ref", "small.png", "-o", "small.png", *usual], "is the output and an input"),
+        (["lr.png", "-o", "out.bmp", *usual], "cannot tell the format"),
+        (["lr.png", "-o", "absent/out.png", *usual], "no such folder"),
+        (["lr.png", "--model", "no-such-model"], "no-such-model"),
+        (["lr.png", "--model", "broken.safetensors"], "broken.safetensors"),
+    ):
+        assert main(["upscale", *arguments]) == 2
+        out, err = capsys.readouterr()
+        lines = [line for line in err.splitlines() if "its own reference" not in line]
+        assert (out, len(lines)) == ("", 1)
+        assert lines[0].startswith("ttsr: ") and message in lines[0]
+        assert files() == before
+
+
+def test_a_device_that_is_not_there(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    picture("lr.png", 4, 4, 3)
+    assert main(["upscale", "lr.png", "--model", str(weights), "--device", "cuda"]) == 2
+    assert (
+        capsys.readouterr().err
+        == "ttsr: no CUDA device here (or a PyTorch built without CUDA): use --device cpu\n"
+    )
+
+
+def test_what_was_changed_is_said(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(np.arange(16, dtype=np.uint16).reshape(4, 4) * 4000).save("deep.png")
+    Image.new("RGBA", (4, 4)).save("clear.png")
+    assert main(["upscale", "deep.png", "--ref", "deep.png", "--model", str(weights)]) == 0
+    assert "ttsr: deep.png: it holds 16 bits a channel and was reduced to 8\n" in capsys.readouterr().err
+    assert main(["upscale", "clear.png", "--ref", "deep.png", "-o", "out.jpg", "--model", str(weights)]) == 0
+    assert "ttsr: out.jpg: JPEG has no transparency: it was laid on white\n" in capsys.readouterr().err
+
+
+# Half a file is written, and then nothing more happens until the process is stopped.
+STUCK_IN_WRITING = """
+import sys, time
+from pathlib import Path
+from PIL import Image
+from ttsr.cli import main
+
+def save(self, path, **options):
+    Path(path).write_bytes(b"half a file")
+    print("writing", flush=True)
+    time.sleep(600)
+
+Image.Image.save = save
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_a_stopped_run_leaves_no_half_written_output(weights: Path, stop: signal.Signals, code: int) -> None:
+    picture("lr.png", 4, 4, 3)
+    Path("out.png").write_bytes(b"from before")
+    arguments = ["upscale", "lr.png", "--ref", "lr.png", "-o", "out.png", "--model", str(weights)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", STUCK_IN_WRITING, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    os.kill(process.pid, stop)
+    _, err = process.communicate()
+    assert process.returncode == code
+    assert "Traceback" not in err
+    assert Path("out.png").read_bytes() == b"from before"
+    if stop != signal.SIGKILL:
+        assert files() == ["lr.png", "out.png"]

@@ -1,0 +1,64 @@
+"""The catalogue names only what there is."""
+
+from pathlib import Path
+
+import pytest
+
+from ttsr.errors import WeightsError
+from ttsr.models.ttsr import TTSR
+from ttsr.weights import catalog as catalogs
+from ttsr.weights.cache import hash_prefix
+from ttsr.weights.catalog import Embedded, Published, catalog, provenance_of
+from ttsr.weights.loading import load, locate
+from ttsr.weights.metadata import Provenance
+from ttsr.weights.saving import save
+
+
+def test_embedded_weights_load() -> None:
+    for entry in catalog().values():
+        if isinstance(entry, Embedded):
+            assert not load(entry.file).training
+            assert entry.provenance.licence
+
+
+def test_published_weights_state_hash_licence_and_scores() -> None:
+    published = {name: entry for name, entry in catalog().items() if isinstance(entry, Published)}
+    assert published.keys() == {"mmagic/ttsr-rec", "mmagic/ttsr-gan"}
+    for entry in published.values():
+        assert len(hash_prefix(entry.url.rpartition("/")[2])) == 8
+        assert entry.provenance.licence
+        assert entry.provenance.scores
+
+
+def test_a_file_in_the_package_gets_a_name(
+    small: TTSR, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogs, "_EMBEDDED", tmp_path)
+    assert "ttsr-tiny" not in catalog()
+    provenance = Provenance(source="a run", licence="Apache-2.0")
+    save(small, tmp_path / "ttsr-tiny.safetensors", provenance=provenance)
+    assert load("ttsr-tiny").config == small.config
+    assert provenance_of("ttsr-tiny", locate("ttsr-tiny")) == provenance
+
+
+def test_provenance_of_files(checkpoint: Path) -> None:
+    assert provenance_of(str(checkpoint), checkpoint) == Provenance(source=checkpoint.name)
+
+
+def test_offline_name_says_what_to_put_where(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TTSR_CACHE", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(
+        WeightsError, match=r"cannot reach https://.*-b0dba584\.pth .* save it as .*-b0dba584\.pth"
+    ):
+        load("mmagic/ttsr-rec")
+
+
+def test_file_put_by_hand_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TTSR_CACHE", str(tmp_path))
+    entry = catalog()["mmagic/ttsr-gan"]
+    assert isinstance(entry, Published)
+    (tmp_path / entry.url.rpartition("/")[2]).write_bytes(b"something else")
+    with pytest.raises(WeightsError, match="not 2ab28ca0"):
+        load("mmagic/ttsr-gan")

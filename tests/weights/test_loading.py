@@ -1,0 +1,246 @@
+"""What `load` takes, and what it refuses."""
+
+import io
+import re
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+import ttsr
+from ttsr.errors import UserError, WeightsError
+from ttsr.models.config import TTSRConfig
+from ttsr.models.ttsr import TTSR
+from ttsr.weights.adapters import AUTHORS, MMAGIC
+from ttsr.weights.loading import load
+from ttsr.weights.metadata import Metadata
+from ttsr.weights.saving import save
+
+
+def test_every_layout_gives_the_same_network(
+    assert_same_weights: Callable[..., None], checkpoint: Path, small: TTSR
+) -> None:
+    for name in (checkpoint, str(checkpoint)):
+        model = load(name)
+        assert_same_weights(model, small)
+        assert not model.training
+
+
+def test_is_public(checkpoint: Path) -> None:
+    assert ttsr.load is load
+
+
+def test_loading_draws_no_random_numbers(checkpoint: Path) -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    load(checkpoint)
+    assert torch.rand(1) == expected
+
+
+def authors_state(model: TTSR) -> dict[str, Tensor]:
+    state = {AUTHORS.to_theirs(key): value for key, value in model.state_dict().items()}
+    return state | AUTHORS.normalisation_state()
+
+
+def mmagic_state(model: TTSR) -> dict[str, Tensor]:
+    state = {MMAGIC.to_theirs(key): value for key, value in model.state_dict().items()}
+    return state | MMAGIC.normalisation_state()
+
+
+def test_what_is_beside_the_generator_is_ignored(
+    assert_same_weights: Callable[..., None], small: TTSR, tmp_path: Path
+) -> None:
+    """MMEditing 0.x adds a counter and VGG19, MMagic 1.x a copy of the extractor, the GAN a discriminator."""
+    extra = {
+        "step_counter": torch.tensor(7),
+        "perceptual_loss.vgg.vgg_layers.0.weight": torch.zeros(4, 3, 3, 3),
+        "extractor_copy.slice1.0.weight": torch.zeros(3, 3, 3, 3),
+        "discriminator.body.0.weight": torch.zeros(2, 3, 3, 3),
+    }
+    path = tmp_path / "gan.pth"
+    torch.save({"meta": {"epoch": 3}, "state_dict": mmagic_state(small) | extra, "optimizer": {}}, path)
+    assert_same_weights(load(path), small)
+
+
+def test_old_file_format_of_torch(
+    assert_same_weights: Callable[..., None], small: TTSR, tmp_path: Path
+) -> None:
+    path = tmp_path / "TTSR.pt"
+    torch.save(authors_state(small), path, _use_new_zipfile_serialization=False)
+    assert_same_weights(load(path), small)
+
+
+class HistoryBuffer:
+    """As MMEngine's: NumPy arrays and a bound function in the pickle."""
+
+    def __init__(self) -> None:
+        self._log_history = np.arange(3.0)
+        self._count_history = np.arange(3)
+        self._last = np.float64(2)
+        self._statistics_methods = {"mean": self.mean}
+
+    def mean(self) -> float:
+        return 0.0
+
+
+def test_mmengine_log_is_passed_over(
+    assert_same_weights: Callable[..., None], small: TTSR, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole training checkpoint of MMagic 1.x holds objects of packages that are not here."""
+    name = "mmengine.logging.history_buffer"
+    for module in ("mmengine", "mmengine.logging", name):
+        monkeypatch.setitem(sys.modules, module, types.ModuleType(module))
+    monkeypatch.setattr(HistoryBuffer, "__module__", name)
+    sys.modules[name].HistoryBuffer = HistoryBuffer  # pyright: ignore[reportAttributeAccessIssue]
+    path = tmp_path / "iter_10.pth"
+    log = {"log_scalars": {"train/loss": HistoryBuffer()}}
+    torch.save({"meta": {}, "state_dict": mmagic_state(small), "message_hub": log}, path)
+    for module in ("mmengine", "mmengine.logging", name):
+        monkeypatch.delitem(sys.modules, module)
+    assert_same_weights(load(path), small)
+
+
+def test_code_in_a_checkpoint_is_not_run(small: TTSR, tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return exec, (f"open({str(tmp_path / 'went off')!r}, 'w')",)
+
+    path = tmp_path / "bomb.pth"
+    torch.save({"state_dict": mmagic_state(small), "more": Bomb()}, path)
+    with pytest.raises(WeightsError, match="more than weights"):
+        load(path)
+    assert not (tmp_path / "went off").exists()
+
+
+@pytest.mark.parametrize(
+    "key", ["MainNet.SFE.conv_head.weight", "MainNet.RB21.1.conv2.bias", "LTE.sub_mean.bias"]
+)
+def test_one_missing(key: str, small: TTSR, tmp_path: Path) -> None:
+    state = authors_state(small)
+    del state[key]
+    torch.save(state, tmp_path / "TTSR.pt")
+    with pytest.raises(WeightsError, match=rf"missing {re.escape(key)}|{re.escape(key)} is missing"):
+        load(tmp_path / "TTSR.pt")
+
+
+def test_long_lists_are_cut(small: TTSR, tmp_path: Path) -> None:
+    state = {key: value for key, value in authors_state(small).items() if ".merge_tail." not in key}
+    torch.save(state | {"MainNet.RB99.0.conv1.weight": torch.zeros(1)}, tmp_path / "TTSR.pt")
+    with pytest.raises(WeightsError) as caught:
+        load(tmp_path / "TTSR.pt")
+    message = str(caught.value)
+    assert re.search(r"missing MainNet.merge_tail\.\S+, .* and 6 more; not part .* MainNet\.RB99\.", message)
+    assert "\n" not in message and len(message) < 600
+
+
+def test_misshapen(small: TTSR, tmp_path: Path) -> None:
+    state = authors_state(small)
+    state["MainNet.conv12.weight"] = torch.zeros(24, 6, 1, 1)
+    torch.save(state, tmp_path / "TTSR.pt")
+    with pytest.raises(WeightsError, match=r"MainNet\.conv12\.weight 24x6x1x1 instead of 24x6x3x3"):
+        load(tmp_path / "TTSR.pt")
+
+
+@pytest.mark.parametrize("value", [torch.full((6,), torch.nan), torch.zeros(6, dtype=torch.int64)])
+def test_values_that_are_no_weights(value: Tensor, small: TTSR, tmp_path: Path) -> None:
+    torch.save(authors_state(small) | {"MainNet.conv11_tail.bias": value}, tmp_path / "TTSR.pt")
+    with pytest.raises(WeightsError, match=r"no finite real numbers in MainNet\.conv11_tail\.bias"):
+        load(tmp_path / "TTSR.pt")
+
+
+def test_another_normalisation(small: TTSR, tmp_path: Path) -> None:
+    state = mmagic_state(small)
+    state["extractor.img_normalize.bias"] = torch.zeros(3)
+    torch.save({"state_dict": state}, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match=r"extractor\.img_normalize\.bias is not ImageNet's"):
+        load(tmp_path / "a.pth")
+
+
+def pickled(content: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"not a checkpoint at all", "no checkpoint, or a damaged"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "no checkpoint, or a damaged"),
+        (b"\x10\0\0\0\0\0\0\0{ this is no JSON", "damaged or cut off"),
+        (pickled([1, 2]), "no state dict"),
+        (pickled({}), "no state dict"),
+        (pickled({"epoch": 3}), "'epoch' in it is not a tensor"),
+        (pickled({"conv1.weight": torch.zeros(2)}), r"no TTSR checkpoint \(it holds conv1\.weight\)"),
+        (pickled({"synthesis.x.weight": torch.zeros(2)}), "is missing"),
+    ],
+)
+def test_foreign_file(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=message) as caught:
+        load(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
+def test_truncated(checkpoint: Path, kept: float) -> None:
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(WeightsError, match="damaged or"):
+        load(checkpoint)
+
+
+def test_metadata_and_shapes_must_agree(small: TTSR, tmp_path: Path) -> None:
+    path = tmp_path / "small.safetensors"
+    save(small, path)
+    save_file(
+        load_file(path), path, Metadata(TTSRConfig(64, small.config.num_blocks, (3, 5, 7))).to_strings()
+    )
+    with pytest.raises(WeightsError, match="its metadata states"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "other"}, "no weights that this version of ttsr wrote"),
+        ({"config": "{"}, "metadata is damaged"),
+        ({"config": "[]"}, "metadata is damaged"),
+        ({"config": '{"channels": 6}'}, "metadata is damaged"),
+        ({"scores": "3"}, "metadata is damaged"),
+    ],
+)
+def test_damaged_metadata(change: dict[str, str], message: str, small: TTSR, tmp_path: Path) -> None:
+    path = tmp_path / "small.safetensors"
+    save(small, path)
+    save_file(load_file(path), path, Metadata(small.config).to_strings() | change)
+    with pytest.raises(WeightsError, match=message):
+        load(path)
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no such file"):
+        load(str(tmp_path / "nowhere.pth"))
+    with pytest.raises(WeightsError, match="is not a file"):
+        load(tmp_path)
+
+
+def test_unknown_name_lists_the_names() -> None:
+    with pytest.raises(WeightsError, match=r"mmagic/ttsr-rec, mmagic/ttsr-gan"):
+        load("ttsr-huge")
+
+
+def test_unknown_device(checkpoint: Path) -> None:
+    with pytest.raises(UserError, match="device"):
+        load(checkpoint, device="abacus")
