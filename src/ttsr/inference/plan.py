@@ -17,9 +17,9 @@ Grid = tuple[int, int]
 # Blocks larger than this are no faster, smaller ones mostly overhead.
 LARGEST_BLOCK = {"cpu": 256 * 2**20, "cuda": 1024 * 2**20, "mps": 256 * 2**20}
 SMALLEST_BLOCK = 8 * 2**20
-# The streamed parts use up to so many times `block_bytes` at once (products, sums along x, patches and
-# cosines of the search; a strip's maps and the workspace of its convolutions).
-BLOCKS_ALIVE = 4
+# The streamed parts use up to so many times `block_bytes` at once: on a CPU a strip's maps and the workspace of
+# their convolutions; on a GPU the search's products, sums along x, patches and cosines.
+BLOCKS_ALIVE = {"cpu": 2, "cuda": 4, "mps": 4}
 # Everything beside the convolutions and products, and their running at less than the probe's speed.
 _OVERHEAD = 1.6
 
@@ -63,19 +63,20 @@ def make_plan(
     element = 4 if precision == "fp32" else 2
     fixed = fixed_bytes(config, lr, kept, new, element)
     free = available_bytes(device)
-    needed = fixed + BLOCKS_ALIVE * SMALLEST_BLOCK
+    alive = BLOCKS_ALIVE[device.type]
+    needed = fixed + alive * SMALLEST_BLOCK
     if needed > free:
         raise UserError(
             f"this needs about {gigabytes(needed)} of memory beside what is in use and {gigabytes(free)} are "
             "free: take a smaller picture, or smaller or fewer references"
         )
     # Four fifths of what is free: other programs want some, and the estimate is one.
-    block = (free * 4 // 5 - fixed) // BLOCKS_ALIVE
+    block = (free * 4 // 5 - fixed) // alive
     block = max(SMALLEST_BLOCK, min(LARGEST_BLOCK[device.type], block))
     cost = count(config, lr, [*kept, *new])
     madds = cost.total - (count(config, lr, kept).references if kept else 0)
     rate = multiply_adds_per_s(device, precision, config.channels)
-    memory = used_bytes(device) + fixed + BLOCKS_ALIVE * min(block, _useful_block(config, lr, [*kept, *new], element))
+    memory = used_bytes(device) + fixed + alive * min(block, _useful_block(config, lr, [*kept, *new], element))
     return Plan(_OVERHEAD * madds / rate, memory, block)
 
 
@@ -89,12 +90,13 @@ def fixed_bytes(config: TTSRConfig, lr: Grid, kept: list[Grid], new: list[Grid],
         encoding += height * width * ((2 * coarse + 4 * middle + 16 * fine) * element + 16 * 3 * 2 * 2 * 4)
     largest = max((height * width for height, width in [*kept, *new]), default=0)
     searching = coarse * element * (2 * cells + largest)
-    # Textures of the 1x and 2x grids twice (as gathered and as pixels), and five maps of these grids.
-    synthesis = cells * element * (2 * (coarse + 4 * middle) + 5 * 5 * config.channels)
+    # Textures of the 1x and 2x grids (the latter as gathered rows too), and five maps of these grids.
+    on_2x = cells * element * (coarse + 2 * 4 * middle + 5 * 5 * config.channels)
     # A strip of the 4x stage is never lower than its reach, with the same again above and below.
     strip = 5 * 16 * lr[1] * config.channels * element * min(lr[0], 3 * (2 * config.num_blocks[3] + 10))
+    on_4x = cells * element * 5 * config.channels + strip
     images = cells * 16 * 3 * 4 * 4
-    return encoding + images + max(searching, synthesis + strip)
+    return encoding + images + max(searching, on_2x, on_4x)
 
 
 def gigabytes(count: float) -> str:

@@ -112,12 +112,16 @@ class TTSR(nn.Module):
         stages.end("references")
         queries = self._coarse_features(lr_up, block_bytes)
         stages.end("queries")
-        keys = [f.keys for f in features]
+        # Where the network computes in 16 bits the cosines are still compared in 32: rounded, most matches would tie.
+        keys = [_at_least_float32(f.keys) for f in features]
         relevance, index = search(
-            queries, keys, block_bytes=block_bytes, progress=lambda done: stages.within("search", done)
+            _at_least_float32(queries),
+            keys,
+            block_bytes=block_bytes,
+            progress=lambda done: stages.within("search", done),
         )
         if torch.is_grad_enabled():
-            relevance = relevance_at(queries, keys, index)
+            relevance = relevance_at(_at_least_float32(queries), keys, index)
         kept_queries = queries if keep_textures else None
         del queries
         stages.end("search")
@@ -256,6 +260,10 @@ def resize(image: Tensor, scale: float) -> Tensor:
     """Antialiased bicubic, clamped to [0, 1]: (B, 3, H, W) to (B, 3, scale H, scale W)."""
     size = [round(side * scale) for side in image.shape[2:]]
     return F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.float() if x.element_size() < 4 else x
 
 
 def _channels_last(x: Tensor) -> Tensor:

@@ -17,12 +17,13 @@ from torch.utils.data import DataLoader, Dataset
 from ttsr.data.cufed import CufedPairs
 from ttsr.data.photos import PhotoPairs
 from ttsr.data.sample import Batch, Pair, collate
+from ttsr.files import atomic_path
 from ttsr.losses.contrastive import contrastive_loss
 from ttsr.models.blocks import scale_residuals
 from ttsr.models.ttsr import TTSR
 
 from .checkpoint import read_checkpoint, write_checkpoint
-from .recipe import Recipe, recipe_text
+from .recipe import Recipe, check_same, parse_recipe, recipe_text
 from .schedule import rate
 
 Report = Callable[[int, dict[str, float]], None]
@@ -155,12 +156,16 @@ def train(
     never stopped. `report` is called after each step.
 
     Raises:
-        DataError, RecipeError: what is wrong with the data, or nothing to resume.
+        DataError: what is wrong with the data.
+        RecipeError: nothing to resume, or a checkpoint of another recipe.
     """
     started = time.monotonic()
     trainer = Trainer(recipe, device)
     if resume:
-        trainer.load_state(read_checkpoint(folder))
+        state = read_checkpoint(folder)
+        check_same(parse_recipe(state["recipe"], str(folder)), recipe)
+        trainer.load_state(state)
+        _forget_after(folder / "log.jsonl", trainer.step)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.yaml").write_text(recipe_text(recipe), encoding="utf-8")
     before = trainer.seconds
@@ -183,6 +188,15 @@ def train(
                 write_checkpoint(folder, trainer.state())
     write_checkpoint(folder, trainer.state())
     return trainer, Outcome(trainer.step, trainer.step >= recipe.schedule.steps, trainer.seconds)
+
+
+def _forget_after(log: Path, step: int) -> None:
+    """Drop the lines of steps that a killed run took after its last checkpoint: they will be taken again."""
+    if not log.is_file():
+        return
+    kept = [line for line in log.read_text().splitlines() if json.loads(line)["step"] <= step]
+    with atomic_path(log) as temporary:
+        temporary.write_text("".join(line + "\n" for line in kept))
 
 
 def _batches(recipe: Recipe, data: Path, first_step: int, num_workers: int) -> Iterator[Batch]:

@@ -51,6 +51,7 @@ class Recipe:
     residual_start: what the last convolution of every residual block is multiplied by at the start.
     ema: decay of the moving average of the weights, which is what is saved as the model; 0 for none.
     checkpoint_steps, log_steps: how often.
+    licence: of the weights that come out.
     """
 
     name: str
@@ -67,7 +68,6 @@ class Recipe:
     checkpoint_steps: int = 500
     log_steps: int = 20
     licence: str = "Apache-2.0"
-    trained_on: str = ""
 
 
 def read_recipe(name_or_path: str) -> Recipe:
@@ -87,15 +87,44 @@ def read_recipe(name_or_path: str) -> Recipe:
             names = ", ".join(recipe_names())
             raise RecipeError(f"{name_or_path}: no such recipe; there are {names}, or give a .yaml file")
         text = shipped.read_text(encoding="utf-8")
+    return parse_recipe(text, name_or_path)
+
+
+def parse_recipe(text: str, where: str) -> Recipe:
+    """A recipe from YAML text; `where` is its name for errors.
+
+    Raises:
+        RecipeError: not YAML, or an unknown, missing or misfit field; all of them named.
+    """
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise RecipeError(f"{name_or_path}: not YAML ({' '.join(str(error).split())})") from error
+        raise RecipeError(f"{where}: not YAML ({' '.join(str(error).split())})") from error
     try:
         recipe: Recipe = _build(Recipe, content, "")
     except (TypeError, ValueError) as error:
-        raise RecipeError(f"{name_or_path}: {error}") from error
+        raise RecipeError(f"{where}: {error}") from error
     return recipe
+
+
+def check_same(before: Recipe, now: Recipe) -> None:
+    """A run is to be resumed with the recipe that it was started with, its length and what it writes excepted.
+
+    Raises:
+        RecipeError: names the fields that differ.
+    """
+    old, new = _flat(asdict(before)), _flat(asdict(now))
+    free = {"name", "schedule.steps", "schedule.decay_steps", "checkpoint_steps", "log_steps", "licence"}
+    differ = [name for name in new if new[name] != old[name] and name not in free]
+    if differ:
+        raise RecipeError(f"{now.name}: the run was started with another recipe; {', '.join(differ)} differ")
+
+
+def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
 
 
 def recipe_names() -> list[str]:

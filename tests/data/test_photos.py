@@ -1,0 +1,133 @@
+"""Pairs made on the fly from photos."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ttsr.data.aligning import find
+from ttsr.data.photos import PhotoPairs, PhotosOptions
+from ttsr.data.sample import Pair, collate
+from ttsr.data.views import Warp, recolour, sample_view, two_views
+from ttsr.errors import DataError
+
+STILL = Warp(rotation=0, scale=0, shift=0, perspective=0, gain=0, gamma=0, offset=0)
+
+
+def photo(seed: int, height: int = 200, width: int = 240) -> np.ndarray:
+    """Smooth shapes with some fine texture."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8))
+    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC)).astype(int)
+    return (smooth + rng.integers(-12, 13, smooth.shape)).clip(0, 255).astype(np.uint8)
+
+
+def folder_of(path: Path, photos: list[np.ndarray], rows: list[dict[str, str]] | None = None) -> Path:
+    path.mkdir()
+    for number, pixels in enumerate(photos):
+        Image.fromarray(pixels).save(path / f"{number}.png")
+    if rows is not None:
+        with (path / "manifest.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["file", "open", "group"])
+            writer.writeheader()
+            writer.writerows(rows)
+    return path
+
+
+def test_a_pair_depends_on_seed_and_number_alone(tmp_path):
+    folder = folder_of(tmp_path / "p", [photo(1), photo(2)])
+    options = PhotosOptions(hr_size=48, ref_size=64)
+    first, again = PhotoPairs(folder, options, seed=3), PhotoPairs(folder, options, seed=3)
+    for number in (5, 0, 5):
+        assert np.array_equal(first[number].hr, again[number].hr)
+        assert np.array_equal(first[number].ref, again[number].ref)
+    assert not np.array_equal(first[0].hr, first[1].hr)
+    assert not np.array_equal(first[0].hr, PhotoPairs(folder, options, seed=4)[0].hr)
+    assert first[0].hr.shape == (48, 48, 3) and first[0].ref.shape == (64, 64, 3)
+
+
+def test_the_homography_leads_from_hr_to_the_same_place_of_the_reference():
+    """Sampling the reference through it gives the HR crop back, up to resampling."""
+    rng = np.random.default_rng(0)
+    warp = Warp(gain=0, gamma=0, offset=0)
+    for seed in range(8):
+        smooth = Image.fromarray(photo(seed)).resize((480, 400), Image.Resampling.BICUBIC)
+        pair = two_views(np.asarray(smooth), 64, 64, warp, rng)
+        assert pair.to_ref is not None
+        back = sample_view(pair.ref, pair.to_ref, 64).astype(int)
+        inside = sample_view(np.full_like(pair.ref, 255), pair.to_ref, 64).min(-1) == 255
+        inside[[0, 1, -2, -1]] = inside[:, [0, 1, -2, -1]] = False
+        assert inside.mean() > 0.1
+        error = np.abs(back - pair.hr)[inside].mean()
+        unrelated = np.abs(np.roll(back, 16, 0) - pair.hr)[inside].mean()
+        assert error < 6 < 2 * error + 6 < unrelated
+
+
+def test_without_a_warp_the_reference_is_the_crop():
+    pair = two_views(photo(3), 40, 40, STILL, np.random.default_rng(1))
+    assert np.array_equal(pair.hr, pair.ref)
+    np.testing.assert_allclose(pair.to_ref / pair.to_ref[2, 2], np.eye(3), atol=1e-9)
+
+
+def test_recolouring_moves_colours_and_keeps_shape():
+    image, rng = photo(4), np.random.default_rng(2)
+    changed = recolour(image, Warp(), rng)
+    assert changed.shape == image.shape and changed.dtype == np.uint8
+    assert 0 < np.abs(changed.astype(int) - image).mean() < 60
+    assert np.array_equal(recolour(image, STILL, rng), image)
+
+
+def test_a_piece_is_found_in_another_photo():
+    whole = photo(5, 240, 320)
+    correlation, top, left = find(whole[64:160, 120:216], whole)
+    assert correlation > 0.99 and (top, left) == (64, 120)
+    assert find(photo(6)[:96, :96], whole)[0] < 0.7
+
+
+def test_photos_of_a_group_serve_as_each_others_references(tmp_path):
+    scene = photo(7, 240, 320)
+    brighter = (scene * 0.5 + 100).astype(np.uint8)
+    rows = [{"file": "0.png", "open": "yes", "group": "a"}, {"file": "1.png", "open": "yes", "group": "a"}]
+    folder = folder_of(tmp_path / "p", [scene, brighter], rows)
+    options = PhotosOptions(hr_size=48, ref_size=48, group_share=1.0, unrelated_share=0.0, warp=STILL)
+    pairs = [PhotoPairs(folder, options, seed=1)[number] for number in range(12)]
+    of_group = [pair for pair in pairs if pair.to_ref is None]
+    assert len(of_group) >= 8
+    contrasts = [pair.ref.std() / pair.hr.std() for pair in of_group]
+    assert all(0.4 < c < 0.6 or 1.6 < c < 2.5 for c in contrasts)
+
+
+def test_only_open_photos_are_taken(tmp_path):
+    rows = [{"file": "0.png", "open": "yes", "group": ""}, {"file": "1.png", "open": "no", "group": ""}]
+    folder = folder_of(tmp_path / "p", [photo(8), photo(9)], rows)
+    assert len(PhotoPairs(folder, PhotosOptions(only_open=True), 0).photos) == 1
+    assert len(PhotoPairs(folder, PhotosOptions(), 0).photos) == 2
+
+
+def test_bad_folders_are_named(tmp_path):
+    options = PhotosOptions()
+    with pytest.raises(DataError, match="no such folder"):
+        PhotoPairs(tmp_path / "none", options, 0)
+    with pytest.raises(DataError, match=r"no manifest\.csv"):
+        PhotoPairs(folder_of(tmp_path / "a", [photo(1)]), PhotosOptions(only_open=True), 0)
+    with pytest.raises(DataError, match="smaller than the crops"):
+        PhotoPairs(folder_of(tmp_path / "b", [photo(1, 200, 90)]), options, 0)
+    broken = folder_of(tmp_path / "c", [photo(1)])
+    (broken / "x.jpg").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"x\.jpg: cannot be read"):
+        PhotoPairs(broken, options, 0)
+
+
+def test_a_batch_is_degraded_as_the_weights_are_used():
+    image = photo(10, 32, 32)
+    batch = collate([Pair(image, image), Pair(image[::-1], image, np.eye(3))])
+    assert batch.hr.shape == batch.lr_up.shape == batch.ref_blur.shape == (2, 3, 32, 32)
+    assert batch.lr.shape == (2, 3, 8, 8)
+    assert batch.known.tolist() == [False, True]
+    small = Image.fromarray(image).resize((8, 8), Image.Resampling.BICUBIC)
+    expected = np.array(small.resize((32, 32), Image.Resampling.BICUBIC))
+    assert torch.equal((batch.lr_up[0] * 255).round().byte().permute(1, 2, 0), torch.from_numpy(expected))
+    torch.testing.assert_close(batch.ref_blur[0], batch.lr_up[0])
