@@ -1,6 +1,7 @@
 """Recipes: read, refused, written back."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -59,5 +60,5 @@ def test_the_rate_rises_stays_and_falls_to_zero():
     rates = [rate(options, step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1) and rates[9:60] == [1.0] * 51
     assert rates[80] == pytest.approx(0.5) and 0 < rates[99] < 0.01
-    assert all(later <= earlier for earlier, later in zip(rates[60:], rates[61:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(rates[60:]))
     assert not any(math.isnan(value) for value in rates)

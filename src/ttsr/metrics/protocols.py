@@ -48,8 +48,11 @@ class Protocol:
         Raises:
             UserError: the images are too small to score, or scikit-image is not installed.
         """
-        truth, guess = self._prepare(target), self._prepare(prediction)
-        return Score(psnr(truth, guess), ssim(truth, guess))
+        return Score(self.psnr(target, prediction), ssim(self._prepare(target), self._prepare(prediction)))
+
+    def psnr(self, target: np.ndarray, prediction: np.ndarray) -> float:
+        """PSNR alone, in dB; arguments and errors as of `score`, but scikit-image is not needed."""
+        return psnr(self._prepare(target), self._prepare(prediction))
 
     def _prepare(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
