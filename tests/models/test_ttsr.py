@@ -5,7 +5,7 @@ import textbook
 import torch
 from torch import Tensor
 
-from ttsr.models.blocks import scale_residuals
+from ttsr.models.blocks import ResidualBlock, scale_residuals
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR, resize
 
@@ -36,6 +36,7 @@ def test_equals_the_textbook_form_with_two_references_and_a_batch(bicubic_skip):
     assert torch.equal(ours.index, theirs.index)
     torch.testing.assert_close(ours.relevance, theirs.relevance, atol=2e-6, rtol=0)
     torch.testing.assert_close(ours.sr, theirs.sr, atol=1e-5, rtol=0)
+    assert ours.textures is not None and theirs.textures is not None
     for ours_level, level in zip(ours.textures, theirs.textures, strict=True):
         torch.testing.assert_close(ours_level, level, atol=1e-5, rtol=0)
     assert ours.sr.shape == (2, 3, 36, 28) and ours.sr.min() >= 0 and ours.sr.max() <= 1
@@ -111,6 +112,7 @@ def test_training_mode_does_not_clamp():
 def test_scaled_residuals_start_near_the_identity():
     model = small_model()
     block = model.synthesis.chain1.blocks[0]
+    assert isinstance(block, ResidualBlock) and block.conv2.bias is not None
     scale_residuals(model, 0.0)
     x = random(14, 1, 8, 5, 5)
     with torch.no_grad():

@@ -22,7 +22,7 @@ class Pair:
 
     hr: Pixels
     ref: Pixels
-    to_ref: NDArray[np.float64] | None = None
+    to_ref: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True)

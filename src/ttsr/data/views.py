@@ -70,7 +70,7 @@ def two_views(photo: Pixels, hr_size: int, ref_size: int, warp: Warp, rng: np.ra
 
 def random_homography(
     side: int, hr_size: int, ref_size: int, warp: Warp, rng: np.random.Generator
-) -> NDArray[np.float64]:
+) -> NDArray[np.floating]:
     """Coordinates of a reference crop to those of the window it is cut from, about the window's middle."""
     angle = np.deg2rad(rng.uniform(-warp.rotation, warp.rotation))
     scale = np.exp(rng.uniform(-warp.scale, warp.scale))
@@ -83,7 +83,7 @@ def random_homography(
     return place @ bend @ centre
 
 
-def sample_view(window: Pixels, to_window: NDArray[np.float64], size: int) -> Pixels:
+def sample_view(window: Pixels, to_window: NDArray[np.floating], size: int) -> Pixels:
     """Bicubic sample (size, size, 3) of a window through a homography."""
     coefficients = (to_window / to_window[2, 2]).ravel()[:8]
     image = Image.fromarray(np.ascontiguousarray(window))
@@ -96,7 +96,7 @@ def sample_view(window: Pixels, to_window: NDArray[np.float64], size: int) -> Pi
 def recolour(image: Pixels, warp: Warp, rng: np.random.Generator) -> Pixels:
     """Another exposure and white balance: gain, gamma and offset, most of each common to the three channels."""
 
-    def deviations(limit: float) -> NDArray[np.float64]:
+    def deviations(limit: float) -> NDArray[np.floating]:
         return rng.uniform(-limit, limit) * 0.7 + rng.uniform(-limit, limit, 3) * 0.3
 
     gamma, gain, offset = np.exp(deviations(warp.gamma)), 1 + deviations(warp.gain), deviations(warp.offset)
