@@ -57,6 +57,8 @@ def main() -> None:
     if options.one:
         measure_one(options.one[0], *parse_size(options.one[1]))
         return
+    if options.output is not None:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
     cases = [Case(form, *parse_size(size)) for size in options.sizes for form in ("textbook", "ours")]
     rows = in_turns(Path(__file__), cases, options.repeats)
     report(rows, options.output, times_faster(rows, "textbook", "ours"))

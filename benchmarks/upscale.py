@@ -11,17 +11,16 @@ import textbook
 import torch
 from measure import Case, in_this_process, in_turns, parse_size, report, times_faster
 
-from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR, resize
+from ttsr.training.recipe import read_recipe
 
 SIZES = ("40x40", "80x125", "125x125", "160x250")
 MEMORY_SIZE = "300x300"
-LITE = TTSRConfig(32, (8, 8, 4, 1), (16, 32, 64), bicubic_skip=True)
 
 
 def measure_one(form: str, height: int, width: int) -> None:
     torch.manual_seed(0)
-    model = TTSR(LITE if form == "lite" else None).eval()
+    model = TTSR(read_recipe("ttsr-lite").model if form == "lite" else None).eval()
     lr, ref = torch.rand(1, 3, height, width), torch.rand(1, 3, 4 * height, 4 * width)
     lr_up, ref_blur = resize(lr, 4), resize(resize(ref, 0.25), 4)
 
@@ -48,6 +47,8 @@ def main() -> None:
     if options.one:
         measure_one(options.one[0], *parse_size(options.one[1]))
         return
+    if options.output is not None:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
     cases = [Case(form, *parse_size(size)) for size in options.sizes for form in ("textbook", "ours")]
     rows = in_turns(Path(__file__), cases, options.repeats)
     rows += in_turns(Path(__file__), [Case("lite", *parse_size(MEMORY_SIZE))], 1)

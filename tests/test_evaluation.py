@@ -1,5 +1,6 @@
 """What a picture is given as its reference, and what is made of the scores."""
 
+import sys
 from pathlib import Path
 from typing import cast
 
@@ -8,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ttsr.data.cufed5 import Group, list_groups
-from ttsr.errors import DataError, ImageError
-from ttsr.evaluation import ReferenceChoice, evaluate
+from ttsr.data.cufed5 import Group, ReferenceChoice, list_groups
+from ttsr.errors import DataError, ImageError, UserError
+from ttsr.evaluation import evaluate
 from ttsr.images.resize import downscale4, upscale4
 from ttsr.metrics.protocols import MMAGIC_RGB, PAPER_Y
 from ttsr.models.config import TTSRConfig
@@ -105,6 +106,27 @@ def test_group_without_reference(model: TTSR, folder: Path) -> None:
 def test_unrelated_needs_two_groups(model: TTSR, folder: Path) -> None:
     with pytest.raises(DataError, match="another group"):
         evaluate(model, list_groups(folder)[:1], reference="unrelated")
+
+
+def test_truth_too_small_to_score_is_named_before_the_work(model: TTSR, folder: Path) -> None:
+    Image.new("RGB", (40, 18)).save(folder / "003_0.png")
+    seen = []
+    with pytest.raises(ImageError, match=r"003_0\.png: 40x16 .* mmagic-rgb, it takes 19x19 at least"):
+        evaluate(model, list_groups(folder), on_picture=seen.append)
+    assert seen == []
+    assert len(evaluate(model, list_groups(folder), protocols=[PAPER_Y]).pictures) == 4
+
+
+def test_missing_scikit_image_is_noticed_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "skimage.metrics", None)
+    untouched = bicubic_plus(0)
+    calls = []
+    untouched.register_forward_hook(lambda *_: calls.append(1))
+    with pytest.raises(UserError, match="scikit-image"):
+        evaluate(untouched, list_groups(folder))
+    assert calls == []
 
 
 def test_picture_too_small(model: TTSR, tmp_path: Path) -> None:

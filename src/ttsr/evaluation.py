@@ -5,21 +5,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
 
 import numpy as np
 import torch
 
-from ttsr.data.cufed5 import Group
+from ttsr.data.cufed5 import Group, ReferenceChoice
 from ttsr.errors import DataError, ImageError
 from ttsr.images.reading import read_picture
 from ttsr.images.resize import cut_to_multiple, degrade, downscale4, upscale4
+from ttsr.images.tensors import to_tensor
+from ttsr.inference.device import computing_in
 from ttsr.inference.references import own_reference
 from ttsr.metrics.protocols import MMAGIC_RGB, PAPER_Y, Protocol, Score
+from ttsr.metrics.ssim import scikit_image_ssim
 from ttsr.models.ttsr import TTSR
-
-ReferenceChoice = Literal["1", "2", "3", "4", "5", "all", "lr", "unrelated"]
-"""A picture's reference of that number, all of them at once, the LR itself, or a photo of another scene."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,14 @@ def evaluate(
 
     Raises:
         DataError: a group has no reference at all, or "unrelated" is asked of fewer than two groups.
-        ImageError: a picture cannot be read, or is too small to be cut to multiples of 4.
-        UserError: a picture is too small to score, or scikit-image is not installed.
+        ImageError: a truth cannot be read or is too small to score, which is found before the first forward pass; or
+            a reference cannot be read or is too small to be cut to multiples of 4.
+        UserError: scikit-image is not installed.
     """
+    scikit_image_ssim()
     chosen = _choose_references(groups, reference)
+    for group in groups:
+        _check_scorable(group.hr, protocols)
     home, was_training = next(model.parameters()).device, model.training
     pictures = []
     try:
@@ -136,6 +139,16 @@ def _choose_references(groups: Sequence[Group], reference: ReferenceChoice) -> l
     return [[group.references.get(int(reference), path)] for group, path in zip(groups, last, strict=True)]
 
 
+def _check_scorable(hr: Path, protocols: Sequence[Protocol]) -> None:
+    height, width = _read_cut(hr).shape[:2]
+    strictest = max(protocols, key=lambda protocol: protocol.smallest_side)
+    side = strictest.smallest_side
+    if min(height, width) < side:
+        raise ImageError(
+            f"{hr}: {width}x{height} pixels are too few to score by {strictest.name}, it takes {side}x{side} at least"
+        )
+
+
 def _score_picture(
     model: TTSR, group: Group, references: Sequence[Path], protocols: Sequence[Protocol]
 ) -> PictureScore:
@@ -145,12 +158,12 @@ def _score_picture(
     ref_images = [_read_cut(path) for path in references] or [own_reference(lr)]
     device = next(model.parameters()).device
     start = time.perf_counter()
-    with torch.inference_mode():
+    with torch.inference_mode(), computing_in("fp32", device):
         output = model(
-            _to_tensor(lr, device),
-            [_to_tensor(image, device) for image in ref_images],
-            lr_up=_to_tensor(lr_up, device),
-            ref_blur=[_to_tensor(degrade(image), device) for image in ref_images],
+            to_tensor(lr, device=device),
+            [to_tensor(image, device=device) for image in ref_images],
+            lr_up=to_tensor(lr_up, device=device),
+            ref_blur=[to_tensor(degrade(image), device=device) for image in ref_images],
             keep_textures=False,
         )
         sr = output.sr[0].permute(1, 2, 0).cpu().numpy().astype(np.float64) * 255
@@ -172,11 +185,6 @@ def _read_cut(path: Path) -> np.ndarray:
     if min(cut.shape[:2]) == 0:
         raise ImageError(f"{path}: {rgb.shape[1]}x{rgb.shape[0]} pixels are too few, it takes 4x4 at least")
     return cut
-
-
-def _to_tensor(image: np.ndarray, device: torch.device) -> torch.Tensor:
-    """(H, W, 3) uint8 to (1, 3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None].to(device)
 
 
 def _mean(scores: Sequence[Score]) -> Score:

@@ -1,10 +1,12 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and never written over what was read."""
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from ttsr.errors import UserError
 
 
 @contextmanager
@@ -18,7 +20,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         OSError: the folder does not exist or cannot be written to, or the disk is full.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    # Without the stem, for a name as long as the file system allows would grow too long.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".ttsr-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -29,6 +32,28 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """See that no output is an input, by whatever name or link. Files that do not exist are compared by name.
+
+    Raises:
+        UserError: one is; the line names the first such output.
+    """
+    taken = {key for path in inputs for key in _identities(path)}
+    for path in outputs:
+        if not taken.isdisjoint(_identities(path)):
+            raise UserError(f"{path}: is the output and an input; name another output")
+
+
+def _identities(path: Path) -> Iterator[str | tuple[int, int]]:
+    """What two paths of one file have in common: the resolved name, or for hard links device and inode."""
+    yield os.path.realpath(path)
+    try:
+        status = path.stat()
+    except OSError:
+        return
+    yield status.st_dev, status.st_ino
 
 
 def _umask() -> int:

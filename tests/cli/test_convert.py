@@ -49,6 +49,23 @@ def test_metadata_is_carried_and_added_to(source: Path, tmp_path: Path) -> None:
     assert provenance.scores == {"CUFED5, reference 1, paper-y": {"psnr": 26.99, "ssim": 0.8}}
 
 
+@pytest.mark.parametrize("name", ["weights.bin", "weights.pt"])
+def test_metadata_is_carried_whatever_the_source_is_called(name: str, source: Path, tmp_path: Path) -> None:
+    first, last = tmp_path / name, tmp_path / "last.safetensors"
+    noted = ["--licence", "CC0-1.0", "--recipe", "short", "--layout", "ttsr"]
+    assert main(["convert", str(source), str(first), *noted]) == 0
+    assert main(["convert", str(first), str(last)]) == 0
+    provenance = read_metadata(last).provenance
+    assert (provenance.source, provenance.licence, provenance.recipe) == ("in.safetensors", "CC0-1.0", "short")
+
+
+def test_foreign_layout_called_safetensors(source: Path, tmp_path: Path) -> None:
+    first, last = tmp_path / "authors.safetensors", tmp_path / "last.safetensors"
+    assert main(["convert", str(source), str(first), "--layout", "authors"]) == 0
+    assert main(["convert", str(first), str(last)]) == 0
+    assert read_metadata(last).provenance.source == "authors.safetensors"
+
+
 def test_layout_by_name(source: Path, tmp_path: Path) -> None:
     assert main(["convert", str(source), str(tmp_path / "weights.bin"), "--layout", "authors"]) == 0
     assert "LTE.sub_mean.weight" in torch.load(tmp_path / "weights.bin", weights_only=True)
@@ -58,7 +75,10 @@ def test_layout_by_name(source: Path, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["in.safetensors", "out.bin"], "name a .safetensors, .pt or .pth file"),
-        (["in.safetensors", "in.safetensors"], "is the output and the input"),
+        (["in.safetensors", "in.safetensors"], "is the output and an input"),
+        (["in.safetensors", "link.pt"], "is the output and an input"),
+        (["in.safetensors", "scores.pth", "--scores", "scores.pth"], "is the output and an input"),
+        (["http://[bad/x.pth", "out.safetensors"], "is no URL"),
         (["nowhere.pth", "out.safetensors"], "there is no such file"),
         (["no-such-model", "out.safetensors"], "no weights are named no-such-model"),
         (["empty.pth", "out.safetensors"], "the file is empty"),
@@ -75,6 +95,8 @@ def test_bad_input_is_one_line(
 ) -> None:
     monkeypatch.chdir(source.parent)
     Path("empty.pth").touch()
+    Path("link.pt").hardlink_to("in.safetensors")
+    Path("scores.pth").write_text("{}")
     save(TTSR(TTSRConfig(4, (0, 0, 0, 0), (3, 4, 5), bicubic_skip=True)), "skip.safetensors")
     before = sorted(source.parent.iterdir())
     assert main(["convert", *arguments]) == 2

@@ -60,6 +60,11 @@ def test_protocols_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -
         (["set", "--model", "m.safetensors", "--reference", "6"], "reference"),
         (["set", "--model", "m.safetensors", "--protocol", "other"], "protocol"),
         (["set", "--model", "m.safetensors", "--json", "nowhere/a.json"], "nowhere/a.json"),
+        (["set", "--model", "m.safetensors", "--json", "set/000_0.png"], "set/000_0.png: is the output and an input"),
+        (["set", "--model", "m.safetensors", "--json", "set/000_2.png"], "set/000_2.png: is the output and an input"),
+        (["set", "--model", "m.safetensors", "--json", "m.safetensors"], "m.safetensors: is the output and an input"),
+        (["set", "--model", "http://[bad/x.pth"], "is no URL"),
+        ([300 * "x", "--model", "m.safetensors"], "no such folder"),
         (["broken", "--model", "m.safetensors"], "000_0.png"),
     ],
 )
@@ -74,7 +79,9 @@ def test_bad_input_is_one_line(
     Path("broken").mkdir()
     Path("broken/000_0.png").write_bytes((folder / "000_0.png").read_bytes()[:200])
     Path("broken/000_1.png").write_bytes((folder / "000_1.png").read_bytes())
+    before = {path: path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()}
     assert main(["evaluate", *arguments]) == 2
+    assert {path: path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()} == before
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1

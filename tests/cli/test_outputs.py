@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ttsr.cli.outputs import Job, check_no_input_is_overwritten, plan_jobs
+from ttsr.cli.outputs import Job, plan_jobs, prepare_target
 from ttsr.errors import ImageError
 
 
@@ -35,7 +35,9 @@ def test_a_folder_for_one(tmp_path: Path, exists: bool) -> None:
     if exists:
         out.mkdir()
     jobs = plan_jobs([photo], str(out) if exists else f"{out}/")
-    assert jobs == [Job(photo, out / "photo_x4.png")]
+    assert jobs == [Job(photo, out / "photo_x4.png", makes_folder=True)]
+    assert out.is_dir() == exists
+    prepare_target(jobs[0])
     assert out.is_dir()
 
 
@@ -43,6 +45,8 @@ def test_a_folder_for_many(tmp_path: Path) -> None:
     photos = touch(tmp_path, "a.jpg", "b.png")
     jobs = plan_jobs(photos, str(tmp_path / "deep" / "out"))
     assert [job.target for job in jobs] == [tmp_path / "deep/out/a_x4.png", tmp_path / "deep/out/b_x4.png"]
+    assert not (tmp_path / "deep").exists()
+    prepare_target(jobs[0])
     assert (tmp_path / "deep/out").is_dir()
 
 
@@ -71,9 +75,9 @@ def test_outputs_that_cannot_be(tmp_path: Path) -> None:
     for inputs, out, message in (
         (photos, str(file), "is a file"),
         (photos, str(tmp_path / "c.png"), "names one picture"),
-        (photos, str(file / "below"), "cannot be made"),
+        (photos, str(tmp_path / "c.webp"), "names one picture"),
         (photos[:1], str(tmp_path / "c.bmp"), "cannot tell the format"),
-        (photos[:1], str(tmp_path / "absent" / "c.png"), "no such folder"),
+        (photos[:1], "", "names no file"),
     ):
         with pytest.raises(ImageError, match=message):
             plan_jobs(inputs, out)
@@ -82,22 +86,25 @@ def test_outputs_that_cannot_be(tmp_path: Path) -> None:
         plan_jobs([tmp_path / "empty"], None)
 
 
-def test_a_folder_that_refuses_files(tmp_path: Path) -> None:
+def test_targets_that_cannot_be(tmp_path: Path) -> None:
     (photo,) = touch(tmp_path, "a.png")
-    with pytest.raises(ImageError, match="cannot be written to"):
-        plan_jobs([photo], "/proc/c.png")
+    taken = tmp_path / "taken.png"
+    taken.mkdir()
+    for job, message in (
+        (Job(photo, tmp_path / "absent" / "c.png"), "absent: there is no such folder"),
+        (Job(photo, photo / "below" / "c.png", makes_folder=True), "below: the folder cannot be made"),
+        (Job(photo, taken), r"taken\.png: is a folder"),
+        (Job(photo, tmp_path / ("x" * 300 + ".png")), "File name too long"),
+        (Job(photo, Path("/proc/c.png")), "cannot be written to"),
+    ):
+        with pytest.raises(ImageError, match=message):
+            prepare_target(job)
+    assert sorted(tmp_path.iterdir()) == [photo, taken]
 
 
-def test_no_input_is_overwritten(tmp_path: Path) -> None:
-    lr, other = touch(tmp_path, "lr.png", "other.png")
-    symlink, hardlink = tmp_path / "symlink.png", tmp_path / "hardlink.png"
-    symlink.symlink_to(lr)
-    hardlink.hardlink_to(lr)
-    dangling = tmp_path / "dangling.png"
-    dangling.symlink_to(tmp_path / "absent.png")
-    (tmp_path / "sub").mkdir()
-    for target in (lr, symlink, hardlink, tmp_path / "sub" / ".." / "lr.png"):
-        with pytest.raises(ImageError, match="is the output and an input"):
-            check_no_input_is_overwritten([Job(other, target)], [other, lr])
-    for target in (tmp_path / "new.png", dangling):
-        check_no_input_is_overwritten([Job(other, target)], [other, lr])
+def test_no_folder_is_made_beside_an_input(tmp_path: Path) -> None:
+    missing = tmp_path / "absent" / "a.png"
+    (job,) = plan_jobs([missing], None)
+    with pytest.raises(ImageError, match="no such folder"):
+        prepare_target(job)
+    assert list(tmp_path.iterdir()) == []

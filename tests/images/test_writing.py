@@ -1,3 +1,4 @@
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ttsr.images.picture import Metadata, Picture
 from ttsr.images.reading import read_picture
 from ttsr.images.writing import check_fits_format, write_picture
 
+GRAY = struct.pack(">I12x4s108x", 128, b"GRAY")  # the header of a colour profile, which is all that is looked at
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" exif:PixelXDimension="9" '
@@ -65,7 +67,8 @@ def test_jpeg_lays_transparency_on_white(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["jpg", "png", "webp", "tiff"])
 @pytest.mark.parametrize("target", ["jpg", "png", "webp", "tiff"])
-def test_profile_and_metadata_travel(tmp_path: Path, source: str, target: str) -> None:
+@pytest.mark.parametrize("gray", [False, True])
+def test_profile_and_metadata_travel(tmp_path: Path, source: str, target: str, gray: bool) -> None:
     before, after = tmp_path / f"in.{source}", tmp_path / f"out.{target}"
     exif = camera_exif()
     options: dict[str, Any] = {"xmp": XMP}
@@ -75,16 +78,24 @@ def test_profile_and_metadata_travel(tmp_path: Path, source: str, target: str) -
         texts = PngInfo()
         texts.add_itxt("XML:com.adobe.xmp", XMP.decode())
         options = {"pnginfo": texts}
-    Image.fromarray(noise(6, 9, 3)).save(before, icc_profile=SRGB, exif=exif.tobytes(), dpi=(300, 300), **options)
+    gray = gray and source != "webp"  # which has no gray pixels
+    pixels, profile = (noise(6, 9), GRAY) if gray else (noise(6, 9, 3), SRGB)
+    Image.fromarray(pixels).save(before, icc_profile=profile, exif=exif.tobytes(), dpi=(300, 300), **options)
 
     picture = read_picture(before)
     assert picture.size == (6, 9)  # turned by its orientation
-    larger = Picture(np.repeat(np.repeat(picture.rgb, 4, 0), 4, 1), metadata=picture.metadata)
-    assert write_picture(larger, after) == ()
+    assert picture.gray == gray
+    larger = Picture(np.repeat(np.repeat(picture.rgb, 4, 0), 4, 1), gray=gray, metadata=picture.metadata)
+    notes = write_picture(larger, after)
 
     with Image.open(after) as image:
         image.load()
-        assert image.info["icc_profile"] == SRGB
+        if gray and target == "webp":
+            assert "icc_profile" not in image.info
+            assert notes == ("WebP has no gray pixels for its gray colour profile, which was left out",)
+        else:
+            assert image.info["icc_profile"] == profile
+            assert notes == ()
         kept = image.getexif()
         assert (kept[0x010F], kept[0x8298]) == ("Maker", "someone's")
         assert kept.get(0x0112, 1) == 1
@@ -123,6 +134,33 @@ def test_damaged_exif_does_not_stop_a_picture(tmp_path: Path) -> None:
     picture = read_picture(path)
     assert picture.size == (8, 8)
     assert picture.metadata.exif == b""
+
+
+@pytest.mark.parametrize("target", ["jpg", "png", "webp", "tiff"])
+def test_a_senseless_resolution_does_not_stop_a_picture(tmp_path: Path, target: str) -> None:
+    Image.fromarray(noise(4, 4, 3)).save(tmp_path / "in.tiff", dpi=(4e9, 4e9))
+    picture = read_picture(tmp_path / "in.tiff")
+    assert picture.metadata.dpi is None
+    write_picture(picture, tmp_path / f"out.{target}")
+    assert read_picture(tmp_path / f"out.{target}").size == (4, 4)
+
+
+@pytest.mark.parametrize("error", [OverflowError("large"), TypeError("odd"), struct.error("odd")])
+def test_whatever_a_codec_raises_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(ImageError, match=r"a\.png: cannot be written \((large|odd)\)"):
+        write_picture(read_picture(noise(4, 4, 3)), tmp_path / "a.png")
+
+
+def test_a_name_of_full_length(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 251 + ".png")
+    write_picture(read_picture(noise(4, 4, 3)), path)
+    assert read_picture(path).size == (4, 4)
 
 
 def test_sizes_that_a_format_cannot_hold() -> None:

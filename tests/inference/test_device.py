@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ttsr.errors import UserError
-from ttsr.inference.device import autocast, check_precision, choose_device
+from ttsr.inference.device import check_precision, choose_device, computing_in
 
 CPU = torch.device("cpu")
 
@@ -45,8 +45,30 @@ def test_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
         check_precision("fp16", CPU)
 
 
-def test_autocast_computes_in_the_precision() -> None:
+def test_it_is_computed_in_the_precision() -> None:
     a = torch.ones(2, 2)
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        with autocast(name, CPU):
+        with computing_in(name, CPU):
             assert (a @ a).dtype == dtype
+
+
+def test_fp32_is_whole_within_and_other_settings_stay() -> None:
+    cudnn = torch.backends.cudnn
+    before = cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32
+    assert before[-1]
+    with computing_in("fp32", CPU):
+        assert whole_convolutions()
+        assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic) == before[:-1]
+    assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == before
+    with pytest.raises(KeyError), computing_in("fp32", CPU):
+        raise KeyError
+    assert cudnn.allow_tf32
+    with computing_in("bf16", CPU):
+        assert not whole_convolutions()
+
+
+def whole_convolutions() -> bool:
+    convolutions = getattr(torch.backends.cudnn, "conv", None)  # since PyTorch 2.9
+    if convolutions is not None:
+        return convolutions.fp32_precision == "ieee"
+    return not torch.backends.cudnn.allow_tf32

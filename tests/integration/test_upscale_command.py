@@ -111,6 +111,75 @@ def test_one_bad_file_does_not_stop_the_rest(weights: Path, capsys: pytest.Captu
     assert [name for name in files() if name.startswith("out")] == ["out/a_x4.png", "out/d_x4.png"]
 
 
+def test_bad_places_do_not_stop_the_rest(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.png", "b.png", "taken.png", "x" * 251 + ".png"):
+        picture(name, 4, 4, 3)
+    Path("taken_x4.png").mkdir()
+    inputs = ["a.png", "/proc/version", "absent/sub/x.png", "y" * 300, "taken.png", "x" * 251 + ".png", "b.png"]
+    assert main(["upscale", *inputs, "--ref", "a.png", "--model", str(weights)]) == 2
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["a.png", "b.png"]
+    for line, message in zip(
+        err.splitlines(),
+        [
+            "/proc/version: ",
+            "absent/sub/x.png: there is no such file",
+            "File name too long",
+            "taken_x4.png: is a folder",
+            "File name too long",
+        ],
+        strict=True,
+    ):
+        assert line.startswith("ttsr: ") and message in line
+    assert not Path("absent").exists()
+
+
+def test_a_folder_that_holds_nothing_is_not_made(weights: Path) -> None:
+    assert main(["upscale", "absent.png", "-o", "out/", "--model", str(weights)]) == 2
+    assert not Path("out").exists()
+
+
+def test_the_longest_names(weights: Path) -> None:
+    name = "x" * 245  # of which _x4.png makes 252 bytes, and 255 are allowed
+    picture(f"{name}.png", 4, 4, 3)
+    assert main(["upscale", f"{name}.png", "--model", str(weights)]) == 0
+    assert Image.open(f"{name}_x4.png").size == (16, 16)
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_reader_that_leaves_does_not_stop_the_work(weights: Path, closed: str) -> None:
+    for name in ("a", "b", "c"):
+        picture(f"{name}.png", 4, 4, 3)
+    command = [sys.executable, "-m", "ttsr", "upscale", "a.png", "b.png", "no.png", "c.png", "--model", str(weights)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stderr is not None
+    left, read = (process.stdout, process.stderr) if closed == "stdout" else (process.stderr, process.stdout)
+    left.close()
+    text = read.read()
+    read.close()
+    assert process.wait() == 2
+    assert [name for name in files() if "x4" in name] == ["a_x4.png", "b_x4.png", "c_x4.png"]
+    if closed == "stdout":
+        assert "no.png: there is no such file" in text and "Traceback" not in text
+    else:
+        assert len(text.splitlines()) == 3
+
+
+def test_names_that_the_terminal_cannot_show(weights: Path) -> None:
+    name = os.fsdecode("Brücke".encode() + b"\xff")
+    picture(f"{name}.png", 4, 4, 3)
+    done = subprocess.run(
+        [sys.executable, "-m", "ttsr", "upscale", f"{name}.png", f"no{name}.png", "--model", str(weights)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+    )
+    assert done.returncode == 2
+    assert done.stdout.startswith("Br\\xfccke\\udcff.png 4x4 -> Br\\xfccke\\udcff_x4.png 16x16")
+    assert "noBr\\xfccke\\udcff.png: there is no such file" in done.stderr
+    assert Path(f"{name}_x4.png").exists()
+
+
 def test_json_is_all_of_stdout(weights: Path) -> None:
     picture("a.png", 4, 6, 3)
     Path("b.png").write_bytes(b"no picture")
@@ -160,6 +229,14 @@ def test_bad_input_is_one_line_and_writes_nothing(weights: Path, capsys: pytest.
         (["lr.png", "--ref", "small.png", "-o", "small.png", *usual], "is the output and an input"),
         (["lr.png", "-o", "out.bmp", *usual], "cannot tell the format"),
         (["lr.png", "-o", "absent/out.png", *usual], "no such folder"),
+        (["lr.png", "small.png", "-o", "out.webp", *usual], "names one picture"),
+        (["lr.png", "", *usual], "'' names no picture"),
+        (["lr.png", "-o", "", *usual], "names no file"),
+        (["lr.png", "-o", "x" * 300 + ".png", *usual], "File name too long"),
+        (["y" * 300 + ".png", *usual], "File name too long"),
+        (["lr.png", "--ref", "y" * 300 + ".png", *usual], "File name too long"),
+        (["lr.png", "--model", "z" * 300 + ".pth"], "z.pth: "),
+        (["lr.png", "--model", "z" * 300], "no weights are named z"),
         (["lr.png", "--model", "no-such-model"], "no-such-model"),
         (["lr.png", "--model", "broken.safetensors"], "broken.safetensors"),
     ):

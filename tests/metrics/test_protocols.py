@@ -57,6 +57,14 @@ def test_prediction_beyond_the_range_is_clipped() -> None:
     assert MMAGIC_RGB.score(target, np.full((24, 24, 3), 300.0)).psnr == np.inf
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS.keys())
+def test_smallest_side_is_just_enough(protocol: Protocol) -> None:
+    image = np.zeros((protocol.smallest_side, 40, 3), np.uint8)
+    assert protocol.score(image, image).psnr == np.inf
+    with pytest.raises(UserError, match="at least"):
+        protocol.score(image[1:], image[1:])
+
+
 @pytest.mark.parametrize(("side", "message"), [(8, "too small to score"), (18, "11x11 pixels at least")])
 def test_too_small_to_score(side: int, message: str) -> None:
     image = np.zeros((side, 40, 3), np.uint8)

@@ -129,3 +129,36 @@ def test_gradients_of_a_black_image_are_finite():
     relevance_at(queries, [keys], index).sum().backward()
     assert queries.grad is not None and torch.isfinite(queries.grad).all()
     assert keys.grad is not None and torch.isfinite(keys.grad).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    query_grid=grids,
+    key_grids=st.lists(grids, min_size=1, max_size=3),
+    block_bytes=st.sampled_from([1, 300, 10**7]),
+    levels=st.integers(0, 2),
+)
+def test_ties_and_black_images_equal_the_textbook_form(seed, query_grid, key_grids, block_bytes, levels):
+    """Few values and one channel make many equal patches; no values at all make black images.
+
+    Whichever of equal keys is taken, it is as good as the textbook's.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    queries = torch.randint(levels + 1, (1, 1, *query_grid), generator=generator).float()
+    keys = [torch.randint(levels + 1, (1, 1, *grid), generator=generator).float() for grid in key_grids]
+    relevance, index = search(queries, keys, block_bytes=block_bytes)
+    expected, _ = textbook.search(queries, keys)
+    torch.testing.assert_close(relevance, expected, atol=2e-6, rtol=0)
+    torch.testing.assert_close(relevance_at(queries, keys, index), expected, atol=2e-6, rtol=0)
+
+
+def test_long_rows_are_cut_into_pieces():
+    shape = matching._block_shape((4, 900), (5, 700), 2**14)
+    assert shape.query_columns < 20
+    assert (shape.query_columns + 2) * 3 * 702 <= 2**14
+    queries, key = features(15, 1, 3, (2, 90)), features(16, 1, 3, (3, 70))
+    relevance, index = search(queries, [key], block_bytes=2**12)
+    expected, place = textbook.search(queries, [key])
+    torch.testing.assert_close(relevance, expected, atol=2e-6, rtol=0)
+    assert torch.equal(index, place)

@@ -82,6 +82,22 @@ def test_encoded_references_give_the_same_as_images():
     assert encoded.index.max() < 3 * 4 + 5 * 1
 
 
+def test_references_are_cut_to_whole_cells():
+    model = small_model()
+    lr, ref = random(20, 1, 3, 5, 8), random(21, 1, 3, 19, 14)
+    with torch.no_grad():
+        whole, cut = model(lr, ref), model(lr, ref[:, :, :16, :12])
+    assert torch.equal(whole.sr, cut.sr)
+
+
+def test_with_and_without_gradients_the_output_is_the_same():
+    model = small_model(bicubic_skip=True)
+    lr, ref = random(22, 2, 3, 9, 6), random(23, 2, 3, 24, 28)
+    with torch.no_grad():
+        without = model(lr, ref)
+    torch.testing.assert_close(model(lr, ref).sr, without.sr, atol=1e-5, rtol=0)
+
+
 def test_gradients_equal_the_textbook_form():
     model = small_model().double()
     lr, ref = random(9, 2, 3, 6, 6).double(), random(10, 2, 3, 24, 24).double()
@@ -123,7 +139,10 @@ def test_scaled_residuals_start_near_the_identity():
     "lr, ref, options, word",
     [
         ((1, 1, 4, 4), (1, 3, 8, 8), {}, "lr must be"),
-        ((1, 3, 4, 4), (1, 3, 8, 6), {}, "multiples of 4"),
+        ((1, 3, 4, 4), (1, 3, 8, 3), {}, "at least 4"),
+        ((2, 3, 4, 4), (1, 3, 8, 8), {}, "batch of 2 LR images with one of 1"),
+        ((1, 3, 4, 4), (2, 3, 8, 8), {}, "batch of 1 LR images with one of 2"),
+        ((2, 3, 4, 4), (2, 3, 8, 8), {"lr_up": torch.zeros(1, 3, 16, 16)}, "not 4 x lr"),
         ((1, 3, 4, 4), (1, 3, 0, 4), {}, "ref must be"),
         ((1, 3, 4, 4), (1, 3, 8, 8), {"lr_up": torch.zeros(1, 3, 8, 8)}, "not 4 x lr"),
         ((1, 3, 4, 4), (1, 3, 8, 8), {"ref_blur": torch.zeros(1, 3, 4, 4)}, "ref_blur is"),

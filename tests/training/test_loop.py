@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from ttsr.errors import DataError, RecipeError
 from ttsr.training.checkpoint import read_checkpoint
 from ttsr.training.loop import train
-from ttsr.training.recipe import Recipe, read_recipe
+from ttsr.training.recipe import Recipe, read_recipe, recipe_names
 
 CPU = torch.device("cpu")
 FIGURES = ("rec", "contrastive", "right", "relevance", "gradient")
@@ -108,6 +109,41 @@ def test_pairs_in_cufeds_layout(photos, tmp_path):
     assert all(line[1] is not None for line in losses(tmp_path / "run"))
 
 
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_takes_two_steps(photos, tmp_path, name):
+    data = photos
+    recipe = read_recipe(name)
+    if recipe.data == "cufed":
+        data = tmp_path / "data"
+        for folder in ("input", "ref"):
+            (data / folder).mkdir(parents=True)
+            with Image.open(photos / "photo_0.png") as photo:
+                photo.crop((0, 0, 96, 96)).save(data / folder / "a.png")
+    # One pair a step, and none of the steps that train the extractor alone: two real steps, soon done.
+    schedule = replace(recipe.schedule, steps=2, contrastive_steps=0)
+    recipe = replace(recipe, batch_size=1, log_steps=1, schedule=schedule)
+    recipe = replace(recipe, photos=replace(recipe.photos, only_open=False))
+    _, outcome = train(recipe, data, tmp_path / "run", device=CPU, num_workers=0)
+    assert outcome.finished and len(losses(tmp_path / "run")) == 2
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(photos, tmp_path):
+    recipe = read_recipe("debug")
+    wild = replace(recipe, optimizer=replace(recipe.optimizer, lr=1e30, extractor_lr=1e30, clip_norm=0.0))
+    with pytest.raises(RecipeError, match="the loss is not finite"):
+        train(replace(wild, checkpoint_steps=1), photos, tmp_path, device=CPU, num_workers=0)
+    assert 1 <= read_checkpoint(tmp_path)["step"] < 20
+
+
+def test_a_half_written_log_line_is_dropped(photos, unbroken, tmp_path):
+    recipe = read_recipe("debug")
+    train(recipe, photos, tmp_path, device=CPU, num_workers=0, report=stop_at(7, signal.SIGTERM))
+    with (tmp_path / "log.jsonl").open("a") as log:
+        log.write('{"step": 8, "seco')
+    train(recipe, photos, tmp_path, device=CPU, num_workers=0, resume=True)
+    assert losses(tmp_path) == losses(unbroken)
+
+
 def test_resuming_with_another_recipe_is_refused(photos, tmp_path):
     recipe = read_recipe("debug")
     train(recipe, photos, tmp_path, device=CPU, max_seconds=0, num_workers=0)
@@ -124,6 +160,12 @@ def test_nothing_to_resume(photos, tmp_path):
 def test_a_broken_checkpoint_is_named(photos, tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(RecipeError, match=r"checkpoint\.pt.*cannot be read"):
+        train(read_recipe("debug"), photos, tmp_path, device=CPU, resume=True)
+
+
+def test_a_foreign_checkpoint_is_named(photos, tmp_path):
+    torch.save({"state_dict": {}}, tmp_path / "checkpoint.pt")
+    with pytest.raises(RecipeError, match="no checkpoint of a training run"):
         train(read_recipe("debug"), photos, tmp_path, device=CPU, resume=True)
 
 

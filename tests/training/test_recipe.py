@@ -36,6 +36,12 @@ def test_a_file_is_read(tmp_path):
         ("name: a\nmodel: {num_blocks: [1, 2]}", r"model\.num_blocks must be a list of 4"),
         ("name: a\nmodel: {channels: 0}", "cannot be built"),
         ("name: a\noptimizer: {lr: fast}", r"optimizer\.lr must be a number"),
+        ("name: a\nbatch_size: 0", "batch_size must be"),
+        ("name: a\nphotos: {hr_size: 30}", "hr_size must be a multiple of 4"),
+        ("name: a\nphotos: {group_share: 2.0}", "group_share must lie in"),
+        ("name: a\noptimizer: {betas: [1.5, 0.9]}", "betas must lie in"),
+        ("name: a\nschedule: {steps: -3}", "steps must be at least 1"),
+        ("name: a\nlog_steps: 0", "log_steps: 1 at least"),
         ("- name", "must hold named fields"),
         ("name: [", "not YAML"),
     ],
@@ -46,6 +52,12 @@ def test_what_does_not_fit_is_named_with_the_file(text, word, tmp_path):
     with pytest.raises(RecipeError, match=word) as error:
         read_recipe(str(file))
     assert str(file) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "mine.yaml").write_bytes(b"name: \xff\xfe")
+    with pytest.raises(RecipeError, match=r"mine\.yaml: cannot be read"):
+        read_recipe(str(tmp_path / "mine.yaml"))
 
 
 def test_unknown_names_list_what_there_is():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ttsr.errors import WeightsError
 from ttsr.weights.cache import cache_folder, cache_path, hash_prefix
 
 
@@ -35,6 +36,18 @@ def test_stays_inside_the_cache(url: str, monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path))
     path = cache_path(url)
     assert path.resolve().parent.parent == tmp_path.resolve()
+
+
+@pytest.mark.parametrize("suffix", [".pth", "-0123456789abcdef.pth"])
+def test_long_names_are_cut_to_what_a_file_system_takes(suffix: str) -> None:
+    path = cache_path(f"https://a.example/{300 * 'é'}{suffix}")
+    assert path.name.endswith(suffix)
+    assert len(path.name.encode()) < 200
+
+
+def test_malformed_url() -> None:
+    with pytest.raises(WeightsError, match=r"http://\[bad/x\.pth: is no URL"):
+        cache_path("http://[bad/x.pth")
 
 
 def test_platform_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

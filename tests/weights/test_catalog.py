@@ -11,14 +11,18 @@ from ttsr.weights.cache import hash_prefix
 from ttsr.weights.catalog import Embedded, Published, catalog, provenance_of
 from ttsr.weights.loading import load, locate
 from ttsr.weights.metadata import Provenance
+from ttsr.weights.reading import read_checkpoint
 from ttsr.weights.saving import save
 
 
 def test_embedded_weights_load() -> None:
+    assert "ttsr-lite" in catalog()
     for entry in catalog().values():
         if isinstance(entry, Embedded):
             assert not load(entry.file).training
+            assert entry.file.stat().st_size < 8e6
             assert entry.provenance.licence
+            assert entry.provenance.recipe
 
 
 def test_published_weights_state_hash_licence_and_scores() -> None:
@@ -38,11 +42,19 @@ def test_a_file_in_the_package_gets_a_name(
     provenance = Provenance(source="a run", licence="Apache-2.0")
     save(small, tmp_path / "ttsr-tiny.safetensors", provenance=provenance)
     assert load("ttsr-tiny").config == small.config
-    assert provenance_of("ttsr-tiny", locate("ttsr-tiny")) == provenance
+    file = locate("ttsr-tiny")
+    assert provenance_of("ttsr-tiny", read_checkpoint(file), file.name) == provenance
 
 
 def test_provenance_of_files(checkpoint: Path) -> None:
-    assert provenance_of(str(checkpoint), checkpoint) == Provenance(source=checkpoint.name)
+    assert provenance_of("a file", read_checkpoint(checkpoint), "its name") == Provenance(source="its name")
+
+
+def test_provenance_is_found_whatever_the_file_is_called(small: TTSR, tmp_path: Path) -> None:
+    provenance = Provenance(source="a run", recipe="short", scores={"a set": {"psnr": 20.0}}, licence="CC0-1.0")
+    path = tmp_path / "weights.bin"
+    save(small, path, provenance=provenance)
+    assert provenance_of(str(path), read_checkpoint(path), path.name) == provenance
 
 
 def test_offline_name_says_what_to_put_where(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

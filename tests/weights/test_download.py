@@ -1,8 +1,11 @@
 """Fetching from a local HTTP server that can be told to misbehave."""
 
 import hashlib
+import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +21,14 @@ CONTENT = np.random.default_rng(0).bytes(700_000)
 DIGITS = hashlib.sha256(CONTENT).hexdigest()[:8]
 
 
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between attempts, in seconds, which are not really made."""
+    made: list[float] = []
+    monkeypatch.setattr("ttsr.weights.download.time.sleep", made.append)
+    return made
+
+
 @dataclass
 class Server:
     """What it serves, how it behaves, and what it was asked for.
@@ -26,6 +37,7 @@ class Server:
         breaks: for each coming answer, after how many bytes the connection breaks.
         ranges: whether it knows HTTP ranges.
         seen: the Range header of each request.
+        midway: called when half of an answer has been sent.
     """
 
     address: str
@@ -33,6 +45,7 @@ class Server:
     breaks: list[int] = field(default_factory=list)
     ranges: bool = True
     seen: list[str | None] = field(default_factory=list)
+    midway: Callable[[], None] = lambda: None
 
     def url(self, name: str) -> str:
         return f"{self.address}/{name}"
@@ -63,7 +76,10 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             self.send_header("Content-Length", str(size - start))
             self.end_headers()
             end = start + state.breaks.pop(0) if state.breaks else size
-            self.wfile.write(state.content[start:end])
+            half = (start + min(end, size)) // 2
+            self.wfile.write(state.content[start:half])
+            state.midway()
+            self.wfile.write(state.content[half:end])
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -99,10 +115,44 @@ def test_whole_and_then_from_the_cache(server: Server, tmp_path: Path) -> None:
     assert files(tmp_path) == [path.name]
 
 
-def test_broken_connection_is_resumed(server: Server) -> None:
+def test_broken_connection_is_resumed_after_longer_and_longer_pauses(server: Server, pauses: list[float]) -> None:
     server.breaks = [300_000, 200_000]
     assert fetch(server.good).read_bytes() == CONTENT
     assert server.seen == [None, "bytes=300000-", "bytes=500000-"]
+    assert pauses == [1, 2]
+
+
+def test_two_transfers_of_one_file_do_not_mix(server: Server, tmp_path: Path) -> None:
+    """The second begins while the first is half through, and both append what they get."""
+    begun, second_done = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        if not begun.is_set():
+            begun.set()
+            assert second_done.wait(20)
+
+    server.midway = wait
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(fetch, server.good)
+        assert begun.wait(20)
+        assert fetch(server.good).read_bytes() == CONTENT
+        second_done.set()
+        assert first.result().read_bytes() == CONTENT
+    assert server.seen == [None, None]
+    assert files(tmp_path) == [f"ttsr_x4-{DIGITS}.pth"]
+
+
+@pytest.mark.parametrize(("age_s", "asked_for"), [(3600, "bytes=1000-"), (0, None)])
+def test_part_of_a_killed_process_is_taken_over_once_it_is_old(
+    age_s: float, asked_for: str | None, server: Server
+) -> None:
+    part = part_of(server.good).with_name(f"ttsr_x4-{DIGITS}.pth.0123abcd.part")
+    part.write_bytes(CONTENT[:1000])
+    then = time.time() - age_s
+    os.utime(part, (then, then))
+    assert fetch(server.good).read_bytes() == CONTENT
+    assert server.seen == [asked_for]
+    assert part.exists() == (asked_for is None)
 
 
 def test_what_came_before_giving_up_is_kept_for_the_next_call(server: Server, tmp_path: Path) -> None:
@@ -164,7 +214,14 @@ def test_nothing_useless_is_kept(server: Server, tmp_path: Path) -> None:
 def test_not_found(server: Server, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="the server answers 404"):
         fetch(server.url("missing.pth"))
-    assert files(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_was_there_stays(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    with pytest.raises(WeightsError, match="the server answers 404"):
+        fetch(server.url("missing.pth"))
+    assert list(tmp_path.rglob("*")) == [tmp_path / "cache"]
 
 
 def test_damaged_file_in_the_cache(server: Server) -> None:
@@ -179,6 +236,7 @@ def test_offline_says_what_to_put_where(server: Server, tmp_path: Path) -> None:
     target = tmp_path / "cache" / f"ttsr_x4-{DIGITS}.pth"
     with pytest.raises(WeightsError, match=f"cannot reach {url} .* save it as {target}"):
         fetch(url)
+    target.parent.mkdir()
     target.write_bytes(CONTENT)
     assert fetch(url) == target
 

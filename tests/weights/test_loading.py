@@ -4,6 +4,7 @@ import io
 import re
 import sys
 import types
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,8 +153,89 @@ def test_misshapen(small: TTSR, tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [torch.full((6,), torch.nan), torch.zeros(6, dtype=torch.int64)])
 def test_values_that_are_no_weights(value: Tensor, small: TTSR, tmp_path: Path) -> None:
     torch.save(authors_state(small) | {"MainNet.conv11_tail.bias": value}, tmp_path / "TTSR.pt")
-    with pytest.raises(WeightsError, match=r"no finite real numbers in MainNet\.conv11_tail\.bias"):
+    with pytest.raises(WeightsError, match=r"no finite numbers .* in MainNet\.conv11_tail\.bias"):
         load(tmp_path / "TTSR.pt")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.zeros(6).to_sparse(), "is not a plain tensor"),
+        (torch.empty(6, device="meta"), "is not a plain tensor"),
+        (torch.zeros(6, dtype=torch.float8_e4m3fn), r"of 16, 32 or 64 bits in MainNet\.conv11_tail\.bias"),
+        (torch.full((6,), 1e300, dtype=torch.float64), r"no finite numbers .* in MainNet\.conv11_tail\.bias"),
+        (torch.zeros(6, dtype=torch.complex64), r"of 16, 32 or 64 bits in MainNet\.conv11_tail\.bias"),
+    ],
+    ids=["sparse", "meta", "fp8", "too large", "complex"],
+)
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_odd_tensors(value: Tensor, message: str, small: TTSR, tmp_path: Path) -> None:
+    torch.save(authors_state(small) | {"MainNet.conv11_tail.bias": value}, tmp_path / "TTSR.pt")
+    with pytest.raises(WeightsError, match=message):
+        load(tmp_path / "TTSR.pt")
+
+
+def test_odd_type_in_safetensors(small: TTSR, tmp_path: Path) -> None:
+    path = tmp_path / "small.safetensors"
+    state = small.state_dict() | {"synthesis.chain1.tail.bias": torch.zeros(6, dtype=torch.float8_e4m3fn)}
+    save_file(state, path, Metadata(small.config).to_strings())
+    with pytest.raises(WeightsError, match=r"of 16, 32 or 64 bits in synthesis\.chain1\.tail\.bias"):
+        load(path)
+
+
+def test_one_number_that_states_to_be_billions(small: TTSR, tmp_path: Path) -> None:
+    huge = torch.zeros(1).expand(100_000, 100_000, 3, 3)
+    torch.save(authors_state(small) | {"MainNet.conv11_tail.weight": huge}, tmp_path / "TTSR.pt")
+    with pytest.raises(WeightsError, match="far more values than the file holds"):
+        load(tmp_path / "TTSR.pt")
+
+
+def test_file_that_unpacks_to_far_more_than_its_size(small: TTSR, tmp_path: Path) -> None:
+    path = tmp_path / "TTSR.pt"
+    plain = io.BytesIO(pickled(authors_state(small) | {"more": torch.zeros(1_000_000)}))
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    with pytest.raises(WeightsError, match="unpacks to far more than its size"):
+        load(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_become_single(
+    dtype: torch.dtype, assert_same_weights: Callable[..., None], small: TTSR, tmp_path: Path
+) -> None:
+    state = {key: value.to(dtype) for key, value in authors_state(small).items()}
+    if dtype == torch.bfloat16:  # whose eight bits are too few for the normalisation
+        state |= AUTHORS.normalisation_state()
+    torch.save(state, tmp_path / "TTSR.pt")
+    model = load(tmp_path / "TTSR.pt")
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert_same_weights(model, small, tolerance=4e-3)
+
+
+def test_loaded_network_computes_and_trains(small: TTSR, checkpoint: Path) -> None:
+    model = load(checkpoint)
+    lr, ref = torch.rand(1, 3, 6, 5), torch.rand(1, 3, 8, 12)
+    output = model(lr, ref)
+    torch.testing.assert_close(output.sr, small(lr, ref).sr)
+    output.sr.mean().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_network_does_not_change_with_its_file(small: TTSR, tmp_path: Path) -> None:
+    path = tmp_path / "small.safetensors"
+    save(small, path)
+    model = load(path)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+def test_suffix_does_not_matter(assert_same_weights: Callable[..., None], checkpoint: Path, small: TTSR) -> None:
+    for name in ("a.safetensors", "a.pth", "a.bin"):
+        checkpoint = checkpoint.rename(checkpoint.with_name(name))
+        assert_same_weights(load(checkpoint), small)
 
 
 def test_another_normalisation(small: TTSR, tmp_path: Path) -> None:
@@ -234,6 +316,18 @@ def test_no_such_file(tmp_path: Path) -> None:
         load(str(tmp_path / "nowhere.pth"))
     with pytest.raises(WeightsError, match="is not a file"):
         load(tmp_path)
+
+
+def test_name_that_no_file_system_takes() -> None:
+    with pytest.raises(WeightsError, match="no weights are named xxx"):
+        load(300 * "x")
+    with pytest.raises(WeightsError, match="there is no such file"):
+        load(300 * "x" + ".pth")
+
+
+def test_malformed_url() -> None:
+    with pytest.raises(WeightsError, match="is no URL"):
+        load("http://[bad/x.pth")
 
 
 def test_unknown_name_lists_the_names() -> None:

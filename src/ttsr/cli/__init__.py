@@ -1,6 +1,6 @@
 """The command `ttsr`. Commands are imported when called, so that `ttsr --help` does not wait for torch."""
 
-import os
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from types import FrameType
 from cyclopts import App, CycloptsError, UnknownCommandError
 
 from ttsr import __version__
+from ttsr.cli.printing import say, silence
 from ttsr.errors import UserError
 
 BAD_INPUT = 2
@@ -29,6 +30,9 @@ app.command("ttsr.cli.train:train", name="train", help="Train a model by a recip
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 2 for bad input (one line on stderr), 130 after Ctrl-C."""
     signal.signal(signal.SIGTERM, _leave)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except UnknownCommandError as error:  # its own text would import every command for their names
@@ -38,16 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
-        print("ttsr: stopped", file=sys.stderr)
+        say("stopped")
         return INTERRUPTED
     except BrokenPipeError:  # who read our output has left, as `ttsr ... | head -1` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         return 0
     return code if isinstance(code, int) else 0
 
 
 def _complain(message: str) -> int:
-    print("ttsr: " + " ".join(message.split()), file=sys.stderr)
+    say(" ".join(message.split()))
     return BAD_INPUT
 
 

@@ -46,6 +46,7 @@ def convert(
     """
     from dataclasses import replace
 
+    from ttsr.files import refuse_overwriting
     from ttsr.weights.adapters import LAYOUTS
     from ttsr.weights.assembly import assemble
     from ttsr.weights.catalog import provenance_of
@@ -56,18 +57,17 @@ def convert(
     chosen = layout or _BY_SUFFIX.get(out.suffix)
     if chosen is None:
         raise WeightsError(f"{out}: name a .safetensors, .pt or .pth file, or give --layout")
+    file = locate(source)
+    refuse_overwriting([out], [file, *([scores] if scores is not None else [])])
     noted = {
         "recipe": recipe,
         "licence": licence,
         "scores": read_scores(scores) if scores is not None else None,
     }
-    file = locate(source)
-    if out.exists() and file.exists() and out.samefile(file):
-        raise WeightsError(f"{out}: is the output and the input; name another")
-    model = assemble(read_checkpoint(file), str(file))
-    provenance = replace(
-        provenance_of(source, file), **{name: value for name, value in noted.items() if value is not None}
-    )
+    checkpoint = read_checkpoint(file)
+    model = assemble(checkpoint, str(file))
+    known = provenance_of(source, checkpoint, file.name)
+    provenance = replace(known, **{name: value for name, value in noted.items() if value is not None})
     save(
         model,
         out,

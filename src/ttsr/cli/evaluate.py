@@ -1,16 +1,18 @@
 """`ttsr evaluate`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from ttsr.data.cufed5 import ReferenceChoice, list_groups
 from ttsr.errors import DataError
+from ttsr.inference.choices import Device
 
 if TYPE_CHECKING:
     from ttsr.evaluation import Report
 
-ReferenceChoice = Literal["1", "2", "3", "4", "5", "all", "lr", "unrelated"]
 ProtocolName = Literal["paper-y", "mmagic-rgb", "mmedit-rgb"]
 
 
@@ -20,7 +22,7 @@ def evaluate(
     model: str = "ttsr-lite",
     reference: ReferenceChoice = "1",
     protocol: Annotated[tuple[ProtocolName, ...], Parameter(negative=())] = ("paper-y", "mmagic-rgb"),
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    device: Device = "auto",
     pictures: Annotated[bool, Parameter(negative=())] = False,
     json: Path | None = None,
 ) -> None:
@@ -49,14 +51,20 @@ def evaluate(
 
     from ttsr import evaluation
     from ttsr.cli.progress import LateBar
-    from ttsr.data.cufed5 import list_groups
+    from ttsr.files import refuse_overwriting
+    from ttsr.inference.device import choose_device
     from ttsr.metrics.protocols import PROTOCOLS
-    from ttsr.weights.loading import load
+    from ttsr.weights.loading import load, locate
 
-    if json is not None and (json.is_dir() or not json.parent.is_dir()):
+    if json is not None and (os.path.isdir(json) or not os.path.isdir(json.parent)):
         raise DataError(f"{json}: no file can be written there")
     groups = list_groups(data)
-    network = load(model, device=device)
+    place = choose_device(device)
+    weights = locate(model)
+    if json is not None:
+        read = [path for group in groups for path in (group.hr, *group.references.values())]
+        refuse_overwriting([json], [weights, *read])
+    network = load(weights, device=place)
     with LateBar(f"{data.name}, {len(groups)} pictures") as bar:
         done = 0
 
@@ -72,7 +80,7 @@ def evaluate(
             protocols=[PROTOCOLS[name] for name in dict.fromkeys(protocol)],
             on_picture=on_picture,
         )
-    name = Path(model).name if Path(model).is_file() else model
+    name = weights.name if weights == Path(model) else model
     _print(report, data, name, Console(), pictures)
     if json is not None:
         _write(json, _as_json(report, data, model, str(next(network.parameters()).device)))

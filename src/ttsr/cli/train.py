@@ -2,11 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ttsr.errors import RecipeError
+from ttsr.inference.choices import Device
 
 if TYPE_CHECKING:
     from ttsr.training.recipe import Recipe
@@ -24,7 +25,7 @@ def train(
     resume: Annotated[bool, Parameter(negative=())] = False,
     steps: int | None = None,
     workers: int = 1,
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    device: Device = "auto",
 ) -> int:
     """Train a model by a recipe. Leaves with code 3 if it stopped before the end; go on with --resume.
 
@@ -51,13 +52,17 @@ def train(
 
     from ttsr.inference.device import choose_device
     from ttsr.training.loop import train as run
-    from ttsr.training.recipe import read_recipe
+    from ttsr.training.recipe import read_recipe, recipe_text
     from ttsr.weights.metadata import Provenance
     from ttsr.weights.saving import save
 
     chosen = read_recipe(recipe)
     if steps is not None:
+        if steps < 1:
+            raise RecipeError(f"--steps {steps}: take at least one")
         chosen = replace(chosen, schedule=replace(chosen.schedule, steps=steps))
+    if workers < 0:
+        raise RecipeError(f"--workers {workers}: take 0 or more")
     folder = out if out is not None else Path("runs") / chosen.name
     max_seconds = None if max_time is None else parse_time(max_time)
     if not resume and (folder / "checkpoint.pt").exists():
@@ -77,7 +82,7 @@ def train(
         except OSError as error:
             raise RecipeError(f"{error.filename or folder}: cannot be written ({error.strerror or error})") from None
     file = folder / f"{chosen.name}.safetensors"
-    provenance = Provenance(source="trained by ttsr", recipe=chosen.name, licence=chosen.licence)
+    provenance = Provenance(source="trained by ttsr", recipe=recipe_text(chosen), licence=chosen.licence)
     save(trainer.averaged_model(), file, provenance=provenance)
     hours, minutes = divmod(round(outcome.seconds / 60), 60)
     state = "finished" if outcome.finished else f"stopped, go on with --resume --out {folder}"

@@ -1,35 +1,35 @@
 """`ttsr upscale`."""
 
 import json as json_format
-import sys
 import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from ttsr.cli.outputs import Job, check_no_input_is_overwritten, plan_jobs
+from ttsr.cli.outputs import Job, plan_jobs, prepare_target
+from ttsr.cli.printing import say, tell
 from ttsr.cli.progress import LateBar
 from ttsr.errors import UserError
+from ttsr.files import refuse_overwriting
 from ttsr.images.picture import Picture
 from ttsr.images.reading import read_picture
 from ttsr.images.writing import check_fits_format
+from ttsr.inference.choices import Device, Precision
+from ttsr.inference.gigabytes import gigabytes
 from ttsr.inference.references import reference_pixels
 
 if TYPE_CHECKING:
     from ttsr.inference.upscaler import Upscaled, Upscaler
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["fp32", "bf16", "fp16"]
 
 # Longer work is announced with what it will take.
 _ANNOUNCED_S = 2.0
 
 
 def upscale(
-    *lr: Path,
+    *lr: str,
     ref: Annotated[tuple[Path, ...], Parameter(negative=(), show_default=False)] = (),
     out: Annotated[str | None, Parameter(name=["--out", "-o"])] = None,
     model: str = "ttsr-lite",
@@ -69,13 +69,13 @@ def upscale(
     finally:
         if json:
             facts = engine.facts | {"pictures": report.pictures, "errors": report.errors}
-            print(json_format.dumps(facts | {"seconds": round(time.perf_counter() - start, 3)}), flush=True)
+            tell(json_format.dumps(facts | {"seconds": round(time.perf_counter() - start, 3)}))
     for error in report.errors:
-        _say(error["error"])
+        say(str(error["error"]))
     return 2 if report.errors else 0
 
 
-def _upscale_all(lr: tuple[Path, ...], out: str | None, engine: "_Engine", report: "_Report") -> None:
+def _upscale_all(lr: tuple[str, ...], out: str | None, engine: "_Engine", report: "_Report") -> None:
     """Upscale every picture that can be; what is wrong with single ones is left to the report.
 
     Raises:
@@ -83,13 +83,16 @@ def _upscale_all(lr: tuple[Path, ...], out: str | None, engine: "_Engine", repor
     """
     if not lr:
         raise UserError("name at least one picture to upscale")
-    jobs = plan_jobs(lr, out)
-    check_no_input_is_overwritten(jobs, [*engine.ref, *(job.source for job in jobs)])
+    if "" in lr:  # which a path would take for the current folder
+        raise UserError("'' names no picture; give . for those of this folder")
+    jobs = plan_jobs([Path(name) for name in lr], out)
+    refuse_overwriting((job.target for job in jobs), [*engine.ref, *(job.source for job in jobs)])
     engine.read_references()
     for job in jobs:
         try:
             picture = _read(job.source)
             check_fits_format(job.target, (4 * picture.size[0], 4 * picture.size[1]))
+            prepare_target(job)
         except UserError as error:
             report.add_error(job, error)
             continue
@@ -101,15 +104,15 @@ def _upscale_all(lr: tuple[Path, ...], out: str | None, engine: "_Engine", repor
             report.add_error(job, error)
             continue
         for loss in losses:
-            _say(f"{job.target}: {loss}")
+            say(f"{job.target}: {loss}")
         report.add_picture(job, picture, result, losses)
 
 
 def _upscale_one(upscaler: "Upscaler", picture: Picture, job: Job) -> "Upscaled":
     plan = upscaler.plan(picture)
     if plan.seconds > _ANNOUNCED_S:
-        memory = _gigabytes(plan.memory_bytes)
-        _say(f"{job.source}: {_by(picture)}, this will take about {plan.seconds:.0f} s and {memory}")
+        memory = gigabytes(plan.memory_bytes)
+        say(f"{job.source}: {_by(picture)}, this will take about {plan.seconds:.0f} s and {memory}")
     with LateBar(job.source.name) as bar:
         return upscaler.upscale(picture, progress=bar)
 
@@ -135,7 +138,7 @@ class _Engine:
 
         upscaler = Upscaler(self.model, device=self.device, precision=self.precision)
         if not self.references:
-            _say("no --ref given: each picture serves as its own reference")
+            say("no --ref given: each picture serves as its own reference")
         with LateBar("references") as bar:
             upscaler.set_references(self.references, progress=bar)
         return upscaler
@@ -179,16 +182,15 @@ class _Report:
             }
         )
         if self.talk:
-            print(
+            tell(
                 f"{job.source} {_by(before)} -> {job.target} {_by(result.picture)} "
-                f"in {result.seconds:.1f} s, peak memory {_gigabytes(result.peak_memory_bytes)}, "
-                f"mean relevance {relevance:.3f}",
-                flush=True,
+                f"in {result.seconds:.1f} s, peak memory {gigabytes(result.peak_memory_bytes)}, "
+                f"mean relevance {relevance:.3f}"
             )
 
     def add_error(self, job: Job, error: UserError) -> None:
         text = str(error)
-        if not text.startswith((str(job.source), str(job.target))):
+        if not text.startswith((f"{job.source}: ", f"{job.target}: ")):
             text = f"{job.source}: {text}"
         self.errors.append({"input": str(job.source), "error": text})
 
@@ -196,17 +198,9 @@ class _Report:
 def _read(path: Path) -> Picture:
     picture = read_picture(path)
     for note in picture.notes:
-        _say(f"{path}: {note}")
+        say(f"{path}: {note}")
     return picture
-
-
-def _say(text: str | None) -> None:
-    print(f"ttsr: {text}", file=sys.stderr)
 
 
 def _by(picture: Picture) -> str:
     return "{}x{}".format(*picture.size)
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from torch.utils.data import Dataset
 
-from ttsr.errors import DataError
+from ttsr.errors import DataError, ImageError
+from ttsr.images.formats import READ
+from ttsr.images.reading import read_picture
+from ttsr.images.resize import cut_to_multiple
 
 from .sample import Pair, Pixels
 
@@ -25,7 +27,7 @@ class CufedPairs(Dataset[Pair]):
         if not inputs.is_dir() or not references.is_dir():
             raise DataError(f"{folder}: not a CUFED data set; it must hold the folders input/ and ref/")
         self.seed = seed
-        self.names = sorted(path.name for path in inputs.iterdir() if path.suffix.lower() in (".png", ".jpg"))
+        self.names = sorted(path.name for path in inputs.iterdir() if path.suffix.lower() in READ)
         self.inputs, self.references = inputs, references
         if not self.names:
             raise DataError(f"{inputs}: no pictures in it")
@@ -47,12 +49,9 @@ class CufedPairs(Dataset[Pair]):
 
 def _read(path: Path) -> Pixels:
     try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as a picture ({error}); mend or remove it") from error
-    height, width = (side // 4 * 4 for side in pixels.shape[:2])
-    return pixels[:height, :width]
+        return cut_to_multiple(read_picture(path).rgb)
+    except ImageError as error:
+        raise DataError(f"{error} (mend or remove it)") from error
 
 
 def _turned(image: Pixels, rng: np.random.Generator) -> Pixels:

@@ -1,10 +1,15 @@
 """The layout of the CUFED5 test set: `NNN_0.png` is a truth, `NNN_1.png` to `NNN_5.png` its references."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ttsr.errors import DataError
+
+ReferenceChoice = Literal["1", "2", "3", "4", "5", "all", "lr", "unrelated"]
+"""A truth's reference of that number, all of them at once, the LR itself, or a photo of another scene."""
 
 _FILE = re.compile(r"(?P<group>.+)_(?P<number>\d+)\.(?:png|jpe?g)", re.IGNORECASE)
 
@@ -25,10 +30,14 @@ def list_groups(folder: str | Path) -> list[Group]:
         DataError: no such folder, no truth in it, or two files for one place.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # unlike Path's, not raising on a name that is too long
         raise DataError(f"{folder}: no such folder")
     found: dict[str, dict[int, Path]] = {}
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed ({error.strerror})") from None
+    for path in paths:
         match = _FILE.fullmatch(path.name)
         if match is None or path.name.startswith("."):
             continue

@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from torch.utils.data import Dataset
 
-from ttsr.errors import DataError
+from ttsr.errors import DataError, ImageError
+from ttsr.images.formats import READ
+from ttsr.images.reading import read_picture
 
 from .aligning import find
 from .sample import Pair, Pixels
 from .views import Warp, draw_window, recolour, two_views
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,14 @@ class PhotosOptions:
     group_share: float = 0.5
     min_correlation: float = 0.85
     warp: Warp = field(default_factory=Warp)
+
+    def __post_init__(self) -> None:
+        for name in ("hr_size", "ref_size"):
+            if getattr(self, name) < 16 or getattr(self, name) % 4:
+                raise ValueError(f"{name} must be a multiple of 4 and at least 16, not {getattr(self, name)}")
+        for name in ("unrelated_share", "group_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
 
 
 class PhotoPairs(Dataset[Pair]):
@@ -117,18 +124,17 @@ def _photo_groups(folder: Path, only_open: bool) -> list[list[Path]]:
     elif only_open:
         raise DataError(f"{folder}: the recipe takes only openly licensed photos, but there is no manifest.csv to tell")
     else:
-        found = [[path] for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+        found = [[path] for path in sorted(folder.rglob("*")) if path.suffix.lower() in READ]
     if not found:
-        raise DataError(f"{folder}: no photos in it (looked for {' '.join(sorted(SUFFIXES))})")
+        raise DataError(f"{folder}: no photos in it (looked for {' '.join(READ)})")
     return found
 
 
 def _decode(path: Path, smallest: int) -> Pixels:
     try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: cannot be read as a photo ({error}); mend or remove it") from error
+        pixels = read_picture(path).rgb
+    except ImageError as error:
+        raise DataError(f"{error} (mend or remove it)") from error
     if min(pixels.shape[:2]) < smallest:
         raise DataError(f"{path}: {pixels.shape[1]}x{pixels.shape[0]} is smaller than the crops of {smallest} px")
     return pixels

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ttsr.images.resize import degrade, downscale4, upscale4
+from ttsr.images.tensors import to_tensor
 
 Pixels = NDArray[np.uint8]
 
@@ -46,15 +47,11 @@ def collate(pairs: list[Pair]) -> Batch:
     lr = [downscale4(pair.hr) for pair in pairs]
     to_ref = np.stack([np.eye(3) if pair.to_ref is None else pair.to_ref for pair in pairs])
     return Batch(
-        hr=_images([pair.hr for pair in pairs]),
-        lr=_images(lr),
-        lr_up=_images([upscale4(image) for image in lr]),
-        ref=_images([pair.ref for pair in pairs]),
-        ref_blur=_images([degrade(pair.ref) for pair in pairs]),
+        hr=to_tensor(*(pair.hr for pair in pairs)),
+        lr=to_tensor(*lr),
+        lr_up=to_tensor(*(upscale4(image) for image in lr)),
+        ref=to_tensor(*(pair.ref for pair in pairs)),
+        ref_blur=to_tensor(*(degrade(pair.ref) for pair in pairs)),
         to_ref=torch.from_numpy(to_ref).float(),
         known=torch.tensor([pair.to_ref is not None for pair in pairs]),
     )
-
-
-def _images(images: list[Pixels]) -> Tensor:
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div_(255)

@@ -1,6 +1,5 @@
 """EXIF, XMP, colour profile, resolution and texts: what may be kept once the pixels have changed."""
 
-import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -105,7 +104,7 @@ def _profile_fits(profile: bytes, *, gray: bool) -> bool:
 def _usable_dpi(dpi: Any) -> tuple[float, float] | None:
     try:
         across, down = (float(value) for value in dpi)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):
         return None
-    usable = all(math.isfinite(value) and value > 0 for value in (across, down))
-    return (across, down) if usable else None
+    # A JPEG stores 16 bits, and no picture means more.
+    return (across, down) if all(1 <= value <= 65535 for value in (across, down)) else None

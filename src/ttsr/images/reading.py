@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ttsr.errors import ImageError
+from ttsr.images.formats import READ
 from ttsr.images.metadata import read_metadata
 from ttsr.images.picture import Picture
 
@@ -21,22 +23,7 @@ class _NoMeaning(Exception):
 
 Source = str | os.PathLike[str] | Image.Image | np.ndarray
 
-# Not all that Pillow knows: some of the rest start other programs, or are not pixels at all.
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
-_SUFFIXES = {
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".bmp",
-    ".gif",
-    ".ppm",
-    ".pgm",
-    ".jp2",
-    ".avif",
-}
+_FORMATS = {*READ.values(), "MPO"}  # several JPEGs in one file, as phones write it
 _GRAY_MODES = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"}
 _REDUCED = "it holds 16 bits a channel and was reduced to 8"
 
@@ -58,11 +45,15 @@ def read_picture(source: Source) -> Picture:
         with _pillow_errors(getattr(source, "filename", "") or "the image"):
             return _from_pillow(source)
     path = Path(source)
-    if not path.exists():
-        raise ImageError(f"{path}: there is no such file")
-    if path.is_dir():
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise ImageError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from None
+    if stat.S_ISDIR(status.st_mode):
         raise ImageError(f"{path}: is a folder, not a picture")
-    if path.stat().st_size == 0:
+    if status.st_size == 0:
         raise ImageError(f"{path}: the file is empty")
     with _pillow_errors(str(path)):
         Image.init()
@@ -82,7 +73,7 @@ def pictures_in(folder: str | Path) -> list[Path]:
         entries = sorted(Path(folder).iterdir())
     except OSError as error:
         raise ImageError(f"{folder}: the folder cannot be read ({error.strerror})") from None
-    found = [path for path in entries if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
+    found = [path for path in entries if path.suffix.lower() in READ and not path.name.startswith(".")]
     if not found:
         raise ImageError(f"{folder}: there are no pictures in this folder (PNG, JPEG, WebP, TIFF ...)")
     return found
@@ -124,6 +115,9 @@ def _from_pillow(image: Image.Image) -> Picture:
         notes.append("it has several frames, of which the first was used")
         image.seek(0)
     turned = ImageOps.exif_transpose(image)
+    key = turned.info.get("transparency")
+    if layout.startswith("RGB;16") and isinstance(key, tuple):  # the pixels are cut to their high bytes, the key is not
+        turned.info["transparency"] = tuple(value >> 8 for value in key)
     pixels, changes = _to_eight_bit(turned)
     if ";16" in layout and not changes:
         changes = (_REDUCED,)
@@ -169,7 +163,11 @@ def _to_eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
             raise _NoMeaning(
                 "32-bit pixels have no fixed range: save the picture with 8 or 16 bits a channel first"
             )
-        return Image.fromarray(_reduced(values)), (_REDUCED,)
+        reduced = Image.fromarray(_reduced(values))
+        key = image.info.get("transparency")
+        if isinstance(key, int):  # a value of 16 bits, which several others share once they are 8
+            reduced.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
+        return reduced, (_REDUCED,)
     if image.mode == "CMYK":
         return _cmyk_to_rgb(image), ("it is CMYK and was converted to sRGB",)
     if image.mode == "LAB":

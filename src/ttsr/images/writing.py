@@ -1,5 +1,7 @@
 """A `Picture` into a file whose format follows its name."""
 
+import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +11,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from ttsr.errors import ImageError
 from ttsr.files import atomic_path
+from ttsr.images.formats import WRITTEN
 from ttsr.images.metadata import with_pixel_size
 from ttsr.images.picture import Metadata, Picture
 
-_FORMAT_OF_SUFFIX = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
 _LARGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65535, "WEBP": 16383, "TIFF": 2**31 - 1}
 _XMP_TAG = 700  # of a TIFF
 _JPEG_SEGMENT = 65533  # bytes that one JPEG segment can hold, and with it EXIF and XMP
@@ -32,9 +27,9 @@ def format_for(path: str | Path) -> str:
         ImageError: the suffix is none of those that can be written.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in _FORMAT_OF_SUFFIX:
+    if suffix not in WRITTEN:
         raise ImageError(f"{path}: cannot tell the format to write; name it .png, .jpg, .webp or .tiff")
-    return _FORMAT_OF_SUFFIX[suffix]
+    return WRITTEN[suffix]
 
 
 def check_fits_format(path: str | Path, size: tuple[int, int]) -> None:
@@ -72,12 +67,15 @@ def write_picture(picture: Picture, path: str | Path) -> tuple[str, ...]:
     if format_name == "JPEG" and picture.alpha is not None:
         image = _on_white(image)
         notes.append("JPEG has no transparency: it was laid on white")
+    if format_name == "WEBP" and picture.gray and metadata.icc_profile:
+        metadata = replace(metadata, icc_profile=None)
+        notes.append("WebP has no gray pixels for its gray colour profile, which was left out")
     options = _options(format_name, metadata, notes)
     try:
         # Through a link to what it points at, as any program would write.
         with atomic_path(Path(path).resolve()) as temporary:
             image.save(temporary, format=format_name, **options)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, OverflowError, TypeError, struct.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path}: cannot be written ({reason})") from None
     return tuple(notes)

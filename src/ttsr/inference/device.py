@@ -1,13 +1,11 @@
 """Where to compute, and with how many bits: what is asked for, held against what is there."""
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
 from ttsr.errors import UserError
-
-Precision = Literal["fp32", "bf16", "fp16"]
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -48,15 +46,32 @@ def check_precision(precision: str, device: torch.device) -> None:
     if precision not in _DTYPES:
         raise UserError(f"unknown precision {precision!r}: use fp32, bf16 or fp16")
     try:
-        with autocast(precision, device):
+        with computing_in(precision, device):
             image, weight = torch.zeros(1, 3, 8, 8, device=device), torch.zeros(3, 3, 3, 3, device=device)
             torch.nn.functional.conv2d(image, weight).float().cpu()
     except (RuntimeError, NotImplementedError, TypeError):
         raise UserError(f"precision {precision} does not work on device {device} here: use fp32") from None
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+def computing_in(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """Within it, convolutions and products run in `precision`; the weights stay as they are."""
     if precision == "fp32":
-        return nullcontext()
+        return _whole_fp32()
     return torch.autocast(device.type, _DTYPES[precision])
+
+
+@contextmanager
+def _whole_fp32() -> Iterator[None]:
+    """Keep cuDNN's convolutions from rounding fp32 to the 10 bits of TF32, as PyTorch lets them by default."""
+    # Since PyTorch 2.9 one operator can be set by itself, and reading the older flag fails where anyone has done so.
+    convolutions = getattr(torch.backends.cudnn, "conv", None)
+    if convolutions is not None:
+        place, name, whole = convolutions, "fp32_precision", "ieee"
+    else:
+        place, name, whole = torch.backends.cudnn, "allow_tf32", False
+    before = getattr(place, name)
+    setattr(place, name, whole)
+    try:
+        yield
+    finally:
+        setattr(place, name, before)

@@ -7,7 +7,9 @@ from functools import cache
 import torch
 
 from ttsr.errors import UserError
-from ttsr.inference.device import Precision, autocast
+from ttsr.inference.choices import Precision
+from ttsr.inference.device import computing_in
+from ttsr.inference.gigabytes import gigabytes
 from ttsr.inference.memory import available_bytes, used_bytes
 from ttsr.models.config import TTSRConfig
 from ttsr.models.cost import count
@@ -99,11 +101,6 @@ def fixed_bytes(config: TTSRConfig, lr: Grid, kept: list[Grid], new: list[Grid],
     return encoding + images + max(searching, on_2x, on_4x)
 
 
-def gigabytes(count: float) -> str:
-    """1234567890 as `1.2 GB`."""
-    return f"{count / 1e9:.1f} GB"
-
-
 def _useful_block(config: TTSRConfig, lr: Grid, references: list[Grid], element: int) -> int:
     """No block grows beyond the whole of what it is a block of."""
     pixels = 16 * max(height * width for height, width in [lr, *references])
@@ -117,7 +114,7 @@ def multiply_adds_per_s(device: torch.device, precision: Precision, channels: in
     image = torch.zeros(1, channels, side, side, device=device).contiguous(memory_format=torch.channels_last)
     weight = torch.zeros(channels, channels, 3, 3, device=device)
     best = float("inf")
-    with torch.inference_mode(), autocast(precision, device):
+    with torch.inference_mode(), computing_in(precision, device):
         for _ in range(4):
             start = time.perf_counter()
             torch.nn.functional.conv2d(image, weight, padding=1)[0, 0, 0, 0].item()

@@ -17,8 +17,10 @@ from ttsr.errors import UserError
 from ttsr.images.picture import Picture
 from ttsr.images.reading import Source, read_picture
 from ttsr.images.resize import SCALE, degrade, upscale4
+from ttsr.images.tensors import to_tensor
 from ttsr.images.writing import write_picture
-from ttsr.inference.device import Precision, autocast, check_precision, choose_device
+from ttsr.inference.choices import Precision
+from ttsr.inference.device import check_precision, choose_device, computing_in
 from ttsr.inference.memory import peak_bytes
 from ttsr.inference.plan import Plan, make_plan
 from ttsr.inference.references import own_reference, reference_pixels
@@ -188,15 +190,13 @@ class Upscaler:
         return output, grids
 
     def _tensor(self, rgb: np.ndarray) -> Tensor:
-        """(H, W, 3) uint8 to (1, 3, H, W) float in [0, 1]."""
-        pixels = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device)
-        return pixels.permute(2, 0, 1)[None].float().div_(255)
+        return to_tensor(rgb, device=self.device)
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
         """Without gradients, in the chosen precision; running out of memory becomes one line."""
         try:
-            with torch.inference_mode(), autocast(self.precision, self.device):
+            with torch.inference_mode(), computing_in(self.precision, self.device):
                 yield
         except (MemoryError, torch.OutOfMemoryError):
             raise _out_of_memory(self.device) from None

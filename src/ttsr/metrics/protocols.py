@@ -7,7 +7,7 @@ import numpy as np
 
 from ttsr.errors import UserError
 from ttsr.metrics.psnr import psnr
-from ttsr.metrics.ssim import ssim
+from ttsr.metrics.ssim import WINDOW, ssim
 
 _LUMA = np.array([65.738, 129.057, 25.064]) / 256
 """BT.601's Y of R, G and B, all on [0, 255], up to its offset of 16."""
@@ -37,6 +37,11 @@ class Protocol:
     luma: bool
     rounded: bool
     crop: int
+
+    @property
+    def smallest_side(self) -> int:
+        """Pixels that each side of a picture needs to be scored."""
+        return WINDOW + 2 * self.crop
 
     def score(self, target: np.ndarray, prediction: np.ndarray) -> Score:
         """Score a prediction against the truth.

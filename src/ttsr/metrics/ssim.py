@@ -1,5 +1,8 @@
 """Structural similarity (Wang et al., 2004)."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from ttsr.errors import UserError
@@ -21,11 +24,7 @@ def ssim(target: np.ndarray, prediction: np.ndarray) -> float:
     if min(target.shape[:2]) < WINDOW:
         height, width = target.shape[:2]
         raise UserError(f"SSIM needs {WINDOW}x{WINDOW} pixels at least, and has {width}x{height} to score")
-    try:
-        from skimage.metrics import structural_similarity
-    except ImportError as error:
-        raise UserError('scoring needs scikit-image: pip install "ttsr[train]"') from error
-    similarity = structural_similarity(
+    similarity = scikit_image_ssim()(
         target.astype(np.float64),
         prediction.astype(np.float64),
         data_range=255,
@@ -34,4 +33,17 @@ def ssim(target: np.ndarray, prediction: np.ndarray) -> float:
         use_sample_covariance=False,
         channel_axis=2 if target.ndim == 3 else None,
     )
-    return float(similarity)  # pyright: ignore[reportArgumentType]  (a tuple only where maps are asked for)
+    return float(similarity)
+
+
+def scikit_image_ssim() -> Callable[..., Any]:
+    """What `ssim` computes with, to see early that it is there.
+
+    Raises:
+        UserError: scikit-image is not installed.
+    """
+    try:
+        from skimage.metrics import structural_similarity
+    except ImportError as error:
+        raise UserError('scoring needs scikit-image: pip install "ttsr[train]"') from error
+    return structural_similarity

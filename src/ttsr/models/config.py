@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# How many times larger the result is, a side.
+SCALE = 4
+
 
 @dataclass(frozen=True)
 class TTSRConfig:

@@ -30,6 +30,10 @@ class LearnableTextureExtractor(nn.Module):
         self.conv2_1 = nn.Conv2d(fine, middle, 3, padding=1)
         self.conv2_2 = nn.Conv2d(middle, middle, 3, padding=1)
         self.conv3_1 = nn.Conv2d(middle, coarse, 3, padding=1)
+        self.set_normalisation()
+
+    def set_normalisation(self) -> None:
+        """Make the fixed buffers, which no state dict holds; needed anew if the network was built on `meta`."""
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 

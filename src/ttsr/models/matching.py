@@ -12,7 +12,7 @@ folded into the running one.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -36,41 +36,54 @@ def search(
 
     queries: (B, C, h, w); keys: one (B, C, H, W) for each reference, of any sizes.
     Returns the relevance S (B, 1, h, w), a cosine, and the index (B, h, w), flat over the references' grids laid end to
-    end. Of equal keys the first of a reference and the first reference wins. About three times `block_bytes` are used
-    beside inputs and outputs, whatever their sizes (but at least one row of queries against one row of keys).
+    end. Of equal keys the first of a reference and the first reference wins. About four times `block_bytes` are used
+    beside inputs and outputs, whatever their sizes.
     `progress` is called with the fraction done.
     """
     batch, _, height, width = queries.shape
-    best = queries.new_full((batch, height * width), float("-inf"))
-    index = torch.zeros(batch, height * width, dtype=torch.long, device=queries.device)
+    best = queries.new_full((batch, height, width), float("-inf"))
+    index = torch.zeros(batch, height, width, dtype=torch.long, device=queries.device)
     if queries.device.type == "cpu":
         block_bytes = min(block_bytes, CPU_BLOCK_BYTES)
     total = batch * sum(key.shape[2] * key.shape[3] for key in keys)
     done = 0
     for item in range(batch):
+        lines = F.pad(queries[item], (1, 1, 0, 0)).permute(1, 2, 0).contiguous()  # h, w + 2, C
         first = 0
         for key in keys:
             grid: Grid = (key.shape[2], key.shape[3])
-            key_rows, query_rows = _block_rows((height, width), grid, block_bytes // queries.element_size())
+            shape = _block_shape((height, width), grid, block_bytes // queries.element_size())
             inverse = 1 / patch_norm(key[item : item + 1])[0]
-            for top in range(0, grid[0], key_rows):
-                block = _KeyBlock(key[item], inverse, top, min(key_rows, grid[0] - top), first + top * grid[1])
-                _fold_in(queries[item], block, query_rows, best[item], index[item])
+            for top in range(0, grid[0], shape.key_rows):
+                block = _KeyBlock(key[item], inverse, top, min(shape.key_rows, grid[0] - top), first + top * grid[1])
+                for left in range(0, width, shape.query_columns):
+                    piece = slice(left, left + shape.query_columns)
+                    around = lines[:, left : left + shape.query_columns + 2]
+                    _fold_in(around, block, shape.query_rows, best[item, :, piece], index[item, :, piece])
                 done += block.grid[0] * grid[1]
                 if progress is not None:
                     progress(done / total)
             first += grid[0] * grid[1]
-    relevance = best.view(batch, height, width) / patch_norm(queries)
-    return relevance[:, None], index.view(batch, height, width)
+    return (best / patch_norm(queries))[:, None], index
 
 
-def _block_rows(query_grid: Grid, key_grid: Grid, elements: int) -> tuple[int, int]:
-    """Rows of keys and of queries in a block of at most `elements` products, as near to square as that allows."""
-    key_width, query_width = key_grid[1] + 2, query_grid[1] + 2
+class _BlockShape(NamedTuple):
+    key_rows: int
+    query_rows: int
+    query_columns: int
+
+
+def _block_shape(query_grid: Grid, key_grid: Grid, elements: int) -> _BlockShape:
+    """A block of at most `elements` products, halos included, as near to square as that allows.
+
+    Whole rows of keys are taken, three at least with their halo; where they are long, only a piece of a query row.
+    """
+    key_width = key_grid[1] + 2
+    query_columns = max(1, min(query_grid[1], elements // (3 * key_width) - 2))
     # Two rows of halo are multiplied anew for each block of keys: long blocks waste less.
-    key_rows = max(1, min(key_grid[0], int(elements / max(query_width, 512)) // key_width - 2))
-    query_rows = max(1, min(query_grid[0], elements // ((key_rows + 2) * key_width) // query_width))
-    return key_rows, query_rows
+    key_rows = max(1, min(key_grid[0], elements // max(query_columns + 2, 512) // key_width - 2))
+    query_rows = elements // ((key_rows + 2) * key_width) // (query_columns + 2)
+    return _BlockShape(key_rows, max(1, min(query_grid[0], query_rows)), query_columns)
 
 
 class _KeyBlock:
@@ -86,28 +99,29 @@ class _KeyBlock:
         self.first_index = first_index
 
 
-def _fold_in(query: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, index: Tensor) -> None:
-    """Raise `best` and set `index` (h w,) wherever a key of the block beats what was found so far.
+def _fold_in(lines: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, index: Tensor) -> None:
+    """Raise `best` and set `index` (h, w) wherever a key of the block beats what was found so far.
 
-    query: (C, h, w). `best` holds R / |k|: the query's own length does not change which key is best.
+    lines: (h, w + 2, C), the queries with a column more at either side. `best` holds R / |k|: the query's own length
+    does not change which key is best.
     """
-    channels, height, width = query.shape
+    height, width = best.shape
+    channels = lines.shape[2]
     rows, key_width = block.grid
     stride = key_width + 2
     columns = block.columns.shape[1]
     length = rows * stride  # of the flat, padded rows of the block; the last two are never read
-    lines = F.pad(query, (1, 1, 0, 0)).permute(1, 2, 0).contiguous()  # h, w + 2, C
 
-    products = query.new_empty(query_rows, width + 2, columns)
-    along_x = query.new_empty(query_rows + 2, width, columns - 2)  # query rows y - 1 ... y + query_rows
-    patches = query.new_empty(query_rows, width, length)
-    cosines = query.new_empty(query_rows * width, rows * key_width)
+    products = lines.new_empty(query_rows, width + 2, columns)
+    along_x = lines.new_empty(query_rows + 2, width, columns - 2)  # query rows y - 1 ... y + query_rows
+    patches = lines.new_empty(query_rows, width, length)
+    cosines = lines.new_empty(query_rows * width, rows * key_width)
 
     def add_along_x(first: int, last: int, slot: int) -> None:
         """Fill along_x[slot:] with the query rows first ... last - 1."""
         count = last - first
         g = products[:count]
-        torch.mm(lines[first:last].view(-1, channels), block.columns, out=g.view(-1, columns))
+        torch.mm(lines[first:last].reshape(-1, channels), block.columns, out=g.view(-1, columns))
         a = along_x[slot : slot + count]
         torch.add(g[:, :-2, :-2], g[:, 1:-1, 1:-1], out=a)
         a += g[:, 2:, 2:]
@@ -132,13 +146,13 @@ def _fold_in(query: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, ind
             out=c.view(count, width, rows, key_width),
         )
         # Finding a maximum's place costs ten times its value, so the place is sought only where the record falls.
-        found = c.amax(1)
-        here = slice(y * width, (y + count) * width)
-        broken = (found > best[here]).nonzero()[:, 0]
-        if len(broken):
-            candidates = c if len(broken) == len(c) else c.index_select(0, broken)
-            best[here][broken] = found[broken]
-            index[here][broken] = candidates.argmax(1) + block.first_index
+        found, record = c.amax(1), best[y : y + count]
+        broken = found.view(count, width) > record
+        if broken.any():
+            picked = broken.flatten()
+            record[broken] = found[picked]
+            candidates = c if picked.all() else c[picked]
+            index[y : y + count][broken] = candidates.argmax(1) + block.first_index
         along_x[:2] = along_x[count : count + 2] if count > 1 else along_x[count : count + 2].clone()
 
 

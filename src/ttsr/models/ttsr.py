@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from . import extractor as extractors
 from .blocks import in_strips
-from .config import TTSRConfig
+from .config import SCALE, TTSRConfig
 from .cost import count
 from .extractor import LearnableTextureExtractor
 from .matching import relevance_at, search
@@ -17,7 +17,6 @@ from .patches import Grid, cells_to_pixels, empty_table, write_cells
 from .synthesis import SynthesisNetwork
 from .transfer import transfer
 
-SCALE = 4
 # Pixels of a cell's side at each level, coarse to fine.
 CELLS = (1, 2, 4)
 
@@ -85,8 +84,9 @@ class TTSR(nn.Module):
     ) -> TTSROutput:
         """Super-resolve a batch.
 
-        lr: (B, 3, h, w). ref: one or several of (B, 3, H, W) with H and W multiples of 4, of any sizes, or their
-        `encode_reference`. lr_up (B, 3, 4h, 4w) and ref_blur (as ref): made by antialiased bicubic where not given.
+        lr: (B, 3, h, w). ref: one or several of (B, 3, H, W), of any sizes from 4x4 on (the last rows and columns that
+        make no whole four are left out), or their `encode_reference`. lr_up (B, 3, 4h, 4w) and ref_blur (as ref): made
+        by antialiased bicubic where not given.
         block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor, the search
         and the transfer are streamed; with `keep_textures=False` so are the 4x textures and the 4x stage.
         progress: called with the fraction of the work done.
@@ -101,8 +101,12 @@ class TTSR(nn.Module):
             raise ValueError(f"{len(references)} references with {len(blurred)} blurred ones")
         if lr_up is None:
             lr_up = resize(lr, SCALE)
-        elif lr_up.shape[2:] != (SCALE * lr.shape[2], SCALE * lr.shape[3]):
+        elif lr_up.shape != (*lr.shape[:2], SCALE * lr.shape[2], SCALE * lr.shape[3]):
             raise ValueError(f"lr_up is {tuple(lr_up.shape)}, which is not 4 x lr {tuple(lr.shape)}")
+        for r in references:
+            batch = r.keys.shape[0] if isinstance(r, ReferenceFeatures) else r.shape[0]
+            if batch != lr.shape[0]:
+                raise ValueError(f"a batch of {lr.shape[0]} LR images with one of {batch} references")
         stages = _Stages(self.config, lr, references, progress)
 
         features = [
@@ -135,18 +139,19 @@ class TTSR(nn.Module):
     def encode_reference(
         self, ref: Tensor, ref_blur: Tensor | None = None, *, block_bytes: int = 256 * 2**20
     ) -> ReferenceFeatures:
-        """Keys and texture tables of a reference (B, 3, H, W), H and W multiples of 4.
+        """Keys and texture tables of a reference (B, 3, H, W) of 4x4 at least.
 
+        The last rows and columns that make no whole four are left out, as the authors do.
         ref_blur: the reference at a quarter of its size and back; made by antialiased bicubic where not given.
 
         Raises:
             ValueError: sizes or channels that do not fit.
         """
         _check(ref, "ref", SCALE)
-        if ref_blur is None:
-            ref_blur = resize(resize(ref, 1 / SCALE), SCALE)
-        if ref_blur.shape != ref.shape:
+        if ref_blur is not None and ref_blur.shape != ref.shape:
             raise ValueError(f"ref_blur is {tuple(ref_blur.shape)}, ref {tuple(ref.shape)}")
+        ref = _whole_cells(ref)
+        ref_blur = resize(resize(ref, 1 / SCALE), SCALE) if ref_blur is None else _whole_cells(ref_blur)
         keys = self._coarse_features(ref_blur, block_bytes)
         fine, middle, coarse = self.config.extractor_channels
         grid = (ref.shape[2] // SCALE, ref.shape[3] // SCALE)
@@ -271,8 +276,13 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def _check(image: Tensor, name: str, multiple: int) -> None:
-    good = image.dim() == 4 and image.shape[1] == 3 and min(image.shape[2:]) >= multiple
-    if not good or image.shape[2] % multiple or image.shape[3] % multiple or not image.is_floating_point():
-        sizes = "" if multiple == 1 else f" with H and W multiples of {multiple}"
-        raise ValueError(f"{name} must be float (B, 3, H, W){sizes}, not {image.dtype} {tuple(image.shape)}")
+def _whole_cells(image: Tensor) -> Tensor:
+    height, width = (side // SCALE * SCALE for side in image.shape[2:])
+    return image[:, :, :height, :width]
+
+
+def _check(image: Tensor, name: str, smallest: int) -> None:
+    good = image.dim() == 4 and image.shape[1] == 3 and min(image.shape[2:]) >= smallest
+    if not good or not image.is_floating_point():
+        sizes = f"float (B, 3, H, W), H and W at least {smallest}"
+        raise ValueError(f"{name} must be {sizes}, not {image.dtype} {tuple(image.shape)}")

@@ -9,6 +9,7 @@ from ttsr.errors import RecipeError
 from ttsr.files import atomic_path
 
 CHECKPOINT = "checkpoint.pt"
+KEYS = {"recipe", "step", "seconds", "model", "average", "optimizer"}
 
 
 def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
@@ -27,6 +28,9 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RecipeError(f"{path}: nothing to resume; start without --resume")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise RecipeError(f"{path}: the checkpoint cannot be read ({type(error).__name__})") from error
+    if not isinstance(state, dict) or KEYS - state.keys():
+        raise RecipeError(f"{path}: is no checkpoint of a training run")
+    return state

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from ttsr.data.cufed import CufedPairs
 from ttsr.data.photos import PhotoPairs
 from ttsr.data.sample import Batch, Pair, collate
+from ttsr.errors import DataError, RecipeError
 from ttsr.files import atomic_path
 from ttsr.losses.contrastive import contrastive_loss
 from ttsr.models.blocks import scale_residuals
@@ -84,6 +85,8 @@ class Trainer:
             loss, figures = self._contrastive_only(batch)
         else:
             loss, figures = self._full(batch)
+        if not torch.isfinite(loss):
+            raise RecipeError(f"step {self.step + 1}: the loss is not finite; resume with lower rates, or clip_norm")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if options.clip_norm:
@@ -157,7 +160,8 @@ def train(
 
     Raises:
         DataError: what is wrong with the data.
-        RecipeError: nothing to resume, or a checkpoint of another recipe.
+        RecipeError: nothing to resume, a checkpoint of another recipe, or a loss that is not finite; the last
+            checkpoint is then from before.
     """
     started = time.monotonic()
     trainer = Trainer(recipe, device)
@@ -194,7 +198,13 @@ def _forget_after(log: Path, step: int) -> None:
     """Drop the lines of steps that a killed run took after its last checkpoint: they will be taken again."""
     if not log.is_file():
         return
-    kept = [line for line in log.read_text().splitlines() if json.loads(line)["step"] <= step]
+    kept = []
+    for line in log.read_text(errors="replace").splitlines():
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line)
+        except ValueError:  # cut short when the run was killed
+            break
     with atomic_path(log) as temporary:
         temporary.write_text("".join(line + "\n" for line in kept))
 
@@ -204,23 +214,44 @@ def _batches(recipe: Recipe, data: Path, first_step: int, num_workers: int) -> I
         CufedPairs(data, recipe.seed) if recipe.data == "cufed" else PhotoPairs(data, recipe.photos, recipe.seed)
     )
     size = recipe.batch_size
-    numbers = [
-        list(range(step * size, (step + 1) * size)) for step in range(first_step, recipe.schedule.steps)
-    ]
-    return iter(
-        DataLoader(
-            pairs,
-            batch_sampler=numbers,
-            collate_fn=collate,
-            num_workers=num_workers,
-            prefetch_factor=4 if num_workers else None,
-            worker_init_fn=_one_thread,
-        )
+    numbers = [list(range(step * size, (step + 1) * size)) for step in range(first_step, recipe.schedule.steps)]
+    loader = DataLoader(
+        _Spoken(pairs),
+        batch_sampler=numbers,
+        collate_fn=_collate,
+        num_workers=num_workers,
+        prefetch_factor=4 if num_workers else None,
+        worker_init_fn=_prepare_worker,
     )
+    for batch in loader:
+        if isinstance(batch, DataError):
+            raise batch
+        yield batch
 
 
-def _one_thread(_: int) -> None:
+class _Spoken(Dataset[Pair | DataError]):
+    """Pairs, or what is wrong with them: raised in a worker, an error would come wrapped in the worker's traceback."""
+
+    def __init__(self, pairs: Dataset[Pair]) -> None:
+        self.pairs = pairs
+
+    def __getitem__(self, number: int) -> Pair | DataError:
+        try:
+            return self.pairs[number]
+        except DataError as error:
+            return error
+
+
+def _collate(pairs: list[Pair | DataError]) -> Batch | DataError:
+    good = [pair for pair in pairs if isinstance(pair, Pair)]
+    return next((pair for pair in pairs if isinstance(pair, DataError)), None) or collate(good)
+
+
+def _prepare_worker(_: int) -> None:
     torch.set_num_threads(1)
+    # Both come to a whole group of processes; the main one decides when to stop, and stops its workers itself.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -12,12 +12,20 @@ from ttsr.errors import RecipeError
 from ttsr.models.config import TTSRConfig
 
 
+def _require(holds: bool, rule: str, options: object) -> None:
+    if not holds:
+        raise ValueError(f"{type(options).__name__}: {rule}")
+
+
 @dataclass(frozen=True)
 class LossWeights:
     """rec: L1 between SR and HR in [-1, 1] (equation 10). contrastive: see `losses.contrastive`."""
 
     rec: float = 1.0
     contrastive: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(min(self.rec, self.contrastive) >= 0, "weights of losses must not be negative", self)
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,10 @@ class OptimizerOptions:
     extractor_lr: float = 1e-5
     betas: tuple[float, float] = (0.9, 0.999)
     clip_norm: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(min(self.lr, self.extractor_lr, self.clip_norm) >= 0, "rates and clip_norm must not be negative", self)
+        _require(all(0 <= beta < 1 for beta in self.betas), "betas must lie in [0, 1)", self)
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,11 @@ class ScheduleOptions:
     warmup_steps: int = 0
     decay_steps: int = 0
     contrastive_steps: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.steps >= 1, "steps must be at least 1", self)
+        others = (self.warmup_steps, self.decay_steps, self.contrastive_steps)
+        _require(min(others) >= 0, "numbers of steps must not be negative", self)
 
 
 @dataclass(frozen=True)
@@ -69,6 +86,12 @@ class Recipe:
     log_steps: int = 20
     licence: str = "Apache-2.0"
 
+    def __post_init__(self) -> None:
+        _require(self.batch_size >= 1, "batch_size must be at least 1", self)
+        _require(min(self.checkpoint_steps, self.log_steps) >= 1, "checkpoint_steps and log_steps: 1 at least", self)
+        _require(0 <= self.ema < 1, "ema must lie in [0, 1)", self)
+        _require(self.seed >= 0, "seed must not be negative", self)
+
 
 def read_recipe(name_or_path: str) -> Recipe:
     """A recipe that ships with the package, by name, or one from a YAML file.
@@ -80,7 +103,10 @@ def read_recipe(name_or_path: str) -> Recipe:
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise RecipeError(f"{path}: no such recipe file")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path}: cannot be read ({error})") from error
     else:
         shipped = resources.files("ttsr") / "recipes" / f"{name_or_path}.yaml"
         if not shipped.is_file():

@@ -15,6 +15,7 @@ from ttsr.weights.metadata import Metadata
 from ttsr.weights.reading import Checkpoint
 
 _LISTED = 4
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
@@ -40,11 +41,16 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
         )
         if config != stated:
             raise WeightsError(f"{where}: its metadata states {stated}, its shapes {config}")
-    _check(tensors, layout, config, where)
-    state = {ours: tensor.float() for key, tensor in tensors.items() if (ours := layout.to_ours(key))}
-    with torch.random.fork_rng(devices=[]):  # what a fresh network draws is not to be seen outside
-        model = TTSR(config)
-    model.load_state_dict(state, strict=True)
+    model = _without_values(config, where)
+    _check(tensors, layout, model.state_dict(), where)
+    # Copies, since safetensors' own are views of the file, which may be rewritten later on.
+    state = {
+        ours: tensor.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+        for key, tensor in tensors.items()
+        if (ours := layout.to_ours(key))
+    }
+    model.load_state_dict(state, strict=True, assign=True)
+    model.extractor.set_normalisation()
     return model.eval()
 
 
@@ -82,13 +88,17 @@ def _sizes(tensors: Mapping[str, Tensor], layout: Layout, where: str) -> TTSRCon
         raise WeightsError(f"{where}: {error}") from None
 
 
-def _check(tensors: Mapping[str, Tensor], layout: Layout, config: TTSRConfig, where: str) -> None:
-    """Every parameter of such a network is there in its shape and finite, and nothing else is."""
+def _without_values(config: TTSRConfig, where: str) -> TTSR:
+    """A network that takes no memory yet, and no random numbers."""
     try:
         with torch.device("meta"):
-            state = TTSR(config).state_dict()
+            return TTSR(config)
     except RuntimeError:
         raise WeightsError(f"{where}: a TTSR of these sizes cannot be built: {config}") from None
+
+
+def _check(tensors: Mapping[str, Tensor], layout: Layout, state: Mapping[str, Tensor], where: str) -> None:
+    """Every parameter of `state` is there in its shape and finite, and nothing else is."""
     fixed = layout.normalisation_state()
     expected = {layout.to_theirs(key): value.shape for key, value in state.items()}
     expected |= {key: value.shape for key, value in fixed.items()}
@@ -107,7 +117,7 @@ def _check(tensors: Mapping[str, Tensor], layout: Layout, config: TTSRConfig, wh
     if wrong:
         raise WeightsError(f"{where}: no whole TTSR checkpoint: {'; '.join(wrong)}")
     if bad := [key for key in expected if not _is_finite(tensors[key])]:
-        raise WeightsError(f"{where}: values that are no finite real numbers in {_listed(bad)}")
+        raise WeightsError(f"{where}: values that are no finite numbers of 16, 32 or 64 bits in {_listed(bad)}")
     for key, value in fixed.items():
         # As near as half precision holds it.
         if not torch.allclose(tensors[key].float(), value, rtol=1e-3, atol=1e-6):
@@ -117,7 +127,7 @@ def _check(tensors: Mapping[str, Tensor], layout: Layout, config: TTSRConfig, wh
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() and bool(tensor.isfinite().all())
+    return tensor.dtype in _DTYPES and bool(tensor.float().isfinite().all())  # 64 bits hold more than ours
 
 
 def _size(shape: torch.Size) -> str:

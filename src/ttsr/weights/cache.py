@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from ttsr.errors import WeightsError
 
+_LONGEST_NAME = 120
+
 
 def cache_folder() -> Path:
     """The user's cache: `$TTSR_CACHE` if set, otherwise where the platform keeps caches."""
@@ -26,8 +28,16 @@ def cache_path(url: str) -> Path:
 
     A name that ends in digits of its own hash needs no more; others get a folder by the URL, since two sites
     may give one name to different files.
+
+    Raises:
+        WeightsError: it is no URL.
     """
-    name = re.sub(r"[^\w.+-]", "_", unquote(urlsplit(url).path.rpartition("/")[2])).lstrip(".") or "weights"
+    try:
+        last = unquote(urlsplit(url).path.rpartition("/")[2])
+    except ValueError as error:
+        raise WeightsError(f"{url}: is no URL ({error})") from None
+    # The end of the name, for it holds the hash, and ASCII: file systems take 255 bytes, some with less to spare.
+    name = re.sub(r"[^\w.+-]", "_", last, flags=re.ASCII)[-_LONGEST_NAME:].lstrip(".") or "weights"
     if hash_prefix(name):
         return cache_folder() / name
     return cache_folder() / hashlib.sha256(url.encode()).hexdigest()[:12] / name

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ttsr.weights.metadata import Provenance
+from ttsr.weights.metadata import FORMAT, Metadata, Provenance
+from ttsr.weights.reading import Checkpoint
 from ttsr.weights.saving import read_metadata
 
 _EMBEDDED = Path(__file__).parent / "files"
@@ -60,16 +61,21 @@ def catalog() -> dict[str, Entry]:
     return embedded | _PUBLISHED
 
 
-def provenance_of(name: str, file: Path) -> Provenance:
-    """Where weights come from, as far as it is known: from the catalogue, or from `file` if it is ours.
+def provenance_of(name: str, checkpoint: Checkpoint, file: str) -> Provenance:
+    """Where weights come from, as far as it is known: from the catalogue, or from what a file of ours states.
+
+    Args:
+        name: what was asked for, of the catalogue or not.
+        checkpoint: what was read.
+        file: the file's name.
 
     Raises:
-        WeightsError: the file is ours and damaged.
+        WeightsError: the file is ours and its metadata is damaged.
     """
     entry = catalog().get(name)
     if entry is not None:
         return entry.provenance
-    if file.suffix == ".safetensors":
-        known = read_metadata(file).provenance
-        return known if known.source else replace(known, source=file.name)
-    return Provenance(source=file.name)
+    if checkpoint.metadata.get("format") != FORMAT:
+        return Provenance(source=file)
+    known = Metadata.from_strings(checkpoint.metadata, file).provenance
+    return known if known.source else replace(known, source=file)

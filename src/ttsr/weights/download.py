@@ -1,10 +1,14 @@
 """A file from the web: whole, checked and resumed."""
 
+import glob
 import http.client
 import re
+import secrets
+import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -22,8 +26,10 @@ from ttsr.errors import WeightsError
 from ttsr.weights.cache import cache_path, check_hash, hash_prefix
 
 _ATTEMPTS = 3
+_PAUSE_S = 1.0  # after the first broken attempt; twice that after each further one
 _TIMEOUT_S = 30
 _CHUNK = 2**18
+_ABANDONED_S = 600.0  # a transfer that has written nothing for so long was killed
 
 
 def fetch(url: str) -> Path:
@@ -34,8 +40,8 @@ def fetch(url: str) -> Path:
     it is whole.
 
     Raises:
-        WeightsError: the server cannot be reached or does not have it, the transfer breaks, the content is
-            not what the name says, or the cache cannot be written to.
+        WeightsError: it is no URL, the server cannot be reached or does not have it, the transfer breaks, the content
+            is not what the name says, or the cache cannot be written to.
     """
     target = cache_path(url)
     prefix = hash_prefix(target.name)
@@ -43,16 +49,49 @@ def fetch(url: str) -> Path:
         if prefix:
             check_hash(target, prefix)
         return target
-    part = target.with_name(target.name + ".part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not prefix:
-            part.unlink(missing_ok=True)
-        _fetch_whole(url, target, part, prefix)
-        part.replace(target)
+        with _folder(target.parent), _part_of(target) as part:
+            if not prefix:
+                part.unlink(missing_ok=True)
+            _fetch_whole(url, target, part, prefix)
+            part.replace(target)
     except OSError as error:
         raise WeightsError(f"{target}: cannot be written ({error.strerror or error})") from None
     return target
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """A folder that is made if need be; if the block fails, what was made goes again unless something is in it."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
+@contextmanager
+def _part_of(target: Path) -> Iterator[Path]:
+    """A file for the transfer that is this call's alone: other processes may be fetching the same.
+
+    It begins as what an earlier call left, if there is such; what the block leaves of it is kept for a later one.
+    """
+    left = target.with_name(f"{target.name}.part")
+    own = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
+    for found in (left, *target.parent.glob(f"{glob.escape(target.name)}.????????.part")):
+        with suppress(FileNotFoundError):  # another process was faster
+            if found == left or time.time() - found.stat().st_mtime > _ABANDONED_S:
+                found.replace(own)
+                break
+    try:
+        yield own
+    finally:
+        with suppress(FileNotFoundError):
+            own.replace(left)
 
 
 class _Broken(Exception):
@@ -72,6 +111,7 @@ def _fetch_whole(url: str, target: Path, part: Path, prefix: str) -> None:
             if attempt + 1 == _ATTEMPTS:
                 advice = "run it again, it goes on from there" if prefix else "run it again"
                 raise WeightsError(f"{url}: {broken}; {advice}") from None
+            time.sleep(_PAUSE_S * 2**attempt)
     if not prefix:
         return
     try:
@@ -102,7 +142,7 @@ def _transfer(url: str, target: Path, part: Path) -> None:
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise WeightsError(
-            f"cannot reach {url} ({reason}): fetch it elsewhere and save it as {target}"
+            f"cannot reach {url} ({reason}): fetch it elsewhere and save it as {target} (make the folder if need be)"
         ) from None
     with closing(response):
         resuming = response.status == 206 and _start(response.headers.get("Content-Range")) == have

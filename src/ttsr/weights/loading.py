@@ -46,7 +46,8 @@ def locate(name_or_file_or_url: str | os.PathLike[str]) -> Path:
     if name_or_file_or_url.startswith(("http://", "https://")):
         return fetch(name_or_file_or_url)
     path = Path(name_or_file_or_url)
-    if path.exists() or path.suffix in (".safetensors", ".pt", ".pth"):
+    # Unlike Path's, not raising on a name that is too long.
+    if os.path.exists(path) or path.suffix in (".safetensors", ".pt", ".pth"):
         return path
     raise WeightsError(
         f"no weights are named {name_or_file_or_url}, and there is no such file; there are {', '.join(names)}"

@@ -1,10 +1,12 @@
 """A checkpoint file to tensors by name, without ever running what is in it."""
 
+import os
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -29,6 +31,9 @@ _BESIDE_THE_WEIGHTS = (
     "builtins.getattr",
 )
 
+# What a PyTorch file may unpack to, as a multiple of its size: weights hardly compress, and seldom share memory.
+_LARGEST_GROWTH = 4
+
 
 class _Inert:
     """Takes whatever a pickle hands it, and keeps nothing."""
@@ -42,7 +47,7 @@ class _Inert:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by name, and safetensors' metadata (text to text; empty for a pickle)."""
+    """Tensors by name, dense and on the CPU, and safetensors' metadata (text to text; empty for a pickle)."""
 
     tensors: dict[str, Tensor]
     metadata: dict[str, str]
@@ -54,9 +59,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Of a file with a `state_dict` in it, as MMEditing and MMagic write them, that part is taken.
 
     Raises:
-        WeightsError: missing, empty, cut off, of another kind, with more in it than tensors.
+        WeightsError: missing, empty, cut off, of another kind, with more in it than tensors, or with more in them
+            than its size allows for.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path's, not raising on a name that is too long
         raise WeightsError(f"{path}: there is no such file")
     if not path.is_file():
         raise WeightsError(f"{path}: is not a file")
@@ -97,9 +103,15 @@ def _read_safetensors(path: Path) -> Checkpoint:
 
 def _read_pickle(path: Path) -> Checkpoint:
     stand_ins: list[Any] = [(_Inert, name) for name in _BESIDE_THE_WEIGHTS]
+    most = _LARGEST_GROWTH * path.stat().st_size
     try:
-        with torch.serialization.safe_globals(stand_ins):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        # An open file, since by its name torch.load would take one for safetensors.
+        with torch.serialization.safe_globals(stand_ins), path.open("rb") as file:
+            if _unpacked_bytes(file) > most:
+                raise WeightsError(f"{path}: unpacks to far more than its size, which is not loaded for safety")
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
     except Exception as error:  # damaged bytes meet the unpickler with any error
         if re.search(r"unsupported (global|class)", str(error), re.IGNORECASE):
             raise WeightsError(f"{path}: holds more than weights, which is not loaded for safety") from None
@@ -111,7 +123,22 @@ def _read_pickle(path: Path) -> Checkpoint:
     for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise WeightsError(f"{path}: no TTSR checkpoint ({str(key)[:60]!r} in it is not a tensor)")
+        if value.layout != torch.strided or value.is_nested or value.device.type != "cpu":
+            raise WeightsError(f"{path}: no TTSR checkpoint ({key[:60]!r} in it is not a plain tensor)")
+    if sum(value.numel() * value.element_size() for value in content.values()) > most:
+        raise WeightsError(f"{path}: its tensors state far more values than the file holds")
     return Checkpoint(dict(content), {})
+
+
+def _unpacked_bytes(file: BinaryIO) -> int:
+    """What the members of a zip file state as their sizes; 0 for another file. The position is kept."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except zipfile.BadZipFile:
+        return 0
+    finally:
+        file.seek(0)
 
 
 def _first_line(error: Exception) -> str:

@@ -17,14 +17,15 @@ from ttsr.weights.adapters import Layout
 from ttsr.weights.metadata import Metadata, Provenance
 from ttsr.weights.reading import read_strings
 
-Precision = Literal["fp32", "fp16"]
+StoredFloat = Literal["fp32", "fp16"]
+"""How a file holds parameters."""
 
 
 def save(
     model: TTSR,
     path: str | Path,
     *,
-    dtype: Precision = "fp32",
+    dtype: StoredFloat = "fp32",
     provenance: Provenance | None = None,
     layout: Layout = adapters.TTSR,
 ) -> None:
@@ -69,7 +70,7 @@ def read_metadata(path: str | Path) -> Metadata:
 def _write(state: dict[str, Tensor], path: Path, layout: Layout, metadata: Metadata) -> None:
     if layout is adapters.TTSR:
         save_file(state, path, metadata.to_strings())
-    elif layout is adapters.AUTHORS:
-        torch.save(state, path)
-    else:
-        torch.save({"meta": {"ttsr_version": __version__}, "state_dict": state}, path)
+        return
+    content = state if layout is adapters.AUTHORS else {"meta": {"ttsr_version": __version__}, "state_dict": state}
+    with path.open("wb") as file:  # given a name, torch.save refuses some, and a full disk is no OSError
+        torch.save(content, file)
