@@ -87,7 +87,7 @@ def _gemm_gflops(side: int = 2048) -> float:
 
 
 def parse_size(text: str) -> Size:
-    """"80x125" to (80, 125): rows by columns."""
+    """ "80x125" to (80, 125): rows by columns."""
     height, width = text.split("x")
     return int(height), int(width)
 

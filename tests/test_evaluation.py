@@ -50,9 +50,7 @@ def folder(tmp_path: Path) -> Path:
         ("unrelated", [["002_1.png"], ["003_1.png"], ["000_1.png"], ["001_1.png"]]),
     ],
 )
-def test_references_used(
-    model: TTSR, folder: Path, reference: ReferenceChoice, used: list[list[str]]
-) -> None:
+def test_references_used(model: TTSR, folder: Path, reference: ReferenceChoice, used: list[list[str]]) -> None:
     report = evaluate(model, list_groups(folder), reference=reference)
     assert [list(picture.references) for picture in report.pictures] == used
     assert [picture.size for picture in report.pictures] == [(40, 36)] * 4
@@ -117,9 +115,7 @@ def test_truth_too_small_to_score_is_named_before_the_work(model: TTSR, folder: 
     assert len(evaluate(model, list_groups(folder), protocols=[PAPER_Y]).pictures) == 4
 
 
-def test_missing_scikit_image_is_noticed_before_the_work(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_scikit_image_is_noticed_before_the_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "skimage.metrics", None)
     untouched = bicubic_plus(0)
     calls = []

@@ -115,9 +115,7 @@ def evaluate(
                 on_picture(pictures[-1])
     finally:
         model.to(home).train(was_training)
-    substituted = [
-        group.name for group in groups if reference.isdecimal() and int(reference) not in group.references
-    ]
+    substituted = [group.name for group in groups if reference.isdecimal() and int(reference) not in group.references]
     return Report(reference, tuple(protocols), tuple(pictures), tuple(substituted))
 
 

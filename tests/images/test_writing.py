@@ -146,9 +146,7 @@ def test_a_senseless_resolution_does_not_stop_a_picture(tmp_path: Path, target: 
 
 
 @pytest.mark.parametrize("error", [OverflowError("large"), TypeError("odd"), struct.error("odd")])
-def test_whatever_a_codec_raises_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+def test_whatever_a_codec_raises_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
 

@@ -27,9 +27,7 @@ def upscaler(tiny_model: TTSR) -> Upscaler:
     return Upscaler(tiny_model, device="cpu")
 
 
-def test_the_model_sees_pillows_bicubic_and_references_cut_to_fours(
-    tiny_model: TTSR, upscaler: Upscaler
-) -> None:
+def test_the_model_sees_pillows_bicubic_and_references_cut_to_fours(tiny_model: TTSR, upscaler: Upscaler) -> None:
     lr, references = noise(7, 9, 3), [noise(18, 23, 3, seed=1), noise(12, 8, 3, seed=2)]
     cut = [references[0][:16, :20], references[1]]
     with torch.no_grad():

@@ -99,9 +99,7 @@ def test_one_bad_file_does_not_stop_the_rest(weights: Path, capsys: pytest.Captu
     Path("in/b.png").write_bytes(b"no picture")
     Path("in/c.png").touch()
     picture("in/d.png", 4, 4, 3)
-    assert (
-        main(["upscale", "in", "absent.png", "-o", "out", "--ref", "in/a.png", "--model", str(weights)]) == 2
-    )
+    assert main(["upscale", "in", "absent.png", "-o", "out", "--ref", "in/a.png", "--model", str(weights)]) == 2
     out, err = capsys.readouterr()
     assert [line.split()[0] for line in out.splitlines()] == ["in/a.png", "in/d.png"]
     lines = err.splitlines()
@@ -254,10 +252,7 @@ def test_a_device_that_is_not_there(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     picture("lr.png", 4, 4, 3)
     assert main(["upscale", "lr.png", "--model", str(weights), "--device", "cuda"]) == 2
-    assert (
-        capsys.readouterr().err
-        == "ttsr: no CUDA device here (or a PyTorch built without CUDA): use --device cpu\n"
-    )
+    assert capsys.readouterr().err == "ttsr: no CUDA device here (or a PyTorch built without CUDA): use --device cpu\n"
 
 
 def test_what_was_changed_is_said(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:

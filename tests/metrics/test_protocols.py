@@ -14,9 +14,7 @@ PUBLISHED = json.loads((GOLDEN / "metrics.json").read_text())
 IMPLEMENTATIONS = {"researchmm": PAPER_Y, "mmedit 0.x": MMEDIT_RGB, "mmagic 1.x": MMAGIC_RGB}
 
 
-@pytest.mark.parametrize(
-    ("pair", "label"), [(pair, label) for pair, scores in PUBLISHED.items() for label in scores]
-)
+@pytest.mark.parametrize(("pair", "label"), [(pair, label) for pair, scores in PUBLISHED.items() for label in scores])
 def test_meets_published_implementation(pair: str, label: str) -> None:
     protocol = IMPLEMENTATIONS[label.split(":")[0]]
     with np.load(GOLDEN / pair) as images:

@@ -36,9 +36,7 @@ def test_normalisation_is_that_of_our_extractor(layout: Layout, small: TTSR) -> 
     torch.testing.assert_close(torch.nn.functional.conv2d(image, weight, bias), expected)
 
 
-@pytest.mark.parametrize(
-    "key", ["step_counter", "MainNet.RB1.0.conv1.weight", "MainNet.conv111_head.weight", ""]
-)
+@pytest.mark.parametrize("key", ["step_counter", "MainNet.RB1.0.conv1.weight", "MainNet.conv111_head.weight", ""])
 def test_foreign_names_are_not_taken(key: str) -> None:
     assert AUTHORS.to_ours(key) is None
     assert MMAGIC.to_ours(key) is None

@@ -29,9 +29,7 @@ def test_same_name_on_two_sites(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert one.name == other.name == "TTSR.pt"
 
 
-@pytest.mark.parametrize(
-    "url", ["https://a.example/", "https://a.example/x/..", "https://a.example/%2e%2e%2fx.pt"]
-)
+@pytest.mark.parametrize("url", ["https://a.example/", "https://a.example/x/..", "https://a.example/%2e%2e%2fx.pt"])
 def test_stays_inside_the_cache(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path))
     path = cache_path(url)

@@ -34,9 +34,7 @@ def test_published_weights_state_hash_licence_and_scores() -> None:
         assert entry.provenance.scores
 
 
-def test_a_file_in_the_package_gets_a_name(
-    small: TTSR, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_in_the_package_gets_a_name(small: TTSR, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogs, "_EMBEDDED", tmp_path)
     assert "ttsr-tiny" not in catalog()
     provenance = Provenance(source="a run", licence="Apache-2.0")
@@ -61,9 +59,7 @@ def test_offline_name_says_what_to_put_where(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "")
-    with pytest.raises(
-        WeightsError, match=r"cannot reach https://.*-b0dba584\.pth .* save it as .*-b0dba584\.pth"
-    ):
+    with pytest.raises(WeightsError, match=r"cannot reach https://.*-b0dba584\.pth .* save it as .*-b0dba584\.pth"):
         load("mmagic/ttsr-rec")
 
 

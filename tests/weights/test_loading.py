@@ -71,9 +71,7 @@ def test_what_is_beside_the_generator_is_ignored(
     assert_same_weights(load(path), small)
 
 
-def test_old_file_format_of_torch(
-    assert_same_weights: Callable[..., None], small: TTSR, tmp_path: Path
-) -> None:
+def test_old_file_format_of_torch(assert_same_weights: Callable[..., None], small: TTSR, tmp_path: Path) -> None:
     path = tmp_path / "TTSR.pt"
     torch.save(authors_state(small), path, _use_new_zipfile_serialization=False)
     assert_same_weights(load(path), small)
@@ -121,9 +119,7 @@ def test_code_in_a_checkpoint_is_not_run(small: TTSR, tmp_path: Path) -> None:
     assert not (tmp_path / "went off").exists()
 
 
-@pytest.mark.parametrize(
-    "key", ["MainNet.SFE.conv_head.weight", "MainNet.RB21.1.conv2.bias", "LTE.sub_mean.bias"]
-)
+@pytest.mark.parametrize("key", ["MainNet.SFE.conv_head.weight", "MainNet.RB21.1.conv2.bias", "LTE.sub_mean.bias"])
 def test_one_missing(key: str, small: TTSR, tmp_path: Path) -> None:
     state = authors_state(small)
     del state[key]
@@ -286,9 +282,7 @@ def test_truncated(checkpoint: Path, kept: float) -> None:
 def test_metadata_and_shapes_must_agree(small: TTSR, tmp_path: Path) -> None:
     path = tmp_path / "small.safetensors"
     save(small, path)
-    save_file(
-        load_file(path), path, Metadata(TTSRConfig(64, small.config.num_blocks, (3, 5, 7))).to_strings()
-    )
+    save_file(load_file(path), path, Metadata(TTSRConfig(64, small.config.num_blocks, (3, 5, 7))).to_strings())
     with pytest.raises(WeightsError, match="its metadata states"):
         load(path)
 

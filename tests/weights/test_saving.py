@@ -38,9 +38,7 @@ def test_bicubic_skip_is_kept(assert_same_weights: Callable[..., None], tmp_path
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
-def test_half_precision(
-    assert_same_weights: Callable[..., None], layout: Layout, small: TTSR, tmp_path: Path
-) -> None:
+def test_half_precision(assert_same_weights: Callable[..., None], layout: Layout, small: TTSR, tmp_path: Path) -> None:
     whole, half = tmp_path / "whole", tmp_path / "half"
     save(small, whole, layout=layout)
     save(small, half, dtype="fp16", layout=layout)
@@ -59,9 +57,7 @@ def test_too_large_for_half_precision(tmp_path: Path) -> None:
     model = TTSR(TTSRConfig(4, (0, 0, 0, 0), (3, 4, 5)))
     with torch.no_grad():
         model.synthesis.merge.conv.weight[0, 0, 0, 0] = 1e5
-    with pytest.raises(
-        WeightsError, match=r"synthesis\.merge\.conv\.weight has values that are not finite in fp16"
-    ):
+    with pytest.raises(WeightsError, match=r"synthesis\.merge\.conv\.weight has values that are not finite in fp16"):
         save(model, tmp_path / "a.safetensors", dtype="fp16")
     assert list(tmp_path.iterdir()) == []
 

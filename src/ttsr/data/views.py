@@ -87,9 +87,7 @@ def sample_view(window: Pixels, to_window: NDArray[np.floating], size: int) -> P
     """Bicubic sample (size, size, 3) of a window through a homography."""
     coefficients = (to_window / to_window[2, 2]).ravel()[:8]
     image = Image.fromarray(np.ascontiguousarray(window))
-    view = image.transform(
-        (size, size), Image.Transform.PERSPECTIVE, tuple(coefficients), Image.Resampling.BICUBIC
-    )
+    view = image.transform((size, size), Image.Transform.PERSPECTIVE, tuple(coefficients), Image.Resampling.BICUBIC)
     return np.asarray(view)
 
 

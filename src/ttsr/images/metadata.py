@@ -42,9 +42,7 @@ def read_metadata(image: Image.Image, *, gray: bool, converted: bool) -> tuple[M
     notes: list[str] = []
     try:
         exif = _kept_exif(image.getexif())
-    except (
-        Exception
-    ):  # a damaged directory fails in many ways inside Pillow, and none of them concerns the pixels
+    except Exception:  # a damaged directory fails in many ways inside Pillow, and none of them concerns the pixels
         exif = b""
         notes.append("its EXIF data is damaged and was left out")
     profile = None if converted else image.info.get("icc_profile")

@@ -14,9 +14,7 @@ class Metadata:
     exif: bytes = b""  # a TIFF directory as EXIF stores it, after "Exif\0\0"
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
-    text: dict[str, str] = field(
-        default_factory=dict
-    )  # PNG's text chunks; a JPEG or GIF comment as "Comment"
+    text: dict[str, str] = field(default_factory=dict)  # PNG's text chunks; a JPEG or GIF comment as "Comment"
 
 
 @dataclass(frozen=True)

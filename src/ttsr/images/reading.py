@@ -94,18 +94,12 @@ def _pillow_errors(name: str) -> Iterator[None]:
         raise ImageError(f"{name}: not a picture that can be read (PNG, JPEG, WebP, TIFF ...)") from None
     except Image.DecompressionBombError:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
-        raise ImageError(
-            f"{name}: a decompression bomb, or a picture of more than {limit} megapixels"
-        ) from None
+        raise ImageError(f"{name}: a decompression bomb, or a picture of more than {limit} megapixels") from None
     except PermissionError:
         raise ImageError(f"{name}: no permission to read it") from None
-    except (
-        Exception
-    ) as error:  # a decoder meets damaged bytes with any error: SyntaxError, struct.error, KeyError ...
+    except Exception as error:  # a decoder meets damaged bytes with any error: SyntaxError, struct.error, KeyError ...
         reason = str(error).strip().splitlines()
-        raise ImageError(
-            f"{name}: damaged or cut off ({reason[0] if reason else type(error).__name__})"
-        ) from None
+        raise ImageError(f"{name}: damaged or cut off ({reason[0] if reason else type(error).__name__})") from None
 
 
 def _from_pillow(image: Image.Image) -> Picture:
@@ -154,15 +148,11 @@ def _stored_layout(image: Image.Image) -> str:
 def _to_eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     """`image` in a mode of 8-bit L or RGB, with or without alpha or palette, and notes on what changed."""
     if image.mode == "F":
-        raise _NoMeaning(
-            "float pixels have no fixed range: save the picture with 8 or 16 bits a channel first"
-        )
+        raise _NoMeaning("float pixels have no fixed range: save the picture with 8 or 16 bits a channel first")
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
-            raise _NoMeaning(
-                "32-bit pixels have no fixed range: save the picture with 8 or 16 bits a channel first"
-            )
+            raise _NoMeaning("32-bit pixels have no fixed range: save the picture with 8 or 16 bits a channel first")
         reduced = Image.fromarray(_reduced(values))
         key = image.info.get("transparency")
         if isinstance(key, int):  # a value of 16 bits, which several others share once they are 8
@@ -186,9 +176,7 @@ def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
     if profile:
         try:
             own = ImageCms.getOpenProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(
-                image, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
+            converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
         except (ImageCms.PyCMSError, OSError):
             converted = None
         if converted is not None:

@@ -62,9 +62,7 @@ def _mapped(cells: Tensor, width: int, to_ref: Tensor) -> tuple[Tensor, Tensor]:
     return there[0] / there[2] / 4, there[1] / there[2] / 4
 
 
-def _near(
-    item: Tensor, row: Tensor, column: Tensor, target: Tensor, batch: int, grid: tuple[int, int]
-) -> Tensor:
+def _near(item: Tensor, row: Tensor, column: Tensor, target: Tensor, batch: int, grid: tuple[int, int]) -> Tensor:
     """(A, B * H * W) bool: keys of the anchor's own reference within NEAR of the positive, itself excepted."""
     rows = torch.arange(grid[0], device=row.device)
     columns = torch.arange(grid[1], device=row.device)

@@ -107,16 +107,14 @@ def in_strips(function: Callable[[Tensor], Tensor], x: Tensor, *, rows: int, hal
         return function(x)
     out = None
     for top in range(0, height, rows):
-        bottom = min(top + rows, height)
         first = max(0, top - halo)
-        strip = function(x[:, :, first : bottom + halo])
+        strip = function(x[:, :, first : top + rows + halo])
         if out is None:
-            out = strip.new_empty(
-                (strip.shape[0], strip.shape[1], height // scale, strip.shape[3])
-            ).contiguous(memory_format=torch.channels_last)
-        out[:, :, top // scale : bottom // scale] = strip[:, :, (top - first) // scale :][
-            :, :, : (bottom - top) // scale
-        ]
+            batch, channels, _, width = strip.shape
+            out = strip.new_empty(batch, channels, height // scale, width)
+            out = out.contiguous(memory_format=torch.channels_last)
+        skip, take = (top - first) // scale, min(rows, height - top) // scale
+        out[:, :, top // scale : top // scale + take] = strip[:, :, skip : skip + take]
     return cast(Tensor, out)
 
 

@@ -192,9 +192,7 @@ class _PatchProduct(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, q: Tensor, k: Tensor, q_rows: Tensor, q_stride: int, k_rows: Tensor, k_stride: int
-    ) -> Tensor:
+    def forward(ctx: Any, q: Tensor, k: Tensor, q_rows: Tensor, q_stride: int, k_rows: Tensor, k_stride: int) -> Tensor:
         ctx.save_for_backward(q, k, q_rows, k_rows)
         ctx.strides = q_stride, k_stride
         total = q.new_zeros(len(q_rows))

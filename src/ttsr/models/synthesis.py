@@ -158,4 +158,3 @@ class SynthesisNetwork(nn.Module):
         """textures: coarse to fine, (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w)."""
         x1, x2 = self.coarse(lr, relevance, textures[0], textures[1])
         return self.fine(x1, x2, relevance, textures[2])
-

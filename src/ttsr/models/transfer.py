@@ -33,10 +33,12 @@ def transfer(index: Tensor, tables: list[Tensor], grids: list[Grid], top: int, b
         table, stride = tables[number], grids[number][1] + 2
         offset = torch.arange(batch, device=index.device)[:, None, None] * table.shape[1]
         centre = centre_rows(local, grids[number]) + offset
-        rows = torch.stack([
-            torch.where(_shifted(inside, dy, dx), _shifted(centre, dy, dx) + (dy * stride + dx), -1)
-            for dy, dx in OFFSETS
-        ])
+        rows = torch.stack(
+            [
+                torch.where(_shifted(inside, dy, dx), _shifted(centre, dy, dx) + (dy * stride + dx), -1)
+                for dy, dx in OFFSETS
+            ]
+        )
         sources.append(rows.view(len(OFFSETS), -1))
     mean = _GatherMean.apply(sources, *[table.flatten(0, 1) for table in tables])
     return mean.view(batch, (bottom - top) * width, -1)

@@ -170,9 +170,7 @@ class TTSR(nn.Module):
 
     def _coarse_features(self, image: Tensor, block_bytes: int) -> Tensor:
         rows = self._strip_rows(image, block_bytes)
-        return in_strips(
-            self.extractor.coarse, _channels_last(image), rows=rows, halo=extractors.REACH, scale=SCALE
-        )
+        return in_strips(self.extractor.coarse, _channels_last(image), rows=rows, halo=extractors.REACH, scale=SCALE)
 
     def _strip_rows(self, image: Tensor, block_bytes: int) -> int:
         """Rows of an image, a multiple of 4, whose extractor features fit a block; all of them where gradients flow."""

@@ -106,9 +106,7 @@ class Trainer:
         loss = weights.rec * rec
         figures = {"rec": rec.detach(), "relevance": output.relevance.detach().mean()}
         if weights.contrastive:
-            term, right = contrastive_loss(
-                output.queries, features.keys, batch.to_ref, batch.known, self._generator()
-            )
+            term, right = contrastive_loss(output.queries, features.keys, batch.to_ref, batch.known, self._generator())
             loss = loss + weights.contrastive * term
             figures |= {"contrastive": term.detach(), "right": right}
         return loss, figures

@@ -30,15 +30,11 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
             loaded in part.
     """
     layout = _layout_of(checkpoint.tensors, where)
-    tensors = {
-        key: tensor for key, tensor in checkpoint.tensors.items() if not key.startswith(layout.ignored)
-    }
+    tensors = {key: tensor for key, tensor in checkpoint.tensors.items() if not key.startswith(layout.ignored)}
     config = _sizes(tensors, layout, where)
     if layout is adapters.TTSR:
         stated = Metadata.from_strings(checkpoint.metadata, where).config
-        config = TTSRConfig(
-            config.channels, config.num_blocks, config.extractor_channels, stated.bicubic_skip
-        )
+        config = TTSRConfig(config.channels, config.num_blocks, config.extractor_channels, stated.bicubic_skip)
         if config != stated:
             raise WeightsError(f"{where}: its metadata states {stated}, its shapes {config}")
     model = _without_values(config, where)
@@ -74,9 +70,7 @@ def _sizes(tensors: Mapping[str, Tensor], layout: Layout, where: str) -> TTSRCon
 
     def depth(chain: str) -> int:
         beginning = layout.to_theirs(f"{chain}.blocks.")
-        found = (
-            re.match(r"(\d+)\.", key.removeprefix(beginning)) for key in tensors if key.startswith(beginning)
-        )
+        found = (re.match(r"(\d+)\.", key.removeprefix(beginning)) for key in tensors if key.startswith(beginning))
         return len({match[1] for match in found if match})
 
     extractor = (width("extractor.conv1_1"), width("extractor.conv2_1"), width("extractor.conv3_1"))
@@ -121,9 +115,7 @@ def _check(tensors: Mapping[str, Tensor], layout: Layout, state: Mapping[str, Te
     for key, value in fixed.items():
         # As near as half precision holds it.
         if not torch.allclose(tensors[key].float(), value, rtol=1e-3, atol=1e-6):
-            raise WeightsError(
-                f"{where}: {key} is not ImageNet's mean and deviation, which ours takes for granted"
-            )
+            raise WeightsError(f"{where}: {key} is not ImageNet's mean and deviation, which ours takes for granted")
 
 
 def _is_finite(tensor: Tensor) -> bool:

@@ -65,6 +65,4 @@ def check_hash(path: Path, prefix: str) -> None:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
     if not digest.startswith(prefix):
         found = digest[: len(prefix)]
-        raise WeightsError(
-            f"{path}: its sha256 begins with {found}, not {prefix}: remove the file and fetch it anew"
-        )
+        raise WeightsError(f"{path}: its sha256 begins with {found}, not {prefix}: remove the file and fetch it anew")

@@ -120,9 +120,7 @@ def _fetch_whole(url: str, target: Path, part: Path, prefix: str) -> None:
         part.unlink()
         if resumed:  # what was there may have been of something else
             return _fetch_whole(url, target, part, prefix)
-        raise WeightsError(
-            f"{url}: what came is not the file whose sha256 begins with {prefix}; discarded"
-        ) from None
+        raise WeightsError(f"{url}: what came is not the file whose sha256 begins with {prefix}; discarded") from None
 
 
 def _transfer(url: str, target: Path, part: Path) -> None:

@@ -82,6 +82,5 @@ def _config(values: Any) -> TTSRConfig:
 
 def _scores(values: Any) -> dict[str, dict[str, float]]:
     return {
-        str(name): {str(metric): float(value) for metric, value in metrics.items()}
-        for name, metrics in values.items()
+        str(name): {str(metric): float(value) for metric, value in metrics.items()} for name, metrics in values.items()
     }

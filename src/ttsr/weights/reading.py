@@ -96,9 +96,7 @@ def _read_safetensors(path: Path) -> Checkpoint:
             names = file.keys()
             return Checkpoint({name: file.get_tensor(name) for name in names}, dict(file.metadata() or {}))
     except (SafetensorError, OSError, KeyError, RuntimeError) as error:
-        raise WeightsError(
-            f"{path}: the safetensors file is damaged or cut off ({_first_line(error)})"
-        ) from None
+        raise WeightsError(f"{path}: the safetensors file is damaged or cut off ({_first_line(error)})") from None
 
 
 def _read_pickle(path: Path) -> Checkpoint:
