@@ -1,5 +1,6 @@
-"""Time and peak memory of one form of a piece of work, each measured in a process of its own, forms taking turns."""
+"""Time and peak memory of a piece of work in two forms, each measured in a process of its own, forms taking turns."""
 
+import argparse
 import json
 import os
 import platform
@@ -15,7 +16,8 @@ from typing import Any
 
 import torch
 
-Size = tuple[int, int]
+# LR sizes, rows x columns.
+SIZES = ("40x40", "80x125", "125x125", "160x250")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,27 @@ class Case:
     form: str
     height: int
     width: int
+
+
+def compare(script: Path, about: str, measure_one: Callable[[str, int, int], None], alone: Sequence[Case] = ()) -> None:
+    """A benchmark's command line: the forms `textbook` and `ours` at every size, then the cases `alone` once.
+
+    measure_one: called with form, height and width in a process of its own; it ends in `in_this_process`.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--sizes", nargs="*", default=SIZES, help="LR sizes, rows x columns")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    parser.add_argument("--one", nargs=2, metavar=("FORM", "SIZE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        measure_one(options.one[0], *parse_size(options.one[1]))
+        return
+    if options.output is not None:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+    cases = [Case(form, *parse_size(size)) for size in options.sizes for form in ("textbook", "ours")]
+    rows = in_turns(script, cases, options.repeats) + in_turns(script, alone, 1)
+    report(rows, options.output, times_faster(rows, "textbook", "ours"))
 
 
 def peak_memory_gb() -> float:
@@ -42,12 +65,12 @@ def in_this_process(work: Callable[[], object]) -> None:
     print(json.dumps({"seconds": seconds, "peak_gb": peak_memory_gb(), "before_gb": before}))
 
 
-def in_turns(script: Path, cases: Sequence[Case], repeats: int, extra: Sequence[str] = ()) -> list[dict[str, Any]]:
+def in_turns(script: Path, cases: Sequence[Case], repeats: int) -> list[dict[str, Any]]:
     """Measure the cases in turn, `repeats` times over: medians of seconds, the largest peak memory."""
     rows: dict[Case, list[dict[str, float]]] = {case: [] for case in cases}
     for _ in range(repeats):
         for case in cases:
-            command = [sys.executable, str(script), "--one", case.form, f"{case.height}x{case.width}", *extra]
+            command = [sys.executable, str(script), "--one", case.form, f"{case.height}x{case.width}"]
             answer = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
             rows[case].append(json.loads(answer.splitlines()[-1]))
             print(f"  {case.form:10} {case.height}x{case.width}: {rows[case][-1]['seconds']:.2f} s", file=sys.stderr)
@@ -86,7 +109,7 @@ def _gemm_gflops(side: int = 2048) -> float:
     return 3 * 2 * side**3 / (time.perf_counter() - started) / 1e9
 
 
-def parse_size(text: str) -> Size:
+def parse_size(text: str) -> tuple[int, int]:
     """ "80x125" to (80, 125): rows by columns."""
     height, width = text.split("x")
     return int(height), int(width)

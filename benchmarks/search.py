@@ -3,18 +3,15 @@
 The features are random, of the published widths (256, 128, 64); the reference is four times the LR.
 """
 
-import argparse
 from pathlib import Path
 
 import textbook
 import torch
-from measure import Case, in_this_process, in_turns, parse_size, report, times_faster
+from measure import compare, in_this_process
 
 from ttsr.models.matching import search
 from ttsr.models.patches import cells_to_pixels, empty_table, write_cells
 from ttsr.models.transfer import transfer
-
-SIZES = ("40x40", "80x125", "125x125", "160x250")
 
 
 def ours(queries: torch.Tensor, keys: torch.Tensor, textures: list[torch.Tensor]) -> None:
@@ -47,22 +44,5 @@ def measure_one(form: str, height: int, width: int) -> None:
         in_this_process(lambda: work(queries, keys, textures))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", nargs="+", default=SIZES, help="LR sizes, rows x columns")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", type=Path)
-    parser.add_argument("--one", nargs=2, metavar=("FORM", "SIZE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.one:
-        measure_one(options.one[0], *parse_size(options.one[1]))
-        return
-    if options.output is not None:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-    cases = [Case(form, *parse_size(size)) for size in options.sizes for form in ("textbook", "ours")]
-    rows = in_turns(Path(__file__), cases, options.repeats)
-    report(rows, options.output, times_faster(rows, "textbook", "ours"))
-
-
 if __name__ == "__main__":
-    main()
+    compare(Path(__file__), __doc__ or "", measure_one)
