@@ -29,7 +29,7 @@ def search(
     queries: Tensor,
     keys: Sequence[Tensor],
     *,
-    block_bytes: int = 256 * 2**20,
+    block_bytes: int = 2**30,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Best key of every query among all references.

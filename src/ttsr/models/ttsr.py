@@ -78,7 +78,7 @@ class TTSR(nn.Module):
         *,
         lr_up: Tensor | None = None,
         ref_blur: Tensor | Sequence[Tensor] | None = None,
-        block_bytes: int = 256 * 2**20,
+        block_bytes: int = 2**30,
         keep_textures: bool = True,
         progress: Progress | None = None,
     ) -> TTSROutput:
@@ -137,7 +137,7 @@ class TTSR(nn.Module):
         return TTSROutput((sr + 1) / 2, relevance, index, textures, kept_queries)
 
     def encode_reference(
-        self, ref: Tensor, ref_blur: Tensor | None = None, *, block_bytes: int = 256 * 2**20
+        self, ref: Tensor, ref_blur: Tensor | None = None, *, block_bytes: int = 2**30
     ) -> ReferenceFeatures:
         """Keys and texture tables of a reference (B, 3, H, W) of 4x4 at least.
 
