@@ -17,7 +17,7 @@ from ttsr.models.cost import count
 Grid = tuple[int, int]
 
 # Blocks larger than this are no faster, smaller ones mostly overhead.
-LARGEST_BLOCK = {"cpu": 1024 * 2**20, "cuda": 1024 * 2**20, "mps": 256 * 2**20}
+LARGEST_BLOCK = {"cpu": 768 * 2**20, "cuda": 1024 * 2**20, "mps": 256 * 2**20}
 SMALLEST_BLOCK = 8 * 2**20
 # The streamed parts use up to so many times `block_bytes` at once: on a CPU a strip's maps and the workspace of
 # their convolutions; on a GPU the search's products, sums along x, patches and cosines.
