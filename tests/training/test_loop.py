@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,15 @@ def stop_at(step: int, how: int):
             os.kill(os.getpid(), how)
 
     return report
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums round otherwise with another number of threads, and a forked child can have but one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +70,6 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(photos, unbroken
     recipe = read_recipe("debug")
     child = os.fork()
     if child == 0:
-        torch.set_num_threads(1)
         train(recipe, photos, tmp_path, device=CPU, num_workers=0, report=stop_at(13, signal.SIGKILL))
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
