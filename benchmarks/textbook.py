@@ -12,12 +12,18 @@ from torch import Tensor
 from ttsr.models.ttsr import TTSR, TTSROutput
 
 
-def search(queries: Tensor, keys: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Relevance (B, 1, h, w) and index (B, h, w) of the best key; queries (B, C, h, w), keys (B, C, H, W) each."""
+def search(queries: Tensor, keys: Sequence[Tensor], masks: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """Relevance (B, 1, h, w) and index (B, h, w) of the best key; queries (B, C, h, w), keys (B, C, H, W) each.
+
+    masks: (B, H, W) bool each, the keys that may win.
+    """
     batch, _, height, width = queries.shape
     q = F.normalize(F.unfold(queries, 3, padding=1), dim=1)  # B, 9 C, h w
     k = F.normalize(torch.cat([F.unfold(key, 3, padding=1) for key in keys], 2), dim=1)  # B, 9 C, N
-    relevance, index = torch.bmm(k.transpose(1, 2), q).max(1)  # the matrix: B, N, h w
+    matrix = torch.bmm(k.transpose(1, 2), q)  # B, N, h w
+    if masks is not None:
+        matrix = matrix.masked_fill(~torch.cat([mask.flatten(1) for mask in masks], 1)[:, :, None], float("-inf"))
+    relevance, index = matrix.max(1)
     return relevance.view(batch, 1, height, width), index.view(batch, height, width)
 
 

@@ -16,3 +16,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         grainy = (smooth + rng.integers(-20, 21, smooth.shape)).clip(0, 255).astype(np.uint8)
         Image.fromarray(grainy).save(folder / f"photo_{number}.png")
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-golden", action="store_true", help="write the golden losses anew instead of comparing")

@@ -1,5 +1,6 @@
 """`ttsr evaluate`, through the command line."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -33,13 +34,14 @@ def test_table_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "bicubic" in printed and "paper-y" in printed and "mmagic-rgb" in printed
     assert "1 of 2 without reference 2" in printed
     report = json.loads(out.read_text())
-    assert report["substituted"] == ["001"]
-    assert [picture["references"] for picture in report["pictures"]] == [["000_2.png"], ["001_1.png"]]
-    psnrs = [picture["model"]["paper-y"]["psnr"] for picture in report["pictures"]]
-    means = report["means"]["paper-y"]
+    (row,) = report["rows"]
+    assert row["substituted"] == ["001"]
+    assert [picture["references"] for picture in row["pictures"]] == [["000_2.png"], ["001_1.png"]]
+    psnrs = [picture["model"]["paper-y"]["psnr"] for picture in row["pictures"]]
+    means = row["means"]["paper-y"]
     assert means["model"]["psnr"] == pytest.approx(np.mean(psnrs))
     assert means["gain"]["psnr"] == pytest.approx(means["model"]["psnr"] - means["bicubic"]["psnr"])
-    assert report["model"] == model
+    assert (row["model"], row["reference"]) == ("m.safetensors", "2")
     assert {"ttsr", "torch", "numpy", "pillow", "scikit-image"} <= report["versions"].keys()
 
 
@@ -49,6 +51,28 @@ def test_protocols_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["evaluate", str(folder), "--model", model, *options]) == 0
     printed = capsys.readouterr().out
     assert "mmedit-rgb" in printed and "paper-y" not in printed
+
+
+def test_levels_of_two_models_in_one_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = folder.parent / "m.safetensors", folder.parent / "other" / "m.safetensors"
+    second.parent.mkdir()
+    second.write_bytes(first.read_bytes())
+    out = {suffix: folder.parent / f"report.{suffix}" for suffix in ("json", "csv", "html")}
+    options = ["--reference", "levels", "--reference", "1", "--protocol", "all", "--device", "cpu", "--published"]
+    files = [text for suffix, path in out.items() for text in (f"--{suffix}", str(path))]
+    arguments = ["evaluate", str(folder), "--model", str(first), "--model", str(second), *options, *files]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "1 of 2 without reference 2" in printed and "1 picture has this level" in printed
+    assert "as published, on CUFED5" in printed and "TTSR-rec" in printed
+    report = json.loads(out["json"].read_text())
+    assert [(row["model"], row["reference"]) for row in report["rows"]] == [
+        (str(model), level) for model in (first, second) for level in ("1", "2", "3", "4", "lr")
+    ]
+    assert len(report["protocols"]) == 5
+    lines = list(csv.DictReader(out["csv"].read_text().splitlines()))
+    assert len(lines) == 2 * 5 * 2 * 5
+    assert out["html"].read_text().count("<img") == 2 * (4 + 2)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +87,9 @@ def test_protocols_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -
         (["set", "--model", "m.safetensors", "--json", "set/000_0.png"], "set/000_0.png: is the output and an input"),
         (["set", "--model", "m.safetensors", "--json", "set/000_2.png"], "set/000_2.png: is the output and an input"),
         (["set", "--model", "m.safetensors", "--json", "m.safetensors"], "m.safetensors: is the output and an input"),
+        (["set", "--model", "m.safetensors", "--html", "set/000_2.png"], "set/000_2.png: is the output and an input"),
+        (["set", "--model", "m.safetensors", "--csv", "a", "--html", "./a"], "is asked for as two outputs"),
+        (["set", "--model", "m.safetensors", "--csv", "nowhere/a.csv"], "nowhere/a.csv"),
         (["set", "--model", "http://[bad/x.pth"], "is no URL"),
         ([300 * "x", "--model", "m.safetensors"], "no such folder"),
         (["broken", "--model", "m.safetensors"], "000_0.png"),

@@ -1,59 +1,211 @@
 """CUFED's training layout."""
 
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
+from torch.utils.data import DataLoader
 
-from ttsr.data.cufed import CufedPairs
+from ttsr.data.cufed import CufedOptions, CufedPairs, list_pairs
+from ttsr.data.sample import Pair, collate
+from ttsr.data.store import open_store
 from ttsr.errors import DataError
+from ttsr.images.resize import degrade, downscale4, upscale4
+
+OPTIONS = CufedOptions(hr_size=40, ref_size=48)
+PLAIN = replace(OPTIONS, flips=False)
 
 
-@pytest.fixture
-def data(tmp_path):
-    for number, side in enumerate(("input", "ref")):
-        (tmp_path / side).mkdir()
-        for name in range(5):
-            pixels = np.full((42, 40, 3), 40 * name + number, dtype=np.uint8)
-            pixels[:20] += 10
-            Image.fromarray(pixels).save(tmp_path / side / f"{name}.png")
-    return tmp_path
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
 
 
-def test_every_pass_holds_every_pair_once_in_another_order(data):
-    pairs = CufedPairs(data, seed=1)
-    seen = [int(pairs[number].hr.min()) // 40 for number in range(15)]
-    passes = [seen[:5], seen[5:10], seen[10:]]
-    assert all(sorted(one) == [0, 1, 2, 3, 4] for one in passes)
+def equal(first: Pair, second: Pair) -> bool:
+    images = ("hr", "ref", "lr", "lr_up", "ref_blur", "ref_mask")
+    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in images)
+
+
+def place_of(hr: np.ndarray, folder: Path) -> int:
+    """Which input an upright crop is cut from."""
+    for number in range(6):
+        picture = pixels(folder / "input" / f"{number}.png")
+        for top in range(5):
+            for left in range(9):
+                if np.array_equal(picture[top : top + 40, left : left + 40], hr):
+                    return number
+    raise AssertionError("a crop of no input")
+
+
+def test_every_pass_holds_every_pair_once_in_another_order(cufed: Path) -> None:
+    pairs = CufedPairs(cufed, PLAIN, seed=1)
+    seen = [place_of(pairs[number].hr, cufed) for number in range(18)]
+    passes = [seen[:6], seen[6:12], seen[12:]]
+    assert all(sorted(one) == list(range(6)) for one in passes)
     assert len({tuple(one) for one in passes}) > 1
 
 
-def test_input_and_reference_belong_together_and_turn_apart(data):
-    pairs = CufedPairs(data, seed=2)
-    shapes = set()
-    for number in range(30):
+def test_a_pair_depends_on_seed_and_number_alone(cufed: Path) -> None:
+    first, again, other = (CufedPairs(cufed, OPTIONS, seed) for seed in (2, 2, 3))
+    for number in (5, 0, 13, 5, 1_000_003):
+        assert equal(first[number], again[number])
+    assert not equal(first[0], first[6]) and not all(equal(first[n], other[n]) for n in range(6))
+
+
+def test_input_and_reference_belong_together_and_crops_are_inside(cufed: Path) -> None:
+    pairs = CufedPairs(cufed, PLAIN, seed=1)
+    for number in range(6):
         pair = pairs[number]
-        assert int(pair.ref.min()) == int(pair.hr.min()) + 1
-        assert pair.hr.shape == pair.ref.shape == (40, 40, 3)
-        shapes.add((tuple(pair.hr[0, [0, -1], 0] % 40), tuple(pair.ref[0, [0, -1], 0] % 40)))
-        assert np.array_equal(pair.hr, CufedPairs(data, seed=2)[number].hr)
-    assert len(shapes) > 4
+        place = place_of(pair.hr, cufed)
+        (path,) = (cufed / "ref").glob(f"{place}.*")
+        assert np.array_equal(pair.ref[:40, :40], pixels(path)) and not pair.ref[40:].any()
 
 
-def test_what_is_missing_is_named(data, tmp_path):
-    with pytest.raises(DataError, match="input/ and ref/"):
-        CufedPairs(tmp_path / "ref", 0)
-    (data / "ref" / "3.png").unlink()
-    with pytest.raises(DataError, match=r"1 of 5 references are missing, first 3\.png"):
-        CufedPairs(data, 0)
-    for file in (data / "input").iterdir():
+def test_degraded_first_and_turned_after_each_side_apart(cufed: Path) -> None:
+    """Every turn of the eight is met on both sides, not always the same, and undoing it gives back what was made
+    upright."""
+    pairs = CufedPairs(cufed, replace(OPTIONS, hr_size=44), seed=4)
+    originals = {n: pixels(cufed / "input" / f"{n}.png") for n in range(6)}
+    seen = set()
+    for number in range(120):
+        pair = pairs[number]
+        assert pair.lr is not None and pair.lr_up is not None and pair.ref_blur is not None
+        turns = []
+        for image, small in ((pair.hr, pair.lr), (pair.ref, pair.ref_blur)):
+            for code in range(8):
+                upright, upright_small = (np.rot90(i[:, ::-1] if code >= 4 else i, -code % 4) for i in (image, small))
+                if image is pair.hr:
+                    good = any(
+                        np.array_equal(upright, original[:, left : left + 44])
+                        for original in originals.values()
+                        for left in range(5)
+                    )
+                    same = good and np.array_equal(downscale4(upright), upright_small)
+                else:
+                    good = not upright[40:].any() and not upright[:, 40:].any()  # the padding is at right and bottom
+                    same = good and np.array_equal(degrade(upright[:40, :40]), upright_small[:40, :40])
+                if same:
+                    turns.append(code)
+                    break
+        assert len(turns) == 2
+        seen.add(tuple(turns))
+        upright = np.rot90(pair.lr_up[:, ::-1] if turns[0] >= 4 else pair.lr_up, -turns[0] % 4)
+        upright_small = np.rot90(pair.lr[:, ::-1] if turns[0] >= 4 else pair.lr, -turns[0] % 4)
+        assert np.array_equal(upright, upscale4(upright_small))
+    assert {first for first, _ in seen} == set(range(8))
+    assert len(seen) > 20
+
+
+@pytest.mark.parametrize("order", ["degrade-then-pad", "pad-then-degrade"])
+def test_the_mask_turns_with_the_reference(cufed: Path, order) -> None:
+    options = replace(OPTIONS, padding=order, mask_padding=True)
+    pairs = CufedPairs(cufed, options, seed=0)
+    corners = set()
+    for number in range(24):
+        pair = pairs[number]
+        assert pair.ref_mask is not None and pair.ref_mask.shape == (12, 12) and pair.ref_mask.sum() == 100
+        cells = pair.ref.reshape(12, 4, 12, 4, 3).any((1, 3, 4))
+        assert np.array_equal(cells, pair.ref_mask)
+        corners.add(tuple(pair.ref_mask[[0, 0, -1, -1], [0, -1, 0, -1]]))
+    assert len(corners) == 4
+
+
+def test_a_batch_has_a_mask_only_where_something_is_to_be_masked(cufed: Path) -> None:
+    shutil.copy(cufed / "input" / "0.png", cufed / "ref" / "0.png")  # 44x48
+
+    def batch_of(**changes):
+        pairs = CufedPairs(cufed, replace(PLAIN, **changes), seed=0)
+        return collate([pairs[number] for number in range(6)])
+
+    assert batch_of(mask_padding=False).ref_mask is None
+    assert batch_of(mask_padding=True, ref_size=40).ref_mask is None
+    mask = batch_of(mask_padding=True).ref_mask
+    assert mask is not None and sorted(mask.sum((1, 2)).tolist()) == [100] * 5 + [132]
+    unmasked = Pair(np.zeros((48, 48, 3), np.uint8), np.zeros((48, 48, 3), np.uint8))
+    masked = replace(unmasked, ref_mask=np.eye(12, dtype=bool))
+    mixed = collate([unmasked, masked]).ref_mask
+    assert mixed is not None and mixed[0].all() and mixed[1].sum() == 12
+
+
+def break_pictures(folder: Path) -> None:
+    """Input 1 is cut off, reference 3 is no picture, input 5 is too small."""
+    whole = folder / "input" / "1.png"
+    whole.write_bytes(whole.read_bytes()[:1500])
+    (folder / "ref" / "3.png").write_bytes(b"nothing")
+    Image.fromarray(np.zeros((39, 60, 3), np.uint8)).save(folder / "input" / "5.png")
+
+
+def test_another_pair_stands_in_for_an_unusable_one(cufed: Path) -> None:
+    whole = [CufedPairs(cufed, PLAIN, seed=1)[number] for number in range(6)]
+    break_pictures(cufed)
+    pairs = CufedPairs(cufed, PLAIN, seed=1)
+    assert pairs.skipped == ()
+    made = [pairs[number] for number in range(6)]
+    reasons = {reason for pair in made for reason in pair.skipped}
+    assert len(reasons) == 3
+    for name, why in (("input/1.png", "cut off"), ("ref/3.png", "not a picture"), ("input/5.png", "60x39 is smaller")):
+        assert sum(f"{cufed}/{name}" in reason and why in reason for reason in reasons) == 1
+    for before, now in zip(whole, made, strict=True):
+        assert equal(before, now) != bool(now.skipped)
+    for number in (3, 1, 5, 0, 2, 4):  # whoever asks, in whatever order, having met the bad ones or not
+        fresh = CufedPairs(cufed, PLAIN, seed=1)[number]
+        assert equal(fresh, made[number]) and fresh.skipped == made[number].skipped
+    batch = collate(made)
+    assert sorted(batch.skipped) == sorted(reasons) and len(batch) == 6
+
+
+def test_a_set_of_which_nothing_can_be_used_says_so(cufed: Path) -> None:
+    pairs = CufedPairs(cufed, replace(OPTIONS, hr_size=160), 0)
+    with pytest.raises(DataError, match=r"none of its 6 pairs can be used; the first: .*48x44 is smaller than"):
+        pairs[3]
+
+
+def test_pairs_are_the_same_whatever_the_workers(cufed: Path) -> None:
+    break_pictures(cufed)
+    pairs = CufedPairs(cufed, replace(OPTIONS, mask_padding=True), 0)
+    numbers = [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
+    alone, helped = (
+        list(DataLoader(pairs, batch_sampler=numbers, collate_fn=collate, num_workers=workers)) for workers in (0, 2)
+    )
+    for first, second in zip(alone, helped, strict=True):
+        for name in ("hr", "lr", "lr_up", "ref", "ref_blur", "ref_mask"):
+            assert getattr(first, name).equal(getattr(second, name))
+        assert first.skipped == second.skipped
+
+
+def test_what_is_missing_is_named(cufed: Path, tmp_path: Path) -> None:
+    def refused(match: str, folder: Path = cufed) -> None:
+        with pytest.raises(DataError, match=match) as caught:
+            CufedPairs(folder, OPTIONS, 0)
+        assert "\n" not in str(caught.value)
+
+    refused("no such folder", tmp_path / "none")
+    refused("input/ and ref/", cufed / "ref")
+    (cufed / "ref" / "3.png").unlink()
+    (cufed / "ref" / "2.jpg").unlink()
+    refused(r"2 of 6 inputs have no reference, the first is input/2\.png; add ref/2\.png or remove it")
+    shutil.copytree(cufed, tmp_path / "whole" / "train")
+    refused("folder train/", tmp_path / "whole")
+    for file in (cufed / "ref").iterdir():
         file.unlink()
-    with pytest.raises(DataError, match="no pictures"):
-        CufedPairs(data, 0)
+    refused("no pictures in ref/, 6 beside it")
+    shutil.rmtree(cufed / "input")
+    refused("input/ and ref/")
 
 
-def test_a_corrupt_picture_is_named(data):
-    (data / "input" / "0.png").write_bytes(b"nothing")
-    pairs = CufedPairs(data, 0)
-    with pytest.raises(DataError, match=r"0\.png"):
-        for number in range(5):
-            pairs[number]
+def test_a_reference_may_have_another_suffix_but_only_one(cufed: Path) -> None:
+    names = dict(list_pairs(open_store(cufed)))
+    assert names["input/1.png"] == "ref/1.png" and names["input/2.png"] == "ref/2.jpg"
+    shutil.copy(cufed / "ref" / "2.jpg", cufed / "ref" / "2.jpeg")
+    with pytest.raises(DataError, match=r"ref/2\.jpeg and ref/2\.jpg both are references of input/2\.png"):
+        CufedPairs(cufed, OPTIONS, 0)
+    shutil.copy(cufed / "ref" / "2.jpg", cufed / "ref" / "2.png")
+    assert dict(list_pairs(open_store(cufed)))["input/2.png"] == "ref/2.png"
+
+
+@pytest.mark.parametrize("changes", [{"hr_size": 42}, {"ref_size": 12}])
+def test_sizes_that_do_not_fit_are_refused(changes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="multiple of 4"):
+        replace(OPTIONS, **changes)

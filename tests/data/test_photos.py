@@ -1,16 +1,15 @@
 """Pairs made on the fly from photos."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from ttsr.data.aligning import find
 from ttsr.data.photos import PhotoPairs, PhotosOptions
-from ttsr.data.sample import Pair, collate
 from ttsr.data.views import Warp, recolour, sample_view, two_views
 from ttsr.errors import DataError
 
@@ -113,21 +112,58 @@ def test_bad_folders_are_named(tmp_path):
         PhotoPairs(tmp_path / "none", options, 0)
     with pytest.raises(DataError, match=r"no manifest\.csv"):
         PhotoPairs(folder_of(tmp_path / "a", [photo(1)]), PhotosOptions(only_open=True), 0)
-    with pytest.raises(DataError, match="smaller than the crops"):
+    with pytest.raises(DataError, match=r"none of its 1 photos can be used; the first: .*smaller than the crops"):
         PhotoPairs(folder_of(tmp_path / "b", [photo(1, 200, 90)]), options, 0)
-    broken = folder_of(tmp_path / "c", [photo(1)])
-    (broken / "x.jpg").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"x\.jpg"):
-        PhotoPairs(broken, options, 0)
+    (tmp_path / "c").mkdir()
+    with pytest.raises(DataError, match="no photos in it"):
+        PhotoPairs(tmp_path / "c", options, 0)
+    rows = [{"file": "0.png", "open": "no", "group": ""}]
+    with pytest.raises(DataError, match="none of 1 photos has open = yes"):
+        PhotoPairs(folder_of(tmp_path / "d", [photo(1)], rows), PhotosOptions(only_open=True), 0)
 
 
-def test_a_batch_is_degraded_as_the_weights_are_used():
-    image = photo(10, 32, 32)
-    batch = collate([Pair(image, image), Pair(image[::-1], image, np.eye(3))])
-    assert batch.hr.shape == batch.lr_up.shape == batch.ref_blur.shape == (2, 3, 32, 32)
-    assert batch.lr.shape == (2, 3, 8, 8)
-    assert batch.known.tolist() == [False, True]
-    small = Image.fromarray(image).resize((8, 8), Image.Resampling.BICUBIC)
-    expected = np.array(small.resize((32, 32), Image.Resampling.BICUBIC))
-    assert torch.equal((batch.lr_up[0] * 255).round().byte().permute(1, 2, 0), torch.from_numpy(expected))
-    torch.testing.assert_close(batch.ref_blur[0], batch.lr_up[0])
+def test_unusable_photos_are_named_and_the_rest_serve(tmp_path):
+    """The pairs are those of a folder that never had them."""
+    options = PhotosOptions(hr_size=48, ref_size=48, group_share=1.0, min_correlation=-1.0)
+    names = ["0.png", "1.png", "2.png", "small.png", "cut.jpg", "gone.png"]
+    rows = [{"file": name, "open": "yes", "group": "scene"} for name in names]
+    good = folder_of(tmp_path / "good", [photo(number) for number in range(3)], rows[:3])
+    bad = folder_of(tmp_path / "bad", [photo(number) for number in range(3)], [*rows[3:5], *rows[:3], rows[5]])
+    Image.fromarray(photo(3, 47, 200)).save(bad / "small.png")
+    Image.fromarray(photo(4)).save(bad / "cut.jpg")
+    (bad / "cut.jpg").write_bytes((bad / "cut.jpg").read_bytes()[:3000])
+    whole, broken = PhotoPairs(good, options, 1), PhotoPairs(bad, options, 1)
+    assert whole.skipped == ()
+    small, cut, gone = broken.skipped
+    assert small == f"{bad}/small.png: 200x47 is smaller than the crops of 48 px"
+    assert f"{bad}/cut.jpg: damaged or cut off" in cut
+    assert gone == f"{bad}/gone.png: there is no such file"
+    assert whole.others == broken.others == [[1, 2], [0, 2], [0, 1]]
+    for number in range(10):
+        assert np.array_equal(whole[number].hr, broken[number].hr)
+        assert np.array_equal(whole[number].ref, broken[number].ref)
+
+
+@pytest.mark.parametrize("worn", [{"blur": 3.0}, {"noise": 20.0}, {"jpeg": 1.0}])
+def test_wear_changes_the_reference_alone(worn, tmp_path):
+    folder = folder_of(tmp_path / "p", [photo(1), photo(2)])
+    options = PhotosOptions(hr_size=48, ref_size=64, unrelated_share=0.3)
+    clean, spoilt = PhotoPairs(folder, options, 3), PhotoPairs(folder, replace(options, **worn), 3)
+    differences = []
+    for number in range(8):
+        before, after = clean[number], spoilt[number]
+        assert np.array_equal(before.hr, after.hr)
+        assert after.ref.dtype == np.uint8 and after.ref.shape == before.ref.shape
+        differences.append(np.abs(after.ref.astype(int) - before.ref).mean())
+        assert (before.to_ref is None) == (after.to_ref is None)
+        assert np.array_equal(after.ref, spoilt[number].ref)
+    assert 1 < np.mean(differences) < 20 and len(set(differences)) > 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [({"jpeg": 1.5}, "jpeg must lie"), ({"blur": -1.0}, "blur must not"), ({"noise": float("nan")}, "noise must not")],
+)
+def test_wear_that_makes_no_sense_is_refused(wrong, match):
+    with pytest.raises(ValueError, match=match):
+        PhotosOptions(**wrong)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ttsr.errors import UserError
-from ttsr.metrics.protocols import MMAGIC_RGB, MMEDIT_RGB, PAPER_Y, PROTOCOLS, Protocol
+from ttsr.metrics.protocols import C2_MATCHING, C2_MATCHING_RGB, MMAGIC_RGB, MMEDIT_RGB, PAPER_Y, PROTOCOLS, Protocol
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PUBLISHED = json.loads((GOLDEN / "metrics.json").read_text())
@@ -25,10 +25,44 @@ def test_meets_published_implementation(pair: str, label: str) -> None:
 
 
 def test_protocols_differ_on_one_pair() -> None:
-    """The vectors tell the protocols apart: each one's PSNR is more than the tolerance from the others'."""
+    """The vectors tell the protocols apart: each one's PSNR is more than the tolerance from the others'.
+
+    C2-Matching's RGB is scored as MMEditing scores; the two differ in what they make of the references.
+    """
+    apart = [protocol for protocol in PROTOCOLS.values() if protocol is not C2_MATCHING_RGB]
     with np.load(GOLDEN / "metric_pair_1.npz") as images:
-        scores = [p.score(images["target"], images["prediction"]).psnr for p in PROTOCOLS.values()]
+        scores = [p.score(images["target"], images["prediction"]).psnr for p in apart]
     assert min(abs(a - b) for i, a in enumerate(scores) for b in scores[:i]) > 4e-3
+    assert C2_MATCHING_RGB.fit != MMEDIT_RGB.fit
+
+
+def gaussian_mean(image: np.ndarray) -> np.ndarray:
+    """Means under the 11x11 Gaussian window of sigma 1.5, wherever it lies inside."""
+    g = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
+    windows = np.lib.stride_tricks.sliding_window_view(image, (11, 11))
+    return np.einsum("ijkl,kl->ij", windows, np.outer(g, g) / g.sum() ** 2)
+
+
+def textbook(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """PSNR and SSIM (Wang et al. 2004, equation 13) of one channel on the scale [0, 255]."""
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    mx, my = gaussian_mean(x), gaussian_mean(y)
+    vx, vy, cov = gaussian_mean(x * x) - mx**2, gaussian_mean(y * y) - my**2, gaussian_mean(x * y) - mx * my
+    ssim = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    return 20 * np.log10(255 / np.sqrt(np.mean((x - y) ** 2))), float(ssim.mean())
+
+
+@pytest.mark.parametrize("pair", PUBLISHED)
+def test_c2_matching_is_the_textbook_form(pair: str) -> None:
+    """Rounded to 8 bits, a border of 4 cut; Y by BT.601's 65.481, 128.553, 24.966 of 255 and 16 more, not rounded."""
+    with np.load(GOLDEN / pair) as images:
+        target, prediction = images["target"], images["prediction"]
+    kept = [np.round(np.clip(image.astype(float), 0, 255))[4:-4, 4:-4] for image in (target, prediction)]
+    x, y = ((65.481 * rgb[..., 0] + 128.553 * rgb[..., 1] + 24.966 * rgb[..., 2]) / 255 + 16 for rgb in kept)
+    assert C2_MATCHING.score(target, prediction) == pytest.approx(textbook(x, y), abs=1e-6)
+    psnr = 20 * np.log10(255 / np.sqrt(np.mean((kept[0] - kept[1]) ** 2)))
+    ssim = np.mean([textbook(kept[0][..., channel], kept[1][..., channel])[1] for channel in range(3)])
+    assert C2_MATCHING_RGB.score(target, prediction) == pytest.approx((psnr, ssim), abs=1e-6)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS.keys())

@@ -162,3 +162,56 @@ def test_long_rows_are_cut_into_pieces():
     expected, place = textbook.search(queries, [key])
     torch.testing.assert_close(relevance, expected, atol=2e-6, rtol=0)
     assert torch.equal(index, place)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    batch=st.integers(1, 3),
+    query_grid=grids,
+    key_grids=st.lists(grids, min_size=1, max_size=3),
+    block_bytes=st.sampled_from([1, 400, 5000, 10**7]),
+)
+def test_masked_keys_never_win(seed, batch, query_grid, key_grids, block_bytes):
+    generator = torch.Generator().manual_seed(seed)
+    queries = features(seed, batch, 4, query_grid) - 0.5
+    keys = [features(seed + 1 + i, batch, 4, grid) for i, grid in enumerate(key_grids)]
+    masks = [torch.rand(batch, *grid, generator=generator) > 0.6 for grid in key_grids]
+    masks[-1][:, -1, 0] = True
+    relevance, index = search(queries, keys, masks=masks, block_bytes=block_bytes)
+    expected, _ = textbook.search(queries, keys, masks)
+    torch.testing.assert_close(relevance, expected, atol=2e-6, rtol=0)
+    allowed = torch.cat([mask.flatten(1) for mask in masks], 1)
+    assert allowed.gather(1, index.flatten(1)).all()
+    torch.testing.assert_close(relevance_at(queries, keys, index), expected, atol=2e-6, rtol=0)
+
+
+def test_the_best_key_is_passed_over_where_it_is_masked():
+    queries = features(17, 2, 8, (4, 5))
+    mask = torch.ones(2, 4, 5, dtype=torch.bool)
+    mask[1, 2, 3] = False
+    _, index = search(queries, [queries], masks=[mask])
+    same = index == torch.arange(20).view(4, 5)
+    assert same[0].all() and torch.equal(same[1], mask[1])
+
+
+def test_a_mask_that_masks_nothing_changes_no_bit():
+    queries, keys = features(18, 2, 8, (9, 7)), [features(19, 2, 8, (6, 11)), features(20, 2, 8, (3, 4))]
+    plain = search(queries, keys, block_bytes=5000)
+    for masks in ([None, None], [torch.ones(2, 6, 11, dtype=torch.bool), None]):
+        masked = search(queries, keys, masks=masks, block_bytes=5000)
+        assert torch.equal(masked[0], plain[0]) and torch.equal(masked[1], plain[1])
+
+
+def test_a_reference_may_be_masked_whole_if_another_is_not():
+    queries, keys = features(21, 2, 8, (4, 5)), [features(22, 2, 8, (4, 5)), features(23, 2, 8, (5, 6))]
+    none, some = torch.zeros(2, 4, 5, dtype=torch.bool), torch.ones(2, 5, 6, dtype=torch.bool)
+    relevance, index = search(queries, keys, masks=[none, some])
+    alone = search(queries, keys[1:])
+    assert torch.equal(index, alone[1] + 20) and torch.equal(relevance, alone[0])
+    some[1] = False
+    with pytest.raises(ValueError, match="nothing is left to match"):
+        search(queries, keys, masks=[none, some])
+    with pytest.raises(ValueError, match=r"a mask of torch\.bool \(2, 5, 6\) for keys \(2, 8, 4, 5\)"):
+        search(queries, keys, masks=[some, none])
+    search(queries, keys, masks=[none, None])

@@ -116,6 +116,52 @@ def test_gradients_equal_the_textbook_form():
         torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-6)
 
 
+@pytest.mark.parametrize("encoded", [False, True])
+def test_masked_cells_are_not_matched(encoded):
+    """With a mask over all but its left half, a padded reference gives what the half alone gives, seam apart."""
+    model = small_model()
+    lr, ref = random(30, 2, 3, 6, 5), random(31, 2, 3, 26, 33)
+    mask = torch.zeros(2, 6, 8, dtype=torch.bool)
+    mask[0, :, :4] = True
+    mask[1, 2:, :5] = True
+    with torch.no_grad():
+        kept = model.encode_reference(ref, mask=mask)
+        output = model(lr, [kept] if encoded else ref, ref_mask=None if encoded else mask)
+        keys = model.extractor.coarse(resize(resize(ref[:, :, :24, :32], 0.25), 4))
+        relevance, index = textbook.search(model.extractor.coarse(resize(lr, 4)), [keys], [mask])
+    assert kept.mask is mask
+    assert torch.equal(output.index, index)
+    torch.testing.assert_close(output.relevance, relevance, atol=2e-6, rtol=0)
+    assert output.index[0].remainder(8).max() < 4 and output.index[1].min() >= 16
+
+
+@pytest.mark.parametrize("bicubic_skip", [False, True])
+def test_without_a_reference_it_is_the_network_at_relevance_zero(bicubic_skip):
+    model = small_model(bicubic_skip=bicubic_skip)
+    lr, seen = random(32, 2, 3, 40, 5), []
+    textures = (random(33, 2, 12, 40, 5), random(34, 2, 8, 80, 10), random(35, 2, 6, 160, 20))
+    with torch.no_grad():
+        expected = model.synthesis(2 * lr - 1, torch.zeros(2, 1, 40, 5), textures)
+        expected = (expected + (2 * resize(lr, 4) - 1) * bicubic_skip).clamp(-1, 1) / 2 + 0.5
+        output = model(lr, (), progress=seen.append)
+        strips = model(lr, (), block_bytes=4096, keep_textures=False)
+    torch.testing.assert_close(output.sr, expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(strips.sr, expected, atol=1e-5, rtol=0)
+    assert torch.equal(output.relevance, torch.zeros(2, 1, 40, 5))
+    assert torch.equal(output.index, torch.full((2, 40, 5), -1))
+    assert output.textures is None and output.queries is None
+    assert seen == sorted(seen) and seen[-1] == pytest.approx(1)
+
+
+def test_without_a_reference_the_rest_still_learns():
+    model = small_model().train()
+    output = model(random(36, 1, 3, 4, 4), [])
+    output.sr.sum().backward()
+    closed = ("extractor.", "synthesis.attention")
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is None) == name.startswith(closed), name
+
+
 def test_training_mode_does_not_clamp():
     model = small_model(bicubic_skip=True).train()
     with torch.no_grad():
@@ -146,11 +192,23 @@ def test_scaled_residuals_start_near_the_identity():
         ((1, 3, 4, 4), (1, 3, 0, 4), {}, "ref must be"),
         ((1, 3, 4, 4), (1, 3, 8, 8), {"lr_up": torch.zeros(1, 3, 8, 8)}, "not 4 x lr"),
         ((1, 3, 4, 4), (1, 3, 8, 8), {"ref_blur": torch.zeros(1, 3, 4, 4)}, "ref_blur is"),
+        ((1, 3, 4, 4), (1, 3, 8, 8), {"ref_blur": [torch.zeros(1, 3, 8, 8)] * 2}, "1 references with 2 blurred"),
+        ((1, 3, 4, 4), (1, 3, 8, 8), {"ref_mask": [None, None]}, "1 references with 2 masks"),
+        ((1, 3, 4, 4), (1, 3, 9, 8), {"ref_mask": torch.ones(1, 2, 3).bool()}, r"must be bool \(1, 2, 2\), not"),
+        ((1, 3, 4, 4), (1, 3, 8, 8), {"ref_mask": torch.ones(1, 2, 2)}, r"must be bool .* not torch.float32"),
+        ((1, 3, 4, 4), (1, 3, 8, 8), {"ref_mask": torch.zeros(1, 2, 2).bool()}, "nothing is left to match"),
     ],
 )
 def test_misfit_sizes_are_named(lr, ref, options, word):
     with pytest.raises(ValueError, match=word):
         small_model()(torch.zeros(lr), torch.zeros(ref), **options)
+
+
+def test_a_mask_comes_with_the_encoding():
+    model, mask = small_model(), torch.ones(1, 2, 2, dtype=torch.bool)
+    encoded = model.encode_reference(random(37, 1, 3, 8, 8))
+    with pytest.raises(ValueError, match="give it to encode_reference"):
+        model(random(38, 1, 3, 4, 4), encoded, ref_mask=mask)
 
 
 def test_impossible_sizes_are_refused():

@@ -1,28 +1,22 @@
 """Training: it learns, it stops when told, and a stopped run goes on as if it had not."""
 
 import json
+import math
 import os
 import signal
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ttsr.errors import DataError, RecipeError
 from ttsr.training.checkpoint import read_checkpoint
 from ttsr.training.loop import train
-from ttsr.training.recipe import Recipe, read_recipe, recipe_names
-
-CPU = torch.device("cpu")
-FIGURES = ("rec", "contrastive", "right", "relevance", "gradient")
-
-
-def losses(folder: Path) -> list[list[float | None]]:
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [[line["step"], *(line.get(name) for name in FIGURES)] for line in lines]
+from ttsr.training.recipe_text import read_recipe
+from ttsr.weights.loading import load
 
 
 def stop_at(step: int, how: int):
@@ -33,152 +27,218 @@ def stop_at(step: int, how: int):
     return report
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums round otherwise with another number of threads, and a forked child can have but one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def silent(_: str) -> None:
+    pass
 
 
 @pytest.fixture(scope="module")
-def unbroken(photos, tmp_path_factory) -> Path:
-    """A whole run of the recipe `debug`."""
-    folder = tmp_path_factory.mktemp("unbroken")
-    _, outcome = train(read_recipe("debug"), photos, folder, device=CPU, num_workers=0)
-    assert outcome.finished and outcome.step == 20
-    return folder
+def unbroken(photos, tmp_path_factory):
+    """Whole runs of the recipe `debug`, by kind; each is made when it is first asked for."""
+    made: dict[str, Path] = {}
+
+    def run(kind: str, recipe) -> Path:
+        if kind not in made:
+            made[kind] = tmp_path_factory.mktemp("unbroken")
+            _, outcome = train(recipe, photos, made[kind], num_workers=0)
+            assert outcome.finished and outcome.step == 20
+        return made[kind]
+
+    return run
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("step", [2, 13])
-def test_a_run_that_was_stopped_goes_on_bit_for_bit(photos, unbroken, tmp_path, how, step):
-    recipe = read_recipe("debug")
-    _, outcome = train(recipe, photos, tmp_path, device=CPU, num_workers=0, report=stop_at(step, how))
+def assert_same_state(ours: object, theirs: object) -> None:
+    """Equal to the last bit, timings apart."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        assert ours.keys() == theirs.keys()
+        for name in ours:
+            if name != "seconds":
+                assert_same_state(ours[name], theirs[name])
+    elif isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
+        assert torch.equal(ours, theirs)
+    else:
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("kind", ["rec", "gan", "gan-paper"])
+@pytest.mark.parametrize("step, how", [(2, signal.SIGTERM), (5, signal.SIGINT), (13, signal.SIGTERM)])
+def test_a_run_that_was_stopped_goes_on_bit_for_bit(photos, unbroken, debug, losses, tmp_path, kind, step, how):
+    recipe = debug(kind)
+    _, outcome = train(recipe, photos, tmp_path, num_workers=0, report=stop_at(step, how))
     assert not outcome.finished and outcome.step == step
-    _, outcome = train(recipe, photos, tmp_path, device=CPU, num_workers=1, resume=True)
+    _, outcome = train(recipe, photos, tmp_path, num_workers=2, resume=True)
     assert outcome.finished and outcome.step == 20
-    assert losses(tmp_path) == losses(unbroken)
-    ours, theirs = read_checkpoint(tmp_path), read_checkpoint(unbroken)
-    for part in ("model", "average"):
-        assert all(torch.equal(ours[part][name], value) for name, value in theirs[part].items())
+    whole = unbroken(kind, recipe)
+    assert losses(tmp_path) == losses(whole)
+    assert_same_state(read_checkpoint(tmp_path, silent), read_checkpoint(whole, silent))
 
 
-def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(photos, unbroken, tmp_path):
-    """The child is killed in step 13, three steps after a checkpoint, by a signal that cannot be caught."""
-    recipe = read_recipe("debug")
+@pytest.mark.parametrize("kind, step, saved", [("rec", 13, 10), ("gan", 7, 5), ("gan-paper", 19, 15)])
+def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
+    photos, unbroken, debug, losses, tmp_path, kind, step, saved
+):
+    """The child is killed some steps after a checkpoint, by a signal that cannot be caught."""
+    recipe = debug(kind)
     child = os.fork()
     if child == 0:
-        train(recipe, photos, tmp_path, device=CPU, num_workers=0, report=stop_at(13, signal.SIGKILL))
+        train(recipe, photos, tmp_path, num_workers=0, report=stop_at(step, signal.SIGKILL))
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    assert losses(tmp_path)[-1][0] == 13 and read_checkpoint(tmp_path)["step"] == 10
-    train(recipe, photos, tmp_path, device=CPU, num_workers=0, resume=True)
-    assert losses(tmp_path) == losses(unbroken)
+    assert losses(tmp_path)[-1]["step"] == step and read_checkpoint(tmp_path, silent)["step"] == saved
+    train(recipe, photos, tmp_path, num_workers=0, resume=True)
+    assert losses(tmp_path) == losses(unbroken(kind, recipe))
 
 
-def test_it_stops_by_itself_in_time(photos, tmp_path):
-    _, outcome = train(read_recipe("debug"), photos, tmp_path, device=CPU, max_seconds=0, num_workers=0)
+def test_a_truncated_checkpoint_is_passed_over_aloud(photos, unbroken, debug, losses, tmp_path):
+    recipe = debug("gan")
+    train(recipe, photos, tmp_path, num_workers=0, report=stop_at(12, signal.SIGTERM))
+    newest = tmp_path / "checkpoints" / "step-00000012.pt"
+    newest.write_bytes(newest.read_bytes()[:5000])
+    said: list[str] = []
+    train(recipe, photos, tmp_path, num_workers=0, resume=True, say=said.append)
+    assert len(said) == 1 and "step-00000012.pt" in said[0] and "passed over" in said[0]
+    assert losses(tmp_path) == losses(unbroken("gan", recipe))
+
+
+def test_it_stops_by_itself_in_time(photos, debug, tmp_path):
+    _, outcome = train(debug("rec"), photos, tmp_path, max_seconds=0, num_workers=0)
     assert not outcome.finished and outcome.step == 1
-    assert read_checkpoint(tmp_path)["step"] == 1
+    assert read_checkpoint(tmp_path, silent)["step"] == 1
 
 
-def test_the_extractor_alone_is_trained_first(photos, tmp_path):
-    recipe = read_recipe("debug")
-    recipe = replace(recipe, schedule=replace(recipe.schedule, steps=4))
-    fresh = train(recipe, photos, tmp_path / "fresh", device=CPU, max_seconds=0, num_workers=0)[0].model
+def test_losses_join_in_their_phases(photos, unbroken, debug, losses):
+    lines = losses(unbroken("gan-paper", debug("gan-paper")))
+    joining = {"perceptual", "transferal", "adversarial", "discriminator", "penalty"}
+    for line in lines:
+        extractor_alone, pixels_alone = line["step"] <= 4, line["step"] <= 6
+        assert ("rec" in line) == (not extractor_alone)
+        assert joining.isdisjoint(line) if pixels_alone else joining <= line.keys()
+
+
+def test_the_extractor_alone_is_trained_first(photos, debug, tmp_path):
+    recipe = debug("rec", "--schedule.steps=4")
+    fresh = train(recipe, photos, tmp_path, max_seconds=0, num_workers=0)[0].model
     before = {name: value.clone() for name, value in fresh.state_dict().items()}
-    after = train(recipe, photos, tmp_path / "fresh", device=CPU, resume=True, num_workers=0)[0].model.state_dict()
+    after = train(recipe, photos, tmp_path, resume=True, num_workers=0)[0].model.state_dict()
     changed = {name.split(".")[0] for name, value in before.items() if not torch.equal(value, after[name])}
     assert changed == {"extractor"}
 
 
-def test_it_learns(photos, tmp_path):
-    recipe = read_recipe("debug")
-    recipe = replace(recipe, schedule=replace(recipe.schedule, steps=80), ema=0.0, log_steps=1)
-    trainer, _ = train(recipe, photos, tmp_path, device=CPU, num_workers=0)
-    rec = [line[1] for line in losses(tmp_path) if line[1] is not None]
+def test_it_learns(photos, debug, losses, tmp_path):
+    trainer, _ = train(debug("rec", "--schedule.steps=80", "--ema=0"), photos, tmp_path, num_workers=0)
+    rec = [line["rec"] for line in losses(tmp_path) if "rec" in line]
     assert sum(rec[-20:]) < 0.97 * sum(rec[:20])
     model, average = trainer.model.state_dict(), trainer.averaged_model().state_dict()
     assert all(torch.equal(model[name], average[name]) for name in model)
 
 
-def test_pairs_in_cufeds_layout(photos, tmp_path):
-    for folder in ("input", "ref"):
-        (tmp_path / "data" / folder).mkdir(parents=True)
-        for photo in photos.iterdir():
-            (tmp_path / "data" / folder / photo.name).write_bytes(photo.read_bytes())
-    recipe: Recipe = replace(read_recipe("debug"), data="cufed")
-    recipe = replace(recipe, schedule=replace(recipe.schedule, steps=3, contrastive_steps=0))
-    # Photos of 160x120 turn to 120x160 now and then: batches of one hold either.
-    recipe = replace(recipe, batch_size=1)
-    _, outcome = train(recipe, tmp_path / "data", tmp_path / "run", device=CPU, num_workers=0)
-    assert outcome.finished
-    assert all(line[1] is not None for line in losses(tmp_path / "run"))
+def test_losses_without_a_finite_value_are_skipped_and_in_the_end_stop_the_run(photos, debug, tmp_path):
+    wild = debug("rec", "--optimizer.lr=1e30", "--optimizer.extractor_lr=1e30", "--optimizer.clip_norm=0")
+    with pytest.raises(RecipeError, match=r"step 1\d: the loss was not finite 10 times in a row"):
+        train(wild, photos, tmp_path, num_workers=0)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    bad = [line["step"] for line in lines if not math.isfinite(line.get("rec", line["contrastive"]))]
+    assert len(bad) == 9  # the tenth is not logged any more
+    saved = read_checkpoint(tmp_path, silent) if (tmp_path / "checkpoints").exists() else {"step": 0}
+    assert saved["step"] < bad[0]
 
 
-@pytest.mark.parametrize("name", recipe_names())
-def test_every_shipped_recipe_takes_two_steps(photos, tmp_path, name):
-    data = photos
-    recipe = read_recipe(name)
-    if recipe.data == "cufed":
-        data = tmp_path / "data"
-        for folder in ("input", "ref"):
-            (data / folder).mkdir(parents=True)
-            with Image.open(photos / "photo_0.png") as photo:
-                photo.crop((0, 0, 96, 96)).save(data / folder / "a.png")
-    # One pair a step, and none of the steps that train the extractor alone: two real steps, soon done.
-    schedule = replace(recipe.schedule, steps=2, contrastive_steps=0)
-    recipe = replace(recipe, batch_size=1, log_steps=1, schedule=schedule)
-    recipe = replace(recipe, photos=replace(recipe.photos, only_open=False))
-    _, outcome = train(recipe, data, tmp_path / "run", device=CPU, num_workers=0)
-    assert outcome.finished and len(losses(tmp_path / "run")) == 2
-
-
-def test_a_loss_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(photos, tmp_path):
-    recipe = read_recipe("debug")
-    wild = replace(recipe, optimizer=replace(recipe.optimizer, lr=1e30, extractor_lr=1e30, clip_norm=0.0))
-    with pytest.raises(RecipeError, match="the loss is not finite"):
-        train(replace(wild, checkpoint_steps=1), photos, tmp_path, device=CPU, num_workers=0)
-    assert 1 <= read_checkpoint(tmp_path)["step"] < 20
-
-
-def test_a_half_written_log_line_is_dropped(photos, unbroken, tmp_path):
-    recipe = read_recipe("debug")
-    train(recipe, photos, tmp_path, device=CPU, num_workers=0, report=stop_at(7, signal.SIGTERM))
+def test_a_half_written_log_line_is_dropped(photos, unbroken, debug, losses, tmp_path):
+    train(debug("rec"), photos, tmp_path, num_workers=0, report=stop_at(7, signal.SIGTERM))
     with (tmp_path / "log.jsonl").open("a") as log:
         log.write('{"step": 8, "seco')
-    train(recipe, photos, tmp_path, device=CPU, num_workers=0, resume=True)
-    assert losses(tmp_path) == losses(unbroken)
+    train(debug("rec"), photos, tmp_path, num_workers=0, resume=True)
+    assert losses(tmp_path) == losses(unbroken("rec", debug("rec")))
 
 
-def test_resuming_with_another_recipe_is_refused(photos, tmp_path):
-    recipe = read_recipe("debug")
-    train(recipe, photos, tmp_path, device=CPU, max_seconds=0, num_workers=0)
-    other = replace(recipe, seed=5, batch_size=3)
-    with pytest.raises(RecipeError, match="batch_size, seed differ"):
-        train(other, photos, tmp_path, device=CPU, resume=True, num_workers=0)
+def test_resuming_with_another_recipe_says_what_differs_and_stops_unless_told(photos, debug, tmp_path):
+    train(debug("rec"), photos, tmp_path, max_seconds=0, num_workers=0)
+    other = debug("rec", "--seed=5", "--optimizer.lr=0.5", "--schedule.steps=3")
+    with pytest.raises(RecipeError, match=r"optimizer\.lr: 0\.001 -> 0\.5; seed: 0 -> 5.*--accept-changes"):
+        train(other, photos, tmp_path, resume=True, num_workers=0)
+    _, outcome = train(other, photos, tmp_path, resume=True, accept_changes=True, num_workers=0)
+    assert outcome.finished and outcome.step == 3
 
 
-def test_nothing_to_resume(photos, tmp_path):
+def test_an_adversary_may_join_a_run_that_had_none(photos, debug, losses, tmp_path):
+    """As a network trained by reconstruction goes on with all losses."""
+    train(debug("rec", "--schedule.steps=6"), photos, tmp_path, num_workers=0)
+    train(debug("gan", "--schedule.steps=8"), photos, tmp_path, resume=True, accept_changes=True, num_workers=0)
+    assert ["adversarial" in line for line in losses(tmp_path)] == [False] * 6 + [True] * 2
+
+
+def test_nothing_to_resume(photos, debug, tmp_path):
     with pytest.raises(RecipeError, match="nothing to resume"):
-        train(read_recipe("debug"), photos, tmp_path, device=CPU, resume=True)
+        train(debug("rec"), photos, tmp_path, resume=True)
 
 
-def test_a_broken_checkpoint_is_named(photos, tmp_path):
-    (tmp_path / "checkpoint.pt").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(RecipeError, match=r"checkpoint\.pt.*cannot be read"):
-        train(read_recipe("debug"), photos, tmp_path, device=CPU, resume=True)
-
-
-def test_a_foreign_checkpoint_is_named(photos, tmp_path):
-    torch.save({"state_dict": {}}, tmp_path / "checkpoint.pt")
-    with pytest.raises(RecipeError, match="no checkpoint of a training run"):
-        train(read_recipe("debug"), photos, tmp_path, device=CPU, resume=True)
-
-
-def test_an_empty_folder_is_named(tmp_path):
+def test_an_empty_folder_is_named(debug, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no photos"):
-        train(read_recipe("debug"), tmp_path / "empty", tmp_path / "run", device=CPU)
+        train(debug("rec"), tmp_path / "empty", tmp_path / "run")
+
+
+def test_a_corrupt_picture_in_the_middle_is_named_once_and_left_out(photos, tmp_path, losses):
+    data = tmp_path / "data"
+    for folder in ("input", "ref"):
+        (data / folder).mkdir(parents=True)
+        for photo in photos.iterdir():
+            (data / folder / photo.name).write_bytes(photo.read_bytes())
+    broken = data / "input" / "photo_1.png"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    without = "--losses.contrastive=0 --extractor.start=random --schedule.contrastive_steps=0"
+    sizes = "--data=cufed --cufed.hr_size=32 --cufed.ref_size=32"
+    recipe = read_recipe("debug", f"{sizes} {without}".split())
+    said: list[str] = []
+    _, outcome = train(recipe, data, tmp_path / "run", num_workers=2, say=said.append)
+    assert outcome.finished and outcome.skipped_pictures == 1
+    assert len(said) == 1 and "photo_1.png" in said[0]
+    assert all(math.isfinite(line["rec"]) for line in losses(tmp_path / "run"))
+
+
+@pytest.fixture
+def test_set(tmp_path) -> Path:
+    """Two truths with a reference each, in CUFED5's layout."""
+    folder = tmp_path / "cufed5"
+    folder.mkdir()
+    rng = np.random.default_rng(3)
+    for group in range(2):
+        smooth = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((48, 40))
+        for number in range(2):
+            smooth.save(folder / f"{group:03}_{number}.png")
+    return folder
+
+
+def test_validation_keeps_the_best_model_and_shows_pictures(photos, debug, test_set, tmp_path):
+    run = tmp_path / "run"
+    recipe = debug("rec", "--validation_steps=8", "--keep=1", "--checkpoint_steps=3")
+    _, outcome = train(recipe, photos, run, validation=test_set, num_workers=0)
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    scores = {line["step"]: line["psnr"] for line in lines if line.get("kind") == "validation"}
+    assert list(scores) == [8, 16, 20]
+    best = max(scores, key=lambda step: scores[step])
+    assert outcome.best is not None and (outcome.best.step, outcome.best.psnr) == (best, scores[best])
+    kept = sorted(path.name for path in (run / "checkpoints").iterdir())
+    assert kept == sorted({f"step-{best:08}.pt", "step-00000020.pt"})
+    assert load(run / "best.safetensors").config == recipe.model
+    board = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0})
+    board.Reload()
+    assert {"training/rec", "validation/psnr"} <= set(board.Tags()["scalars"])
+    shown = board.Images("validation/000")
+    # LR, reference, bicubic, SR, truth and relevance.
+    assert [picture.step for picture in shown] == [8, 16, 20] and shown[0].width == 6 * 48
+
+
+def test_validating_changes_no_step(photos, unbroken, debug, losses, test_set, tmp_path):
+    recipe = debug("rec", "--validation_steps=3")
+    train(recipe, photos, tmp_path / "run", validation=test_set, num_workers=0)
+    assert losses(tmp_path / "run") == losses(unbroken("rec", recipe))
+
+
+def test_what_it_was_made_with_stands_beside_it(photos, debug, tmp_path):
+    recipe = debug("rec", "--schedule.steps=3", "--seed=7")
+    train(recipe, photos, tmp_path, max_seconds=0, num_workers=0)
+    train(recipe, photos, tmp_path, resume=True, num_workers=0)
+    assert read_recipe(str(tmp_path / "recipe.yaml")) == recipe
+    parts = json.loads((tmp_path / "environment.json").read_text())
+    assert [part["from_step"] for part in parts] == [0, 1]
+    assert parts[0]["seed"] == 7 and parts[0]["versions"]["torch"] == torch.__version__

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from ttsr.errors import RecipeError
-from ttsr.training.recipe import ScheduleOptions, parse_recipe, read_recipe, recipe_names, recipe_text
+from ttsr.training.recipe import Recipe, ScheduleOptions
+from ttsr.training.recipe_text import differences, parse_recipe, read_recipe, recipe_names, recipe_summary, recipe_text
 from ttsr.training.schedule import rate
 
 
@@ -15,6 +16,7 @@ def test_shipped_recipes_go_to_text_and_back(name):
     recipe = read_recipe(name)
     assert recipe.name == name
     assert parse_recipe(recipe_text(recipe), "again") == recipe
+    assert recipe_summary(name).endswith(".")
 
 
 def test_a_file_is_read(tmp_path):
@@ -41,7 +43,12 @@ def test_a_file_is_read(tmp_path):
         ("name: a\nphotos: {group_share: 2.0}", "group_share must lie in"),
         ("name: a\noptimizer: {betas: [1.5, 0.9]}", "betas must lie in"),
         ("name: a\nschedule: {steps: -3}", "steps must be at least 1"),
-        ("name: a\nlog_steps: 0", "log_steps: 1 at least"),
+        ("name: a\nlog_steps: 0", "log_steps and keep: 1 at least"),
+        ("name: a\nschedule: {halve_at: 5}", r"schedule\.halve_at must be a list, not 5"),
+        ("name: a\nlosses: {contrastive: 1}", "the contrastive term needs data: photos"),
+        ("name: a\nextractor: {start: contrastive}", r"needs schedule\.contrastive_steps"),
+        ("name: a\nlosses: {adversarial_kind: lsgan}", "adversarial_kind must be one of bce, wgan-gp"),
+        ("name: a\nengine: {precision: fp8}", "precision must be one of fp32, tf32, bf16, fp16"),
         ("- name", "must hold named fields"),
         ("name: [", "not YAML"),
     ],
@@ -61,10 +68,68 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
 
 
 def test_unknown_names_list_what_there_is():
-    with pytest.raises(RecipeError, match=r"no such recipe; there are debug, ttsr-lite"):
+    with pytest.raises(RecipeError, match=r"no such recipe; there are debug, ttsr-gan_paper_CUFED"):
         read_recipe("ttsr-huge")
     with pytest.raises(RecipeError, match="no such recipe file"):
         read_recipe("nowhere/mine.yaml")
+
+
+def test_any_field_is_set_otherwise_from_the_command_line():
+    words = "--optimizer.lr 2e-4 --schedule.halve_at=[3,5] --photos.warp.rotation 7 --batch-size 3 --data photos"
+    recipe = read_recipe("ttsr-rec_x4c64b16_1xb9-200k_CUFED", words.split())
+    assert recipe.optimizer.lr == 2e-4 and recipe.optimizer.extractor_lr == 1e-5
+    assert recipe.schedule.halve_at == (3, 5) and recipe.schedule.steps == 200_000
+    assert recipe.photos.warp.rotation == 7.0 and recipe.batch_size == 3 and recipe.data == "photos"
+
+
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        ("--optimiser.lr 1", "debug: unknown field optimiser; there are name, model"),
+        ("--optimizer.rate 1", r"debug: unknown field optimizer\.rate; there are lr, extractor_lr"),
+        ("--optimizer.lr", r"--optimizer\.lr: no value is given"),
+        ("optimizer.lr 1", "recipe fields are set as --FIELD VALUE"),
+        ("--seed.x 1", "debug: seed must be int, not {'x': 1}"),
+        ("--name.x 1", "--name.x: name has no fields of its own"),
+        ("--seed=[", "--seed: not YAML"),
+    ],
+)
+def test_what_does_not_fit_on_the_command_line_is_named(words, complaint):
+    with pytest.raises(RecipeError, match=complaint):
+        read_recipe("debug", words.split())
+
+
+def test_mmagics_recipes_are_as_it_has_them():
+    rec = read_recipe("ttsr-rec_x4c64b16_1xb9-200k_CUFED")
+    gan = read_recipe("ttsr-gan_x4c64b16_1xb9-500k_CUFED")
+    for recipe in (rec, gan):
+        assert recipe.model.channels == 64 and recipe.model.num_blocks == (16, 16, 8, 4) and recipe.batch_size == 9
+        assert (recipe.optimizer.lr, recipe.optimizer.extractor_lr) == (1e-4, 1e-5) and recipe.crop == 160
+        assert recipe.checkpoint_steps == recipe.validation_steps == 5000
+    assert rec.schedule == ScheduleOptions(steps=200_000, halve_at=(100_000,))
+    assert [rate(gan.schedule, step) for step in (99_999, 100_000, 250_000, 499_999)] == [1, 1 / 2, 1 / 4, 1 / 16]
+    assert gan.schedule.pixel_steps == 25_000 and gan.losses.transferal_levels == "sum"
+    losses = (gan.losses.rec, gan.losses.perceptual, gan.losses.transferal, gan.losses.adversarial)
+    assert losses == (1.0, 1e-2, 1e-2, 1e-3) and gan.losses.adversarial_kind == "bce"
+    assert gan.discriminator.steps == 2 and not gan.discriminator.first
+
+
+def test_the_authors_recipes_are_as_they_have_them():
+    rec, gan = read_recipe("ttsr-rec_paper_CUFED"), read_recipe("ttsr-gan_paper_CUFED")
+    epoch = 11_871 // 9
+    assert rec.schedule == ScheduleOptions(steps=200 * epoch)
+    assert gan.schedule == ScheduleOptions(steps=52 * epoch, pixel_steps=2 * epoch)
+    assert gan.losses.transferal_levels == "mean" and gan.losses.adversarial_kind == "wgan-gp"
+    adversary = gan.discriminator
+    assert adversary.lr == 1e-4 and adversary.betas == (0, 0.9) and adversary.steps == 2 and adversary.first
+
+
+def test_differences_name_fields_with_both_values():
+    before = Recipe("a")
+    now = read_recipe("debug")
+    assert "batch_size: 9 -> 2" in differences(before, now)
+    longer = parse_recipe(recipe_text(now), "longer", ["--schedule.steps=99", "--keep=5", "--log_steps=7"])
+    assert differences(now, longer) == []
 
 
 def test_the_rate_rises_stays_and_falls_to_zero():
@@ -74,3 +139,9 @@ def test_the_rate_rises_stays_and_falls_to_zero():
     assert rates[80] == pytest.approx(0.5) and 0 < rates[99] < 0.01
     assert all(later <= earlier for earlier, later in pairwise(rates[60:]))
     assert not any(math.isnan(value) for value in rates)
+
+
+def test_the_rate_halves_at_each_milestone():
+    options = ScheduleOptions(steps=50, halve_at=(10, 20), decay_steps=10)
+    assert [rate(options, step) for step in (9, 10, 19, 20, 39)] == [1.0, 0.5, 0.5, 0.25, 0.25]
+    assert rate(options, 45) == pytest.approx(0.125)

@@ -1,184 +1,201 @@
 """`ttsr evaluate`."""
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from cyclopts import Parameter
 
-from ttsr.data.cufed5 import ReferenceChoice, list_groups
+from ttsr.data.cufed5 import Group, ReferenceChoice, list_groups
 from ttsr.errors import DataError
 from ttsr.inference.choices import Device
 
 if TYPE_CHECKING:
-    from ttsr.evaluation import Report
+    from ttsr.metrics.protocols import Protocol
+    from ttsr.runtime import Runtime
+    from ttsr.scoring.page import Panel
+    from ttsr.scoring.report import Report
 
-ProtocolName = Literal["paper-y", "mmagic-rgb", "mmedit-rgb"]
+ProtocolName = Literal["paper-y", "mmagic-rgb", "mmedit-rgb", "c2-matching", "c2-matching-rgb", "all"]
+ReferenceName = ReferenceChoice | Literal["levels"]
+T = TypeVar("T")
 
 
 def evaluate(
     data: Path,
     *,
-    model: str = "ttsr-lite",
-    reference: ReferenceChoice = "1",
+    model: Annotated[tuple[str, ...], Parameter(negative=())] = ("ttsr-lite",),
+    reference: Annotated[tuple[ReferenceName, ...], Parameter(negative=())] = ("1",),
     protocol: Annotated[tuple[ProtocolName, ...], Parameter(negative=())] = ("paper-y", "mmagic-rgb"),
     device: Device = "auto",
     pictures: Annotated[bool, Parameter(negative=())] = False,
+    published: Annotated[bool, Parameter(negative=())] = False,
+    csv: Path | None = None,
     json: Path | None = None,
+    html: Path | None = None,
+    lossless: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
-    """Score a model on a test set in the layout of CUFED5, with bicubic beside it.
+    """Score models on a test set in the layout of CUFED5, with bicubic beside them.
+
+    Under torchrun or accelerate launch the processes share the pictures; the figures are those of one.
 
     Parameters
     ----------
     data
         The folder: NNN_0.png are the truths, NNN_1.png to NNN_5.png their references (.png, .jpg).
     model
-        A name from the catalogue, a checkpoint file, or a URL.
+        A name from the catalogue, a checkpoint file, or a URL. May be given several times.
     reference
-        1 to 5: that reference; a picture without it is given its last one. all: all of a picture's references
-        at once. lr: the LR itself. unrelated: a reference of another picture, half the set away.
+        1 to 5: that reference; a picture without it is given its last one. all: all of a picture's references at
+        once. stacked: all of them on black squares of 500x500, one below the other, as the paper. lr: the LR itself.
+        none: no texture at all. unrelated: a reference of another picture, half the set away. levels: 1 2 3 4 lr, the
+        paper's table of levels. May be given several times.
     protocol
-        paper-y: Y, 8 bit, whole (the paper and its authors). mmagic-rgb: RGB, floats, border of 4 cut (MMagic
-        1.x). mmedit-rgb: RGB, 8 bit, border of 4 cut (MMEditing 0.x). May be given several times.
+        paper-y: Y, 8 bit, whole (the paper and its authors). mmagic-rgb: RGB, floats, border of 4 cut (MMagic 1.x).
+        mmedit-rgb: RGB, 8 bit, border of 4 cut (MMEditing 0.x). c2-matching: Y, 8 bit, border of 4 cut (C2-Matching,
+        DATSR); c2-matching-rgb: the same in RGB. Each brings the references to size as its source does. May be given
+        several times.
     device
         Where to compute; auto takes a GPU if there is one.
     pictures
         Print every picture's scores too.
+    published
+        Print what others have published too.
+    csv
+        Write every picture's scores to this file.
     json
         Write the report to this file.
+    html
+        Write a page with the tables and the pictures side by side to this file.
+    lossless
+        Store the page's pictures without loss: a file about five times as large.
     """
     from rich.console import Console
 
-    from ttsr import evaluation
-    from ttsr.cli.progress import LateBar
-    from ttsr.files import refuse_overwriting
     from ttsr.inference.device import choose_device
     from ttsr.metrics.protocols import PROTOCOLS
-    from ttsr.weights.loading import load, locate
+    from ttsr.runtime import Runtime
+    from ttsr.scoring import page, records, table
+    from ttsr.scoring.references import LEVELS
+    from ttsr.weights.loading import locate
 
-    if json is not None and (os.path.isdir(json) or not os.path.isdir(json.parent)):
-        raise DataError(f"{json}: no file can be written there")
+    outputs = [path for path in (csv, json, html) if path is not None]
+    _check_outputs(outputs)
     groups = list_groups(data)
-    place = choose_device(device)
-    weights = locate(model)
-    if json is not None:
-        read = [path for group in groups for path in (group.hr, *group.references.values())]
-        refuse_overwriting([json], [weights, *read])
-    network = load(weights, device=place)
-    with LateBar(f"{data.name}, {len(groups)} pictures") as bar:
-        done = 0
-
-        def on_picture(_: evaluation.PictureScore) -> None:
-            nonlocal done
-            done += 1
-            bar(done / len(groups))
-
-        report = evaluation.evaluate(
-            network,
-            groups,
-            reference=reference,
-            protocols=[PROTOCOLS[name] for name in dict.fromkeys(protocol)],
-            on_picture=on_picture,
-        )
-    name = weights.name if weights == Path(model) else model
-    _print(report, data, name, Console(), pictures)
-    if json is not None:
-        _write(json, _as_json(report, data, model, str(next(network.parameters()).device)))
-
-
-def _print(report: "Report", data: Path, model: str, console: Any, pictures: bool) -> None:
-    """A table with a row for bicubic and one for the model, and before them one a picture if asked for."""
-    from rich.table import Table
-
-    table = Table(title=f"{data}: {len(report.pictures)} pictures, {_described(report.reference)}")
-    table.add_column("")
-    for protocol in report.protocols:
-        table.add_column(f"{protocol.name}\nPSNR, dB", justify="right")
-        table.add_column("\nSSIM", justify="right")
-        table.add_column("over\nbicubic", justify="right")
+    choose_device(device)
+    weights = {name: locate(name) for name in dict.fromkeys(model)}
+    if outputs:
+        _refuse_inputs(outputs, groups, list(weights.values()))
+    references: list[ReferenceChoice] = []
+    for name in reference:
+        references += LEVELS if name == "levels" else (name,)
+    references = _once(references)
+    protocols = _once([p for name in protocol for p in (PROTOCOLS.values() if name == "all" else (PROTOCOLS[name],))])
+    runtime = Runtime(device)
+    try:
+        report, panels = _score(runtime, weights, groups, data.name, references, protocols, html is not None, lossless)
+    finally:
+        runtime.close()
+    if not runtime.is_main:
+        return
+    console = Console()
     if pictures:
-        for picture in report.pictures:
-            cells = []
-            for protocol in report.protocols:
-                score, bicubic = picture.model[protocol.name], picture.bicubic[protocol.name]
-                cells += [f"{score.psnr:.2f}", f"{score.ssim:.4f}", f"{score.psnr - bicubic.psnr:+.2f}"]
-            table.add_row(f"{picture.name} {'+'.join(picture.references) or 'LR'}", *cells)
-        table.add_section()
-    for name, mean, gain in (("bicubic", report.bicubic_mean, None), (model, report.model_mean, report.gain)):
-        cells = []
-        for protocol in report.protocols:
-            score = mean(protocol)
-            over = f"{gain(protocol).psnr:+.2f}" if gain else ""
-            cells += [f"{score.psnr:.2f}", f"{score.ssim:.4f}", over]
-        table.add_row(name, *cells)
-    console.print(table)
-    if report.substituted:
-        console.print(
-            f"{len(report.substituted)} of {len(report.pictures)} without reference {report.reference}, "
-            "which were given their last one",
-            soft_wrap=True,
-        )
+        console.print(table.single_pictures(report))
+    console.print(table.summary(report, f"{data}: {report.counted}"))
+    for note in report.notes():
+        console.print(note, soft_wrap=True)
+    if published:
+        console.print(table.published())
+    if csv is not None:
+        _write(csv, [records.as_csv(report)])
+    if json is not None:
+        _write_json(json, records.as_json(report, data, runtime.device.type))
+    if html is not None:
+        _write(html, page.page(report, data.resolve().name, panels, lossless=lossless))
 
 
-def _described(reference: str) -> str:
-    if reference.isdecimal():
-        return f"reference {reference}"
-    names = {"all": "all references", "lr": "the LR as the reference", "unrelated": "unrelated references"}
-    return names[reference]
+def _score(
+    runtime: "Runtime",
+    weights: dict[str, Path],
+    groups: Sequence[Group],
+    title: str,
+    references: Sequence[ReferenceChoice],
+    protocols: "Sequence[Protocol]",
+    with_panels: bool,
+    lossless: bool,
+) -> "tuple[Report, list[Panel]]":
+    """Every model's rows, and of this and all other processes the page's pictures if wanted."""
+    from ttsr.cli.progress import LateBar
+    from ttsr.scoring.evaluation import evaluate
+    from ttsr.scoring.page import Panel, panels
+    from ttsr.scoring.picture import PictureScore, Shown
+    from ttsr.scoring.report import Report, make_rows
+    from ttsr.weights.loading import load
+
+    share = (runtime.rank, runtime.count)
+    steps = max(1, len(range(*share[:1], len(groups), share[1])) * len(references) * len(weights))
+    rows, encoded, done = [], list[Panel](), 0
+    with LateBar(f"{title}, {len(groups)} pictures") as bar:
+        for name, file in _named(weights):
+
+            def on_picture(score: PictureScore, shown: Shown, name: str = name, first: bool = not rows) -> None:
+                nonlocal done
+                done += 1
+                if runtime.is_main:
+                    bar(done / steps)
+                if with_panels and score.reference == references[0]:
+                    encoded.extend(panels(score, shown, name, everything=first, lossless=lossless))
+
+            network = load(file, device=runtime.device)
+            scores = evaluate(
+                network, groups, references=references, protocols=protocols, on_picture=on_picture, share=share
+            )
+            rows += make_rows(name, runtime.gather(scores), references)
+            assert len(rows[-1].pictures) == len(groups), "every process scored its share"
+    return Report(tuple(protocols), tuple(rows)), runtime.gather(encoded)
 
 
-def _as_json(report: "Report", data: Path, model: str, device: str) -> dict[str, Any]:
-    """For programs: the means, what they were taken from, and what with."""
-    from importlib.metadata import version
-
-    from ttsr import __version__
-
-    def plain(value: float) -> float | None:
-        # JSON has no infinity, which a perfect picture scores.
-        return value if abs(value) != float("inf") and value == value else None
-
-    def score(pair: Any) -> dict[str, float | None]:
-        return {"psnr": plain(pair.psnr), "ssim": plain(pair.ssim)}
-
-    return {
-        "data": str(data),
-        "model": model,
-        "reference": report.reference,
-        "protocols": {protocol.name: protocol.source for protocol in report.protocols},
-        "means": {
-            protocol.name: {
-                "model": score(report.model_mean(protocol)),
-                "bicubic": score(report.bicubic_mean(protocol)),
-                "gain": score(report.gain(protocol)),
-            }
-            for protocol in report.protocols
-        },
-        "substituted": list(report.substituted),
-        "pictures": [
-            {
-                "name": picture.name,
-                "size": list(picture.size),
-                "references": list(picture.references),
-                "model": {name: score(pair) for name, pair in picture.model.items()},
-                "bicubic": {name: score(pair) for name, pair in picture.bicubic.items()},
-                "mean_relevance": round(picture.relevance, 5),
-                "seconds": round(picture.seconds, 3),
-            }
-            for picture in report.pictures
-        ],
-        "device": device,
-        "versions": {"ttsr": __version__}
-        | {name: version(name) for name in ("torch", "numpy", "pillow", "scikit-image")},
-    }
+def _once(items: Sequence[T]) -> list[T]:
+    return list(dict.fromkeys(items))
 
 
-def _write(path: Path, report: dict[str, Any]) -> None:
+def _named(weights: dict[str, Path]) -> list[tuple[str, Path]]:
+    """What to call each model: a file by its own name, unless two share it."""
+    plain = [file.name if file == Path(given) else given for given, file in weights.items()]
+    return [
+        (name if plain.count(name) == 1 else given, file)
+        for name, (given, file) in zip(plain, weights.items(), strict=True)
+    ]
+
+
+def _check_outputs(outputs: Sequence[Path]) -> None:
+    """See before the work that the files can be written and are different ones."""
+    for path in outputs:
+        if os.path.isdir(path) or not os.path.isdir(path.parent):
+            raise DataError(f"{path}: no file can be written there")
+        if sum(os.path.realpath(other) == os.path.realpath(path) for other in outputs) > 1:
+            raise DataError(f"{path}: is asked for as two outputs; name another file")
+
+
+def _refuse_inputs(outputs: Sequence[Path], groups: Sequence[Group], weights: Sequence[Path]) -> None:
+    from ttsr.files import refuse_overwriting
+
+    pictures = [path for group in groups for path in (group.hr, *group.references.values())]
+    refuse_overwriting(outputs, [*weights, *pictures])
+
+
+def _write_json(path: Path, report: dict[str, object]) -> None:
     import json
 
+    _write(path, [json.dumps(report, indent=1), "\n"])
+
+
+def _write(path: Path, parts: "Iterator[str] | list[str]") -> None:
     from ttsr.files import atomic_path
 
     try:
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(parts)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from None

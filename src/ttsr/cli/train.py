@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from ttsr.cli.printing import say, tell
 from ttsr.errors import RecipeError
 from ttsr.inference.choices import Device
 
 if TYPE_CHECKING:
+    from ttsr.training.loop import Outcome
     from ttsr.training.recipe import Recipe
 
 # The run stopped before its end, by --max-time or a signal, and can be resumed.
@@ -18,76 +20,88 @@ UNFINISHED = 3
 
 def train(
     recipe: str,
-    *,
+    *overrides: Annotated[str, Parameter(allow_leading_hyphen=True)],
     data: Path,
     out: Path | None = None,
     max_time: str | None = None,
     resume: Annotated[bool, Parameter(negative=())] = False,
-    steps: int | None = None,
+    accept_changes: Annotated[bool, Parameter(negative=())] = False,
+    validate: Path | None = None,
+    vgg19: Path | None = None,
     workers: int = 1,
     device: Device = "auto",
 ) -> int:
     """Train a model by a recipe. Leaves with code 3 if it stopped before the end; go on with --resume.
 
+    For several GPUs or hosts: accelerate launch -m ttsr train ..., or torchrun -m ttsr train ...
+
     Parameters
     ----------
     recipe
-        A recipe of the package by name (ttsr-lite, debug), or a YAML file.
+        A recipe of the package by name (see ttsr recipes), or a YAML file.
+    overrides
+        Fields of the recipe that are to be otherwise: --FIELD VALUE, such as --schedule.steps 1000.
     data
-        The folder to train on: photos, or pairs in CUFED's layout (input/ and ref/), as the recipe says.
+        What to train on, as the recipe says: a folder of photos, or of pairs (input/ and ref/), or one that ttsr pack
+        made of either.
     out
-        The folder for checkpoint.pt, log.jsonl, recipe.yaml and the model's .safetensors; runs/RECIPE if not given.
+        The folder for the run: checkpoints, log.jsonl, TensorBoard's files, recipe.yaml, environment.json and the
+        model's .safetensors; runs/RECIPE if not given.
     max_time
         Stop and save after this much time: HH:MM:SS, MM:SS or seconds.
     resume
-        Go on from the checkpoint in the folder.
-    steps
-        Another length than the recipe's; the learning rate falls at the new end.
+        Go on from the last checkpoint in the folder.
+    accept_changes
+        Go on even though the recipe is another than the run was started with.
+    validate
+        A test set in the layout of CUFED5 to score the model on now and then; the best model is kept.
+    vgg19
+        torchvision's file of VGG19, for recipes that begin with it or judge by it; fetched if not given.
     workers
-        Processes that make training pairs; 0 makes them between the steps.
+        Processes that make training pairs, for each training process; 0 makes them between the steps.
     device
         Where to train; auto takes a GPU if there is one.
     """
-    from dataclasses import replace
-
-    from ttsr.inference.device import choose_device
+    from ttsr.runtime import Runtime
+    from ttsr.training.checkpoint import has_checkpoint
     from ttsr.training.loop import train as run
-    from ttsr.training.recipe import read_recipe, recipe_text
+    from ttsr.training.recipe_text import read_recipe, recipe_text
     from ttsr.weights.metadata import Provenance
     from ttsr.weights.saving import save
 
-    chosen = read_recipe(recipe)
-    if steps is not None:
-        if steps < 1:
-            raise RecipeError(f"--steps {steps}: take at least one")
-        chosen = replace(chosen, schedule=replace(chosen.schedule, steps=steps))
+    chosen = read_recipe(recipe, overrides)
     if workers < 0:
         raise RecipeError(f"--workers {workers}: take 0 or more")
     folder = out if out is not None else Path("runs") / chosen.name
     max_seconds = None if max_time is None else parse_time(max_time)
-    if not resume and (folder / "checkpoint.pt").exists():
+    if not resume and has_checkpoint(folder):
         raise RecipeError(f"{folder}: holds a run already; go on with --resume, or name another folder with --out")
-    with _Bar(chosen) as bar:
+    runtime = Runtime(device)
+    with _Bar(chosen, shown=runtime.is_main) as bar:
         try:
             trainer, outcome = run(
                 chosen,
                 data,
                 folder,
-                device=choose_device(device),
+                runtime=runtime,
                 max_seconds=max_seconds,
                 resume=resume,
+                accept_changes=accept_changes,
                 num_workers=workers,
+                vgg19_file=vgg19,
+                validation=validate,
                 report=bar,
+                say=say,
             )
         except OSError as error:
-            raise RecipeError(f"{error.filename or folder}: cannot be written ({error.strerror or error})") from None
-    file = folder / f"{chosen.name}.safetensors"
-    provenance = Provenance(source="trained by ttsr", recipe=recipe_text(chosen), licence=chosen.licence)
-    save(trainer.averaged_model(), file, provenance=provenance)
-    hours, minutes = divmod(round(outcome.seconds / 60), 60)
-    state = "finished" if outcome.finished else f"stopped, go on with --resume --out {folder}"
-    print(f"{chosen.name}: step {outcome.step} of {chosen.schedule.steps} after {hours} h {minutes} min, {state}")
-    print(f"wrote {file}")
+            reason = error.strerror or error
+            raise RecipeError(f"{error.filename or folder}: cannot be written ({reason}); resume from there") from None
+    if runtime.is_main:
+        file = folder / f"{chosen.name}.safetensors"
+        provenance = Provenance(source="trained by ttsr", recipe=recipe_text(chosen), licence=chosen.licence)
+        save(trainer.averaged_model(), file, provenance=provenance)
+        _tell(chosen, outcome, folder, file)
+    runtime.close()
     return 0 if outcome.finished else UNFINISHED
 
 
@@ -105,10 +119,27 @@ def parse_time(text: str) -> float:
     return seconds
 
 
-class _Bar:
-    """Steps, losses and time left on stderr, on a terminal."""
+def _tell(recipe: "Recipe", outcome: "Outcome", folder: Path, file: Path) -> None:
+    hours, minutes = divmod(round(outcome.seconds / 60), 60)
+    state = "finished" if outcome.finished else f"stopped, go on with --resume --out {folder}"
+    tell(f"{recipe.name}: step {outcome.step} of {recipe.schedule.steps} after {hours} h {minutes} min, {state}")
+    steps_per_s = outcome.pairs_per_s / recipe.batch_size
+    tell(f"{steps_per_s:.3g} steps/s, {outcome.pairs_per_s:.3g} pairs/s, {outcome.peak_memory_gb:.2f} GB at most")
+    if outcome.skipped_steps:
+        tell(f"{outcome.skipped_steps} steps were skipped: their loss was not finite")
+    if outcome.skipped_pictures:
+        tell(f"{outcome.skipped_pictures} pictures were left out")
+    if outcome.best is not None:
+        tell(
+            f"best validation: {outcome.best.psnr:.2f} dB at step {outcome.best.step}, in {folder / 'best.safetensors'}"
+        )
+    tell(f"wrote {file}")
 
-    def __init__(self, recipe: "Recipe") -> None:
+
+class _Bar:
+    """Steps, losses, rate and time left on stderr, on a terminal."""
+
+    def __init__(self, recipe: "Recipe", *, shown: bool) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -120,7 +151,7 @@ class _Bar:
             TextColumn("{task.description}"),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not (shown and console.is_terminal),
         )
         self._task = self._progress.add_task("", total=recipe.schedule.steps)
 
@@ -132,5 +163,6 @@ class _Bar:
         self._progress.stop()
 
     def __call__(self, step: int, figures: dict[str, float]) -> None:
-        shown = "  ".join(f"{name} {figures[name]:.3f}" for name in ("rec", "contrastive", "step_s") if name in figures)
-        self._progress.update(self._task, completed=step, description=shown)
+        shown = [f"{name} {figures[name]:.3f}" for name in ("rec", "contrastive", "discriminator") if name in figures]
+        rate = f"{1 / figures['step_s']:.2f} steps/s" if figures["step_s"] else ""
+        self._progress.update(self._task, completed=step, description="  ".join([*shown, rate]))

@@ -1,59 +1,156 @@
-"""CUFED's training layout: `input/NAME` and `ref/NAME`, pictures of one size (160x160 in CUFED itself)."""
+"""CUFED's training layout: `input/NAME` and `ref/NAME`, pictures of about one size (160x160 in CUFED itself)."""
 
-from pathlib import Path
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from ttsr.errors import DataError, ImageError
-from ttsr.images.formats import READ
-from ttsr.images.reading import read_picture
-from ttsr.images.resize import cut_to_multiple
+from ttsr.images.resize import SCALE, downscale4, upscale4
 
-from .sample import Pair, Pixels
+from .padding import PaddingOrder, fit_reference
+from .sample import Pair
+from .store import Store, open_store
+from .turning import draw_turn, turned
+
+
+@dataclass(frozen=True)
+class CufedOptions:
+    """How pairs are cut, padded and turned.
+
+    hr_size: side of the HR crop in pixels, a multiple of 4; it is cut at random from a larger input.
+    ref_size: side of the reference in pixels, a multiple of 4; of a larger one the top left is kept, as MMagic does.
+    padding: of a smaller reference with zeros at the right and the bottom. `degrade-then-pad` is the authors' order:
+        the blurred reference is made at the reference's own size. `pad-then-degrade` is MMagic's.
+    mask_padding: keep padded cells out of the search.
+    flips: turn and mirror at random, the LR side and the reference side apart.
+    """
+
+    hr_size: int = 160
+    ref_size: int = 160
+    padding: PaddingOrder = "degrade-then-pad"
+    mask_padding: bool = False
+    flips: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("hr_size", "ref_size"):
+            if getattr(self, name) < 16 or getattr(self, name) % SCALE:
+                raise ValueError(f"{name} must be a multiple of 4 and at least 16, not {getattr(self, name)}")
 
 
 class CufedPairs(Dataset[Pair]):
-    """Endless shuffled passes over the pairs, input and reference each flipped and turned at random, apart.
+    """Endless shuffled passes over the pairs: pair i depends on the seed and i alone; in a pass every pair comes once.
 
-    Pair i depends on the seed and i alone: within a pass every pair comes once.
+    The LR side is degraded first and turned after, and so is the reference, as both public implementations do.
+    In place of a pair whose picture cannot be read, or whose input is smaller than the crop, stands the next usable
+    one of the pass; `Pair.skipped` says so.
+
+    folder: a folder or a packed file.
 
     Raises:
-        DataError: no such layout, no pairs, or an input without a reference.
+        DataError: no such layout, no pairs, or inputs without a reference; on reading, no pair that can be used.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        inputs, references = folder / "input", folder / "ref"
-        if not inputs.is_dir() or not references.is_dir():
-            raise DataError(f"{folder}: not a CUFED data set; it must hold the folders input/ and ref/")
-        self.seed = seed
-        self.names = sorted(path.name for path in inputs.iterdir() if path.suffix.lower() in READ)
-        self.inputs, self.references = inputs, references
-        if not self.names:
-            raise DataError(f"{inputs}: no pictures in it")
-        lonely = [name for name in self.names if not (references / name).is_file()]
-        if lonely:
-            count = f"{len(lonely)} of {len(self.names)}"
-            raise DataError(f"{references}: {count} references are missing, first {lonely[0]}")
+    skipped: tuple[str, ...] = ()
+    """Nothing is known of the pictures before they are read; it is here as PhotoPairs has it."""
+
+    def __init__(self, folder: Path, options: CufedOptions, seed: int) -> None:
+        self.options, self.seed = options, seed
+        self.store = open_store(folder)
+        self.pairs = list_pairs(self.store)
+        self._unusable: dict[int, str] = {}
+        self._order: tuple[int, NDArray[np.int_]] | None = None
 
     def __len__(self) -> int:
         return 2**31
 
     def __getitem__(self, number: int) -> Pair:
-        turn, place = divmod(number, len(self.names))
-        order = np.random.default_rng([self.seed, turn]).permutation(len(self.names))
-        name = self.names[order[place]]
+        turn, place = divmod(number, len(self.pairs))
+        order = self._order_of(turn)
         rng = np.random.default_rng([self.seed, turn, place])
-        return Pair(_turned(_read(self.inputs / name), rng), _turned(_read(self.references / name), rng))
+        skipped: list[str] = []
+        for step in range(len(order)):
+            chosen = int(order[(place + step) % len(order)])
+            if chosen not in self._unusable:
+                try:
+                    return self._make(*self.pairs[chosen], rng, tuple(skipped))
+                except ImageError as error:
+                    self._unusable[chosen] = str(error)
+            skipped.append(self._unusable[chosen])
+        raise DataError(f"{self.store.where}: none of its {len(order)} pairs can be used; the first: {skipped[0]}")
+
+    def _order_of(self, turn: int) -> NDArray[np.int_]:
+        if self._order is None or self._order[0] != turn:
+            self._order = turn, np.random.default_rng([self.seed, turn]).permutation(len(self.pairs))
+        return self._order[1]
+
+    def _make(self, input_name: str, ref_name: str, rng: np.random.Generator, skipped: tuple[str, ...]) -> Pair:
+        options, size = self.options, self.options.hr_size
+        picture, reference = self.store.picture(input_name).rgb, self.store.picture(ref_name).rgb
+        height, width = picture.shape[:2]
+        if min(height, width) < size:
+            raise ImageError(f"{self.store.shown(input_name)}: {width}x{height} is smaller than the crop of {size} px")
+        if min(reference.shape[:2]) < SCALE:
+            raise ImageError(f"{self.store.shown(ref_name)}: smaller than {SCALE} px, which makes no key")
+        top, left = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
+        hr = picture[top : top + size, left : left + size]
+        lr = downscale4(hr)
+        upright = (0, False)
+        turn = draw_turn(rng) if options.flips else upright
+        hr, lr, lr_up = (turned(image, *turn) for image in (hr, lr, upscale4(lr)))
+        turn = draw_turn(rng) if options.flips else upright
+        fitted = fit_reference(reference, options.ref_size, options.padding)
+        ref, ref_blur, mask = (turned(image, *turn) for image in fitted)
+        ref_mask = mask if options.mask_padding else None
+        return Pair(hr, ref, lr=lr, lr_up=lr_up, ref_blur=ref_blur, ref_mask=ref_mask, skipped=skipped)
 
 
-def _read(path: Path) -> Pixels:
-    try:
-        return cut_to_multiple(read_picture(path).rgb)
-    except ImageError as error:
-        raise DataError(f"{error} (mend or remove it)") from error
+def list_pairs(store: Store) -> list[tuple[str, str]]:
+    """Names of the inputs, in order, each with its reference's: the same, or that of another suffix.
+
+    Raises:
+        DataError: not this layout, or inputs without a reference, or with several.
+    """
+    inputs, references = (_below(store, side) for side in ("input", "ref"))
+    if not inputs and not references:
+        if _below(store, "train/input"):
+            raise DataError(f"{store.where}: CUFED's pairs are in its folder train/; give that one")
+        raise DataError(f"{store.where}: not a CUFED data set; pictures must be in its folders input/ and ref/")
+    for side, found, other in (("input", inputs, references), ("ref", references, inputs)):
+        if not found:
+            raise DataError(f"{store.where}: no pictures in {side}/, {len(other)} beside it; each needs its partner")
+    present, by_stem = set(references), defaultdict[str, list[str]](list)
+    for name in references:
+        by_stem[_stem(name)].append(name)
+    pairs: list[tuple[str, str]] = []
+    lonely: list[str] = []
+    for name in inputs:
+        candidates = [name] if name in present else by_stem.get(_stem(name), [])
+        if len(candidates) > 1:
+            both = " and ".join(f"ref/{candidate}" for candidate in candidates[:2])
+            raise DataError(f"{store.where}: {both} both are references of input/{name}; remove one")
+        if not candidates:
+            lonely.append(name)
+        else:
+            pairs.append((f"input/{name}", f"ref/{candidates[0]}"))
+    if lonely:
+        count = f"{len(lonely)} of {len(inputs)} inputs have no reference"
+        raise DataError(f"{store.where}: {count}, the first is input/{lonely[0]}; add ref/{lonely[0]} or remove it")
+    return pairs
 
 
-def _turned(image: Pixels, rng: np.random.Generator) -> Pixels:
-    image = np.rot90(image, int(rng.integers(4)))
-    return np.ascontiguousarray(image[:, ::-1] if rng.integers(2) else image)
+def is_cufed(store: Store) -> bool:
+    """Whether there are pictures in both of the layout's folders."""
+    return all(_below(store, side) for side in ("input", "ref"))
+
+
+def _below(store: Store, folder: str) -> list[str]:
+    """Names of the pictures of a folder of the store, less the folder's own."""
+    return [name.removeprefix(f"{folder}/") for name in store.names if name.startswith(f"{folder}/")]
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).with_suffix("").as_posix()

@@ -8,8 +8,9 @@ from typing import Literal
 
 from ttsr.errors import DataError
 
-ReferenceChoice = Literal["1", "2", "3", "4", "5", "all", "lr", "unrelated"]
-"""A truth's reference of that number, all of them at once, the LR itself, or a photo of another scene."""
+ReferenceChoice = Literal["1", "2", "3", "4", "5", "all", "stacked", "lr", "none", "unrelated"]
+"""A truth's reference of that number; all of them at once, as they are or stacked to one picture as the paper does; the
+LR itself; none at all; or a photo of another scene."""
 
 _FILE = re.compile(r"(?P<group>.+)_(?P<number>\d+)\.(?:png|jpe?g)", re.IGNORECASE)
 

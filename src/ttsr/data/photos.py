@@ -1,8 +1,7 @@
-"""Training pairs made on the fly from a plain folder of photos."""
+"""Training pairs made on the fly from a plain folder of photos, or a packed one."""
 
-import csv
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +9,14 @@ from torch.utils.data import Dataset
 
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
-from ttsr.images.reading import read_picture
 
 from .aligning import find
+from .manifest import MANIFEST, open_rows, read_manifest
 from .sample import Pair, Pixels
+from .store import Store, open_store
+from .turning import draw_turn, turned
 from .views import Warp, draw_window, recolour, two_views
+from .wear import Wear, wear
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class PhotosOptions:
     group_share: share of pairs, among photos whose manifest `group` has several, whose reference is cut from another
         photo of the group, at the place that correlates best with the HR crop.
     min_correlation: below it a place in another photo is not taken to show the same thing, and the photo itself serves.
+    blur, noise, jpeg: what references suffer beside, as real ones do: the largest sigma of a Gaussian blur in pixels,
+        the largest sigma of noise (of 255), and the share that goes through JPEG of quality 40 to 95.
     """
 
     hr_size: int = 96
@@ -36,14 +40,20 @@ class PhotosOptions:
     group_share: float = 0.5
     min_correlation: float = 0.85
     warp: Warp = field(default_factory=Warp)
+    blur: float = 0.0
+    noise: float = 0.0
+    jpeg: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("hr_size", "ref_size"):
             if getattr(self, name) < 16 or getattr(self, name) % 4:
                 raise ValueError(f"{name} must be a multiple of 4 and at least 16, not {getattr(self, name)}")
-        for name in ("unrelated_share", "group_share"):
+        for name in ("unrelated_share", "group_share", "jpeg"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
+        for name in ("blur", "noise"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
 
 
 class PhotoPairs(Dataset[Pair]):
@@ -51,22 +61,34 @@ class PhotoPairs(Dataset[Pair]):
 
     The photos are decoded once and kept in memory.
 
+    folder: a folder or a packed file.
+    skipped: photos that could not be used, 'name: reason'; the pairs are those of a folder without them.
+
     Raises:
-        DataError: no folder, no photos in it, a photo that cannot be read, or one smaller than the crops.
+        DataError: no folder, no photos in it, or none that can be read and is as large as the crops.
     """
 
     def __init__(self, folder: Path, options: PhotosOptions, seed: int) -> None:
         self.options, self.seed = options, seed
-        groups = _photo_groups(folder, options.only_open)
+        self._wear = Wear(options.blur, options.noise, options.jpeg)
+        store = open_store(folder)
+        groups = photo_groups(store, options.only_open)
         smallest = max(options.hr_size, options.ref_size)
         self.photos: list[Pixels] = []
         self.others: list[list[int]] = []
-        for paths in groups:
+        skipped: list[str] = []
+        for names in groups:
             first = len(self.photos)
-            members = range(first, first + len(paths))
-            for path in paths:
-                self.photos.append(_decode(path, smallest))
-                self.others.append([member for member in members if member != len(self.photos) - 1])
+            for name in names:
+                try:
+                    self.photos.append(_decode(store, name, smallest))
+                except ImageError as error:
+                    skipped.append(str(error))
+            members = range(first, len(self.photos))
+            self.others += [[other for other in members if other != member] for member in members]
+        self.skipped = tuple(skipped)
+        if not self.photos:
+            raise DataError(f"{folder}: none of its {len(skipped)} photos can be used; the first: {skipped[0]}")
 
     def __len__(self) -> int:
         return 2**31
@@ -81,7 +103,8 @@ class PhotoPairs(Dataset[Pair]):
             pair = self._of_group(chosen, rng)
         else:
             pair = None
-        return pair or two_views(self.photos[chosen], options.hr_size, options.ref_size, options.warp, rng)
+        pair = pair or two_views(self.photos[chosen], options.hr_size, options.ref_size, options.warp, rng)
+        return replace(pair, ref=wear(pair.ref, self._wear, rng))
 
     def _unrelated(self, chosen: int, rng: np.random.Generator) -> Pair:
         other = int(rng.integers(len(self.photos)))
@@ -100,41 +123,37 @@ class PhotoPairs(Dataset[Pair]):
         if correlation < options.min_correlation:
             return None
         seen = other[there_top : there_top + size, there_left : there_left + size]
-        turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-        hr, ref = (np.rot90(image, turns) for image in (piece, seen))
-        if mirrored:
-            hr, ref = hr[:, ::-1], ref[:, ::-1]
+        turn = draw_turn(rng)
+        hr, ref = (turned(image, *turn) for image in (piece, seen))
         hr = hr[: options.hr_size, : options.hr_size]
         ref = recolour(ref[: options.ref_size, : options.ref_size], options.warp, rng)
         return Pair(np.ascontiguousarray(hr), np.ascontiguousarray(ref))
 
 
-def _photo_groups(folder: Path, only_open: bool) -> list[list[Path]]:
-    """Paths of the photos, those of one scene together."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give --data a folder of photos")
-    manifest = folder / "manifest.csv"
-    if manifest.is_file():
-        with manifest.open(newline="", encoding="utf-8") as lines:
-            rows = [row for row in csv.DictReader(lines) if not only_open or row.get("open") == "yes"]
-        groups: dict[str, list[Path]] = defaultdict(list)
-        for row in rows:
-            groups[row.get("group") or row["file"]].append(folder / row["file"])
-        found = list(groups.values())
-    elif only_open:
-        raise DataError(f"{folder}: the recipe takes only openly licensed photos, but there is no manifest.csv to tell")
+def photo_groups(store: Store, only_open: bool) -> list[list[str]]:
+    """Names of the photos, those of one scene together: the rows of `manifest.csv` where there is one, or all pictures.
+
+    Raises:
+        DataError: no photos, none that is open where only those are wanted, or a manifest that cannot be understood.
+    """
+    rows = read_manifest(store)
+    if rows is None:
+        if only_open:
+            raise DataError(f"{store.where}: only open photos are wanted, but there is no {MANIFEST} to tell")
+        found = [[name] for name in store.names]
     else:
-        found = [[path] for path in sorted(folder.rglob("*")) if path.suffix.lower() in READ]
+        groups: dict[str, list[str]] = defaultdict(list)
+        for row in open_rows(rows, store) if only_open else rows:
+            groups[row.get("group") or row["file"]].append(row["file"])
+        found = list(groups.values())
     if not found:
-        raise DataError(f"{folder}: no photos in it (looked for {' '.join(READ)})")
+        raise DataError(f"{store.where}: no photos in it (looked for {' '.join(READ)})")
     return found
 
 
-def _decode(path: Path, smallest: int) -> Pixels:
-    try:
-        pixels = read_picture(path).rgb
-    except ImageError as error:
-        raise DataError(f"{error} (mend or remove it)") from error
-    if min(pixels.shape[:2]) < smallest:
-        raise DataError(f"{path}: {pixels.shape[1]}x{pixels.shape[0]} is smaller than the crops of {smallest} px")
+def _decode(store: Store, name: str, smallest: int) -> Pixels:
+    pixels = store.picture(name).rgb
+    height, width = pixels.shape[:2]
+    if min(height, width) < smallest:
+        raise ImageError(f"{store.shown(name)}: {width}x{height} is smaller than the crops of {smallest} px")
     return pixels

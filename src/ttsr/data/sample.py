@@ -1,13 +1,13 @@
 """One training pair, and the tensors that a batch of them makes."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ttsr.images.resize import degrade, downscale4, upscale4
+from ttsr.images.resize import SCALE, degrade, downscale4, upscale4
 from ttsr.images.tensors import to_tensor
 
 Pixels = NDArray[np.uint8]
@@ -18,17 +18,30 @@ class Pair:
     """hr and ref: (H, W, 3) uint8 RGB, sides multiples of 4.
 
     to_ref: 3x3 homography from pixel coordinates (x, y) of hr to those of ref, the corner of the first pixel at (0, 0);
-    None where it is not known.
+        None where it is not known.
+    lr (H/4, W/4, 3), lr_up and ref_blur: where they are not what Pillow's bicubic makes of hr and ref as they are.
+    ref_mask: (H/4, W/4) bool of ref, True where a cell of 4x4 pixels is the picture's, False where it was padded; None
+        where nothing is to be masked.
+    skipped: what was unusable while this pair was made, 'name: reason'.
     """
 
     hr: Pixels
     ref: Pixels
     to_ref: NDArray[np.floating] | None = None
+    lr: Pixels | None = None
+    lr_up: Pixels | None = None
+    ref_blur: Pixels | None = None
+    ref_mask: NDArray[np.bool_] | None = None
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images are float (B, 3, H, W) in [0, 1]; to_ref (B, 3, 3), known (B,) bool."""
+    """Images are float (B, 3, H, W) in [0, 1]; to_ref (B, 3, 3), known (B,) bool.
+
+    ref_mask: (B, H/4, W/4) bool, True where a key of the reference is real; None if nothing is to be masked.
+    skipped: what was unusable while the batch was made, each once, 'name: reason'.
+    """
 
     hr: Tensor
     lr: Tensor
@@ -37,21 +50,45 @@ class Batch:
     ref_blur: Tensor
     to_ref: Tensor
     known: Tensor
+    ref_mask: Tensor | None = None
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return self.hr.shape[0]
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in self._tensors().items()})
+
+    def pin_memory(self) -> "Batch":
+        """In memory that a GPU copies from while it works; a DataLoader with `pin_memory` calls it."""
+        return replace(self, **{name: value.pin_memory() for name, value in self._tensors().items()})
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
 
 
 def collate(pairs: list[Pair]) -> Batch:
     """Degrade as the weights are used: Pillow bicubic with 8-bit rounding in between."""
-    lr = [downscale4(pair.hr) for pair in pairs]
+    lr = [downscale4(pair.hr) if pair.lr is None else pair.lr for pair in pairs]
+    lr_up = [upscale4(small) if pair.lr_up is None else pair.lr_up for pair, small in zip(pairs, lr, strict=True)]
+    ref_blur = [degrade(pair.ref) if pair.ref_blur is None else pair.ref_blur for pair in pairs]
     to_ref = np.stack([np.eye(3) if pair.to_ref is None else pair.to_ref for pair in pairs])
     return Batch(
         hr=to_tensor(*(pair.hr for pair in pairs)),
         lr=to_tensor(*lr),
-        lr_up=to_tensor(*(upscale4(image) for image in lr)),
+        lr_up=to_tensor(*lr_up),
         ref=to_tensor(*(pair.ref for pair in pairs)),
-        ref_blur=to_tensor(*(degrade(pair.ref) for pair in pairs)),
+        ref_blur=to_tensor(*ref_blur),
         to_ref=torch.from_numpy(to_ref).float(),
         known=torch.tensor([pair.to_ref is not None for pair in pairs]),
+        ref_mask=_masks(pairs),
+        skipped=tuple(dict.fromkeys(reason for pair in pairs for reason in pair.skipped)),
     )
+
+
+def _masks(pairs: list[Pair]) -> Tensor | None:
+    if all(pair.ref_mask is None or pair.ref_mask.all() for pair in pairs):
+        return None
+    height, width = (side // SCALE for side in pairs[0].ref.shape[:2])
+    every = np.ones((height, width), dtype=bool)
+    return torch.from_numpy(np.stack([every if pair.ref_mask is None else pair.ref_mask for pair in pairs]))

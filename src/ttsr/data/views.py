@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .sample import Pair, Pixels
+from .turning import draw_turn, turned
 
 # A crop whose neighbouring pixels differ by less than this on average (of 255) teaches little; another is drawn, so
 # often at most.
@@ -41,19 +42,16 @@ def draw_window(photo: Pixels, side: int, crop: int, rng: np.random.Generator) -
     What lies beyond the photo is mirrored.
     """
     height, width = photo.shape[:2]
-    window = photo[:0]
+    margin = (side - crop) // 2
+    top = left = 0
     for _ in range(MAX_DRAWS):
-        top = int(rng.integers(0, max(1, height - crop + 1))) - (side - crop) // 2
-        left = int(rng.integers(0, max(1, width - crop + 1))) - (side - crop) // 2
-        rows = _mirrored(np.arange(top, top + side), height)
-        columns = _mirrored(np.arange(left, left + side), width)
-        window = photo[rows[:, None], columns[None]]
-        margin = (side - crop) // 2
-        green = window[margin : margin + crop, margin : margin + crop, 1].astype(np.int16)
+        top = int(rng.integers(0, max(1, height - crop + 1)))
+        left = int(rng.integers(0, max(1, width - crop + 1)))
+        green = _square(photo, top, left, crop)[..., 1].astype(np.int16)
         if np.abs(np.diff(green)).mean() + np.abs(np.diff(green, axis=0)).mean() >= 2 * MIN_DETAIL:
             break
-    window = np.rot90(window, int(rng.integers(4)))
-    return window[:, ::-1] if rng.integers(2) else window
+    window = _square(photo, top - margin, left - margin, side)
+    return turned(window, *draw_turn(rng))
 
 
 def two_views(photo: Pixels, hr_size: int, ref_size: int, warp: Warp, rng: np.random.Generator) -> Pair:
@@ -101,6 +99,19 @@ def recolour(image: Pixels, warp: Warp, rng: np.random.Generator) -> Pixels:
     levels = np.arange(256)[:, None] / 255
     curves = np.clip(levels**gamma * gain * 255 + offset, 0, 255).round().astype(np.uint8)  # 256, 3
     return np.stack([curves[image[..., channel], channel] for channel in range(3)], -1)
+
+
+def _square(photo: Pixels, top: int, left: int, side: int) -> Pixels:
+    """The square whose first pixel is (top, left); what lies beyond the photo is mirrored."""
+    # Whole rows first, then columns of what is left: several times faster than picking single pixels.
+    return _along(_along(photo, top, side, 0), left, side, 1)
+
+
+def _along(photo: Pixels, start: int, side: int, axis: int) -> Pixels:
+    size = photo.shape[axis]
+    if start >= 0 and start + side <= size:
+        return photo[start : start + side] if axis == 0 else photo[:, start : start + side]
+    return photo.take(_mirrored(np.arange(start, start + side), size), axis)
 
 
 def _mirrored(positions: NDArray[np.int_], size: int) -> NDArray[np.int_]:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -55,12 +56,21 @@ def read_picture(source: Source) -> Picture:
         raise ImageError(f"{path}: is a folder, not a picture")
     if status.st_size == 0:
         raise ImageError(f"{path}: the file is empty")
-    with _pillow_errors(str(path)):
-        Image.init()
-        formats = [name for name in _FORMATS if name in Image.OPEN]
-        # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be turned.
-        with path.open("rb") as file, Image.open(file, formats=formats) as image:
-            return _from_pillow(image)
+    # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be turned.
+    with _pillow_errors(str(path)), path.open("rb") as file:
+        return _from_file(file)
+
+
+def decode_picture(data: bytes, name: str) -> Picture:
+    """Like `read_picture`, from the bytes of a file; `name` is what errors call it.
+
+    Raises:
+        ImageError: as `read_picture`.
+    """
+    if not data:
+        raise ImageError(f"{name}: the file is empty")
+    with _pillow_errors(name):
+        return _from_file(io.BytesIO(data))
 
 
 def pictures_in(folder: str | Path) -> list[Path]:
@@ -100,6 +110,13 @@ def _pillow_errors(name: str) -> Iterator[None]:
     except Exception as error:  # a decoder meets damaged bytes with any error: SyntaxError, struct.error, KeyError ...
         reason = str(error).strip().splitlines()
         raise ImageError(f"{name}: damaged or cut off ({reason[0] if reason else type(error).__name__})") from None
+
+
+def _from_file(file: IO[bytes]) -> Picture:
+    Image.init()
+    formats = [name for name in _FORMATS if name in Image.OPEN]
+    with Image.open(file, formats=formats) as image:
+        return _from_pillow(image)
 
 
 def _from_pillow(image: Image.Image) -> Picture:

@@ -1,7 +1,7 @@
 """A contrastive term that teaches the extractor to tell places apart, where the true correspondence is known.
 
 Not in the paper, which starts from a VGG19 that can already. InfoNCE in the direction of the search: for a query cell,
-the key cell that the known warp gives is the positive, and every key of the batch not next to it a negative.
+the key cell that the known warp gives is the positive, and every key of its group of pairs not next to it a negative.
 """
 
 import torch
@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttsr.models.patches import OFFSETS, centre_rows, padded_table, patch_norm
+from ttsr.models.precision import at_least_float32
 
 # Keys nearer to the positive than this, in cells, are neither positive nor negative: their patches overlap.
 NEAR = 2
@@ -19,40 +20,61 @@ def contrastive_loss(
     keys: Tensor,
     to_ref: Tensor,
     known: Tensor,
-    generator: torch.Generator,
+    anchors: Tensor,
     *,
-    num_anchors: int = 32,
+    group: int = 4,
     temperature: float = 0.05,
 ) -> tuple[Tensor, Tensor]:
     """Mean cross-entropy of the right key, and the share of anchors whose best key is the right one.
 
     queries: (B, C, h, w) features of the up-sampled LR; keys: (B, C, H, W) of the blurred reference, both on grids of
     4-pixel cells. to_ref: (B, 3, 3), pixels of hr to pixels of ref; known: (B,) bool, whether to_ref is to be used.
-    num_anchors: query cells drawn from each item. Zero, with no gradient, where nothing is known.
+    anchors: (B, A) int64, the query cells that are asked about, as flat positions in (h, w).
+    group: so many consecutive pairs share their negatives; what is left over at the end makes a smaller group.
+
+    Both figures are over all B A anchors, those that count for nothing included (unknown, or mapped beyond the
+    reference), so that the figures of a batch are the means of its groups', however they are spread over processes.
     """
-    batch, _, height, width = queries.shape
-    key_grid = (keys.shape[2], keys.shape[3])
-    device = queries.device
-    cells = torch.randint(height * width, (batch, num_anchors), generator=generator).to(device)
-    x, y = _mapped(cells, width, to_ref)
-    usable = known[:, None] & (x >= 0) & (x < key_grid[1]) & (y >= 0) & (y < key_grid[0])
-    if not usable.any():
-        zero = queries.new_zeros(())
-        return zero, zero
-    column, row = x.floor().long(), y.floor().long()
+    loss, right = queries.new_zeros((), dtype=torch.float32), queries.new_zeros((), dtype=torch.float32)
+    # In 32 bits whatever the network computes in: at this temperature 8 bits of a cosine are coarse.
+    with torch.autocast(queries.device.type, enabled=False):
+        for first in range(0, len(queries), group):
+            pairs = slice(first, first + group)
+            entropy, hits = _of_group(
+                at_least_float32(queries[pairs]),
+                at_least_float32(keys[pairs]),
+                to_ref[pairs],
+                known[pairs],
+                anchors[pairs],
+                temperature,
+            )
+            loss, right = loss + entropy, right + hits
+    return loss / anchors.numel(), right / anchors.numel()
+
+
+def _of_group(
+    queries: Tensor, keys: Tensor, to_ref: Tensor, known: Tensor, anchors: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Sum of the cross-entropies, and number of right answers, of pairs that all share their negatives."""
+    (batch, _, height, width), key_grid = queries.shape, (keys.shape[2], keys.shape[3])
+    x, y = _mapped(anchors, width, to_ref)
+    usable = (known[:, None] & (x >= 0) & (x < key_grid[1]) & (y >= 0) & (y < key_grid[0])).flatten()
+    # Anchors that count for nothing go along with weight zero: dropping them would make a GPU wait for their number.
+    column = torch.where(usable, x.flatten(), 0).long()
+    row = torch.where(usable, y.flatten(), 0).long()
 
     # Each anchor's 3x3 patch serves as a filter: the products with all keys are one convolution, nothing is unfolded.
-    item = torch.arange(batch, device=device)[:, None].expand_as(cells)[usable]
+    item = torch.arange(batch, device=queries.device)[:, None].expand_as(anchors).flatten()
     table = padded_table(queries)
-    centre = item * table.shape[1] + centre_rows(cells[usable], (height, width))
+    centre = item * table.shape[1] + centre_rows(anchors.flatten(), (height, width))
     patch = torch.stack([table.flatten(0, 1)[centre + dy * (width + 2) + dx] for dy, dx in OFFSETS], -1)  # A, C, 9
     products = F.conv2d(keys, patch.unflatten(-1, (3, 3)), padding=1).transpose(0, 1).flatten(1)  # A, B H W
-    anchor_norm = patch_norm(queries).flatten(1).gather(1, cells)[usable]
+    anchor_norm = patch_norm(queries).flatten(1).gather(1, anchors).flatten()
     logits = products / (temperature * anchor_norm[:, None] * patch_norm(keys).flatten())
-    column, row = column[usable], row[usable]
     target = (item * key_grid[0] + row) * key_grid[1] + column
     logits = logits.masked_fill(_near(item, row, column, target, batch, key_grid), float("-inf"))
-    return F.cross_entropy(logits, target), (logits.argmax(1) == target).float().mean()
+    entropy = torch.where(usable, F.cross_entropy(logits, target, reduction="none"), 0)
+    return entropy.sum(), ((logits.argmax(1) == target) & usable).sum()
 
 
 def _mapped(cells: Tensor, width: int, to_ref: Tensor) -> tuple[Tensor, Tensor]:

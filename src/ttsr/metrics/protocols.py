@@ -1,7 +1,7 @@
-"""How published TTSR scores were taken. Scores of different protocols do not compare."""
+"""How published scores of reference-based super-resolution were taken. Scores of different protocols do not compare."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -9,8 +9,12 @@ from ttsr.errors import UserError
 from ttsr.metrics.psnr import psnr
 from ttsr.metrics.ssim import WINDOW, ssim
 
-_LUMA = np.array([65.738, 129.057, 25.064]) / 256
-"""BT.601's Y of R, G and B, all on [0, 255], up to its offset of 16."""
+Fit = Literal["whole", "as the truth", "both padded"]
+"""What is made of a truth and its references before they are degraded; see `ttsr.scoring.fitting`."""
+
+# BT.601's Y of R, G and B, all on [0, 255], up to its offset of 16, as each code base rounds it.
+_LUMA_OF_TTSR = (65.738 / 256, 129.057 / 256, 25.064 / 256)
+_LUMA_OF_BASICSR = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
 
 class Score(NamedTuple):
@@ -27,16 +31,18 @@ class Protocol:
     Attributes:
         name: as on the command line.
         source: whose published figures are taken this way.
-        luma: on Y instead of RGB.
+        luma: weights of R, G and B in Y, which alone is scored; None to score RGB.
         rounded: the prediction is rounded to 8 bits first.
         crop: pixels that are left out at each side.
+        fit: how single references are brought to size.
     """
 
     name: str
     source: str
-    luma: bool
+    luma: tuple[float, float, float] | None
     rounded: bool
     crop: int
+    fit: Fit
 
     @property
     def smallest_side(self) -> int:
@@ -68,16 +74,26 @@ class Protocol:
         if self.rounded:
             kept = kept.round()
         # Y itself is not rounded. Its offset is nothing to PSNR, but SSIM depends on the mean.
-        return kept @ _LUMA + 16 if self.luma else kept
+        return kept if self.luma is None else kept @ np.array(self.luma) + 16
 
 
-PAPER_Y = Protocol("paper-y", "the paper and its authors' code", luma=True, rounded=True, crop=0)
+PAPER_Y = Protocol("paper-y", "the paper and its authors' code", _LUMA_OF_TTSR, rounded=True, crop=0, fit="whole")
 """Y of the whole 8-bit picture: the paper's tables, by its authors' code (researchmm/TTSR)."""
 
-MMAGIC_RGB = Protocol("mmagic-rgb", "MMagic 1.x", luma=False, rounded=False, crop=4)
-"""RGB as floats without a border of 4: what MMagic 1.x (open-mmlab/mmagic) lists."""
+MMAGIC_RGB = Protocol("mmagic-rgb", "MMagic 1.x", luma=None, rounded=False, crop=4, fit="as the truth")
+"""RGB as floats without a border of 4: MMagic 1.x (open-mmlab/mmagic)."""
 
-MMEDIT_RGB = Protocol("mmedit-rgb", "MMEditing 0.x", luma=False, rounded=True, crop=4)
-"""8-bit RGB without a border of 4: MMEditing 0.x (open-mmlab/mmediting), which became MMagic."""
+MMEDIT_RGB = Protocol("mmedit-rgb", "MMEditing 0.x", luma=None, rounded=True, crop=4, fit="as the truth")
+"""8-bit RGB without a border of 4: MMEditing 0.x (open-mmlab/mmediting), which became MMagic and lists its scores."""
 
-PROTOCOLS = {protocol.name: protocol for protocol in (PAPER_Y, MMAGIC_RGB, MMEDIT_RGB)}
+C2_MATCHING = Protocol(
+    "c2-matching", "C2-Matching and DATSR", _LUMA_OF_BASICSR, rounded=True, crop=4, fit="both padded"
+)
+"""Y of the 8-bit picture without a border of 4: what C2-Matching (yumingj/C2-Matching) and DATSR list."""
+
+C2_MATCHING_RGB = Protocol(
+    "c2-matching-rgb", "C2-Matching's and DATSR's logs", luma=None, rounded=True, crop=4, fit="both padded"
+)
+"""The same in RGB: the first of the figures that the two programs log."""
+
+PROTOCOLS = {p.name: p for p in (PAPER_Y, MMAGIC_RGB, MMEDIT_RGB, C2_MATCHING, C2_MATCHING_RGB)}

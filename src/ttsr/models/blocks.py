@@ -7,14 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .convolution import Conv3x3
+
 
 class ResidualBlock(nn.Module):
     """x + conv(relu(conv(x))), without normalisation. (B, C, H, W) to the same shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = Conv3x3(channels, channels)
+        self.conv2 = Conv3x3(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv2(F.relu(self.conv1(x)))
@@ -26,7 +28,7 @@ class ResidualChain(nn.Module):
     def __init__(self, channels: int, num_blocks: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(num_blocks))
-        self.tail = nn.Conv2d(channels, channels, 3, padding=1)
+        self.tail = Conv3x3(channels, channels)
 
     def forward(self, x: Tensor, start: Tensor) -> Tensor:
         for block in self.blocks:
@@ -39,7 +41,7 @@ class PixelShuffleUp(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, 4 * channels, 3, padding=1)
+        self.conv = Conv3x3(channels, 4 * channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(F.pixel_shuffle(self.conv(x), 2))

@@ -29,13 +29,14 @@ def count(config: TTSRConfig, lr_grid: Grid, reference_grids: list[Grid]) -> Cos
     keys = sum(height * width for height, width in reference_grids)
     extractor = 16 * 9 * (3 * fine + fine * fine) + 4 * 9 * (fine * middle + middle * middle) + 9 * middle * coarse
     square = 9 * c * c  # a 3x3 convolution of the network's width, at one position
-    on_1x = square * (2 * n0 + 1 + 2 * n1 + 1 + 1 + 4 + 3 + 2 * n2 + 1) + 9 * c * (3 + coarse)
-    on_2x = square * (1 + 2 + 2 * n2 + 1) + 9 * c * middle
+    attention1, attention2, attention4 = (square + 9 * c * width if keys else 0 for width in (coarse, middle, fine))
+    on_1x = square * (2 * n0 + 1 + 2 * n1 + 1 + 4 + 3 + 2 * n2 + 1) + 9 * c * 3 + attention1
+    on_2x = square * (2 + 2 * n2 + 1) + attention2
     chain = square * (2 * n4 + 1)
-    on_4x = chain + square * (1 + 3 + 3 + 0.5) + 9 * c * fine
+    on_4x = chain + square * (3 + 3 + 0.5) + attention4
     return Cost(
         references=2 * keys * extractor,
-        queries=cells * extractor,
+        queries=cells * extractor if keys else 0,
         search=cells * keys * coarse,
         coarse=cells * (on_1x + 4 * on_2x),
         fine=cells * (chain + 5 * square + 4 * (chain + 10 * square) + 16 * on_4x),

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .convolution import Conv3x3
+
 # Mean and standard deviation of ImageNet's RGB in [0, 1], which VGG19 was trained with.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -25,11 +27,11 @@ class LearnableTextureExtractor(nn.Module):
     def __init__(self, widths: tuple[int, int, int] = (64, 128, 256)) -> None:
         super().__init__()
         fine, middle, coarse = widths
-        self.conv1_1 = nn.Conv2d(3, fine, 3, padding=1)
-        self.conv1_2 = nn.Conv2d(fine, fine, 3, padding=1)
-        self.conv2_1 = nn.Conv2d(fine, middle, 3, padding=1)
-        self.conv2_2 = nn.Conv2d(middle, middle, 3, padding=1)
-        self.conv3_1 = nn.Conv2d(middle, coarse, 3, padding=1)
+        self.conv1_1 = Conv3x3(3, fine)
+        self.conv1_2 = Conv3x3(fine, fine)
+        self.conv2_1 = Conv3x3(fine, middle)
+        self.conv2_2 = Conv3x3(middle, middle)
+        self.conv3_1 = Conv3x3(middle, coarse)
         self.set_normalisation()
 
     def set_normalisation(self) -> None:

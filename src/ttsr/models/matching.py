@@ -29,6 +29,7 @@ def search(
     queries: Tensor,
     keys: Sequence[Tensor],
     *,
+    masks: Sequence[Tensor | None] | None = None,
     block_bytes: int = 2**30,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -38,8 +39,13 @@ def search(
     Returns the relevance S (B, 1, h, w), a cosine, and the index (B, h, w), flat over the references' grids laid end to
     end. Of equal keys the first of a reference and the first reference wins. About four times `block_bytes` are used
     beside inputs and outputs, whatever their sizes.
+    masks: for each reference None, or (B, H, W) bool, True where a key may win. The others still count as neighbours.
     `progress` is called with the fraction done.
+
+    Raises:
+        ValueError: of some item every key is masked.
     """
+    masks = _checked(masks, keys)
     batch, _, height, width = queries.shape
     best = queries.new_full((batch, height, width), float("-inf"))
     index = torch.zeros(batch, height, width, dtype=torch.long, device=queries.device)
@@ -50,12 +56,14 @@ def search(
     for item in range(batch):
         lines = F.pad(queries[item], (1, 1, 0, 0)).permute(1, 2, 0).contiguous()  # h, w + 2, C
         first = 0
-        for key in keys:
+        for key, mask in zip(keys, masks, strict=True):
             grid: Grid = (key.shape[2], key.shape[3])
             shape = _block_shape((height, width), grid, block_bytes // queries.element_size())
             inverse = 1 / patch_norm(key[item : item + 1])[0]
             for top in range(0, grid[0], shape.key_rows):
-                block = _KeyBlock(key[item], inverse, top, min(shape.key_rows, grid[0] - top), first + top * grid[1])
+                rows = slice(top, min(top + shape.key_rows, grid[0]))
+                masked = None if mask is None else ~mask[item, rows]
+                block = _KeyBlock(key[item], inverse, rows, masked, first + top * grid[1])
                 for left in range(0, width, shape.query_columns):
                     piece = slice(left, left + shape.query_columns)
                     around = lines[:, left : left + shape.query_columns + 2]
@@ -65,6 +73,22 @@ def search(
                     progress(done / total)
             first += grid[0] * grid[1]
     return (best / patch_norm(queries))[:, None], index
+
+
+def _checked(masks: Sequence[Tensor | None] | None, keys: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """A mask or None for each reference, of its size, with something left to match in every item."""
+    masks = [None] * len(keys) if masks is None else masks
+    left = []
+    for key, mask in zip(keys, masks, strict=True):
+        if mask is None:
+            left.append(None)
+        elif mask.dtype != torch.bool or mask.shape != (key.shape[0], *key.shape[2:]):
+            raise ValueError(f"a mask of {mask.dtype} {tuple(mask.shape)} for keys {tuple(key.shape)}")
+        else:
+            left.append(mask.flatten(1).any(1))
+    if keys and None not in left and not torch.stack([one for one in left if one is not None]).any(0).all():
+        raise ValueError("every key of an item is masked: nothing is left to match")
+    return masks
 
 
 class _BlockShape(NamedTuple):
@@ -87,15 +111,19 @@ def _block_shape(query_grid: Grid, key_grid: Grid, elements: int) -> _BlockShape
 
 
 class _KeyBlock:
-    """Some rows of one reference's keys with a row of halo above and below, ready to be multiplied."""
+    """Some rows of one reference's keys with a row of halo above and below, ready to be multiplied.
 
-    def __init__(self, key: Tensor, inverse_norm: Tensor, top: int, rows: int, first_index: int) -> None:
+    masked: (rows, W) bool, the keys that must not win; None for none of them.
+    """
+
+    def __init__(self, key: Tensor, inverse_norm: Tensor, rows: slice, masked: Tensor | None, first_index: int) -> None:
         channels, height, width = key.shape
-        halo_top, halo_bottom = max(0, top - 1), min(height, top + rows + 1)
-        padding = (1, 1, int(top == 0), int(top + rows == height))
+        halo_top, halo_bottom = max(0, rows.start - 1), min(height, rows.stop + 1)
+        padding = (1, 1, int(rows.start == 0), int(rows.stop == height))
         self.columns = F.pad(key[:, halo_top:halo_bottom], padding).reshape(channels, -1)
-        self.inverse_norm = inverse_norm[top : top + rows]
-        self.grid: Grid = (rows, width)
+        self.inverse_norm = inverse_norm[rows]
+        self.masked = masked
+        self.grid: Grid = (rows.stop - rows.start, width)
         self.first_index = first_index
 
 
@@ -145,6 +173,8 @@ def _fold_in(lines: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, ind
             block.inverse_norm,
             out=c.view(count, width, rows, key_width),
         )
+        if block.masked is not None:
+            c.masked_fill_(block.masked.flatten(), float("-inf"))
         # Finding a maximum's place costs ten times its value, so the place is sought only where the record falls.
         found, record = c.amax(1), best[y : y + count]
         broken = found.view(count, width) > record

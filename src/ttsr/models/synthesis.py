@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import BicubicUp, PixelShuffleUp, ResidualChain, bicubic_up, conv_of_parts
+from .convolution import Conv3x3
 
 
 class ShallowFeatures(nn.Module):
@@ -14,7 +15,7 @@ class ShallowFeatures(nn.Module):
 
     def __init__(self, channels: int, num_blocks: int) -> None:
         super().__init__()
-        self.head = nn.Conv2d(3, channels, 3, padding=1)
+        self.head = Conv3x3(3, channels)
         self.chain = ResidualChain(channels, num_blocks)
 
     def forward(self, lr: Tensor) -> Tensor:
@@ -27,7 +28,7 @@ class SoftAttention(nn.Module):
 
     def __init__(self, channels: int, texture_channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels + texture_channels, channels, 3, padding=1)
+        self.conv = Conv3x3(channels + texture_channels, channels)
 
     def forward(self, x: Tensor, texture: Tensor, relevance: Tensor) -> Tensor:
         """x (B, C, H, W), texture (B, Ct, H, W), relevance (B, 1, H, W)."""
@@ -52,8 +53,8 @@ class Integration2(nn.Module):
         super().__init__()
         self.up_1to2 = BicubicUp(channels, 2)
         self.down_2to1 = Down(channels)
-        self.merge1 = nn.Conv2d(2 * channels, channels, 3, padding=1)
-        self.merge2 = nn.Conv2d(2 * channels, channels, 3, padding=1)
+        self.merge1 = Conv3x3(2 * channels, channels)
+        self.merge2 = Conv3x3(2 * channels, channels)
 
     def forward(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
         return (
@@ -73,9 +74,9 @@ class Integration4(nn.Module):
         self.down_2to1 = Down(channels)
         self.down_4to1 = nn.Sequential(Down(channels), Down(channels))
         self.down_4to2 = Down(channels)
-        self.merge1 = nn.Conv2d(3 * channels, channels, 3, padding=1)
-        self.merge2 = nn.Conv2d(3 * channels, channels, 3, padding=1)
-        self.merge4 = nn.Conv2d(3 * channels, channels, 3, padding=1)
+        self.merge1 = Conv3x3(3 * channels, channels)
+        self.merge2 = Conv3x3(3 * channels, channels)
+        self.merge4 = Conv3x3(3 * channels, channels)
 
     def forward(self, x1: Tensor, x2: Tensor, x4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return (
@@ -92,8 +93,8 @@ class Merge(nn.Module):
         super().__init__()
         self.up_1to4 = BicubicUp(channels, 4)
         self.up_2to4 = BicubicUp(channels, 2)
-        self.conv = nn.Conv2d(3 * channels, channels, 3, padding=1)
-        self.tail1 = nn.Conv2d(channels, channels // 2, 3, padding=1)
+        self.conv = Conv3x3(3 * channels, channels)
+        self.tail1 = Conv3x3(channels, channels // 2)
         self.tail2 = nn.Conv2d(channels // 2, 3, 1)
 
     def forward(self, x1: Tensor, x2: Tensor, x4: Tensor) -> Tensor:
@@ -132,23 +133,33 @@ class SynthesisNetwork(nn.Module):
         # two more for the bicubic up-sampling behind it, and less than six for everything on the 2x and 4x grids.
         self.fine_reach = 2 * third + 10
 
-    def coarse(self, lr: Tensor, relevance: Tensor, texture1: Tensor, texture2: Tensor) -> tuple[Tensor, Tensor]:
+    def coarse(
+        self, lr: Tensor, relevance: Tensor, texture1: Tensor | None, texture2: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """The stages on the 1x and 2x grids: (x1, x2).
 
         lr: (B, 3, h, w) RGB in [-1, 1]; relevance: (B, 1, h, w); texture1: (B, C3, h, w); texture2: (B, C2, 2h, 2w).
+        Textures that are None stand for a relevance of 0: the soft attention then lets nothing in and is left out.
         """
-        x1 = self.attention1(self.shallow(lr), texture1, relevance)
+        x1 = self.shallow(lr)
+        if texture1 is not None:
+            x1 = self.attention1(x1, texture1, relevance)
         x1 = self.chain1(x1, x1)
-        x2 = self.attention2(self.up2(x1), texture2, bicubic_up(relevance, 2))
+        x2 = self.up2(x1)
+        if texture2 is not None:
+            x2 = self.attention2(x2, texture2, bicubic_up(relevance, 2))
         y1, y2 = self.integration2(x1, x2)
         return self.chain2_1(y1, x1), self.chain2_2(y2, x2)
 
-    def fine(self, x1: Tensor, x2: Tensor, relevance: Tensor, texture4: Tensor) -> Tensor:
+    def fine(self, x1: Tensor, x2: Tensor, relevance: Tensor, texture4: Tensor | None) -> Tensor:
         """The stage on the 4x grid and the merge: RGB (B, 3, 4h, 4w).
 
-        Local: a row of its output depends on at most `fine_reach` LR rows up and down. texture4: (B, C1, 4h, 4w).
+        Local: a row of its output depends on at most `fine_reach` LR rows up and down. texture4: (B, C1, 4h, 4w),
+        or None for a relevance of 0.
         """
-        x4 = self.attention4(self.up4(x2), texture4, bicubic_up(relevance, 4))
+        x4 = self.up4(x2)
+        if texture4 is not None:
+            x4 = self.attention4(x4, texture4, bicubic_up(relevance, 4))
         y1, y2, y4 = self.integration4(x1, x2, x4)
         x4 = self.chain4_4(y4, x4)
         del y4, texture4

@@ -1,6 +1,6 @@
 """TTSR: extractor, search, transfer and synthesis put together (Yang et al., CVPR 2020, figure 2)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,17 +10,16 @@ from torch import Tensor, nn
 from . import extractor as extractors
 from .blocks import in_strips
 from .config import SCALE, TTSRConfig
-from .cost import count
 from .extractor import LearnableTextureExtractor
 from .matching import relevance_at, search
 from .patches import Grid, cells_to_pixels, empty_table, write_cells
+from .precision import at_least_float32
+from .stages import Progress, Stages
 from .synthesis import SynthesisNetwork
 from .transfer import transfer
 
 # Pixels of a cell's side at each level, coarse to fine.
 CELLS = (1, 2, 4)
-
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,12 @@ class ReferenceFeatures:
 
     keys: (B, C3, H/4, W/4), the coarse features of the blurred reference.
     tables: textures of the reference itself, coarse to fine, as padded tables (see `patches`).
+    mask: (B, H/4, W/4) bool, the cells that may be matched; None for all.
     """
 
     keys: Tensor
     tables: tuple[Tensor, Tensor, Tensor]
+    mask: Tensor | None = None
 
     @property
     def grid(self) -> Grid:
@@ -45,10 +46,11 @@ class TTSROutput:
     """What a forward pass gives.
 
     sr: (B, 3, 4h, 4w) RGB; in [0, 1] in eval mode, not clamped while training.
-    relevance: (B, 1, h, w), the soft-attention map S: cosine of each cell's best match.
-    index: (B, h, w) int64, flat over the references' (H/4, W/4) grids laid end to end.
-    textures: transferred textures, coarse to fine: (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w); None if not kept.
-    queries: (B, C3, h, w), the features of lr_up that were looked up among the keys; None if not kept.
+    relevance: (B, 1, h, w), the soft-attention map S: cosine of each cell's best match; 0 where there is no reference.
+    index: (B, h, w) int64, flat over the references' (H/4, W/4) grids laid end to end; -1 where there is no reference.
+    textures: transferred textures, coarse to fine: (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w); None if not kept or
+        if there is no reference.
+    queries: (B, C3, h, w), the features of lr_up that were looked up among the keys; None in the same cases.
     """
 
     sr: Tensor
@@ -78,6 +80,7 @@ class TTSR(nn.Module):
         *,
         lr_up: Tensor | None = None,
         ref_blur: Tensor | Sequence[Tensor] | None = None,
+        ref_mask: Tensor | Sequence[Tensor | None] | None = None,
         block_bytes: int = 2**30,
         keep_textures: bool = True,
         progress: Progress | None = None,
@@ -87,18 +90,21 @@ class TTSR(nn.Module):
         lr: (B, 3, h, w). ref: one or several of (B, 3, H, W), of any sizes from 4x4 on (the last rows and columns that
         make no whole four are left out), or their `encode_reference`. lr_up (B, 3, 4h, 4w) and ref_blur (as ref): made
         by antialiased bicubic where not given.
+        ref_mask: as ref, (B, H/4, W/4) bool, False for cells that must not be matched, such as padding. Of a reference
+        that is encoded already, `encode_reference` takes it.
+        With no reference at all, `()`, nothing is transferred: relevance 0 closes every texture path, and neither the
+        extractor nor the soft attention is computed or gets a gradient.
         block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor, the search
         and the transfer are streamed; with `keep_textures=False` so are the 4x textures and the 4x stage.
         progress: called with the fraction of the work done.
 
         Raises:
-            ValueError: sizes or channels that do not fit.
+            ValueError: sizes or channels that do not fit, or of some image every cell of all references is masked.
         """
         _check(lr, "lr", 1)
         references = list(ref) if isinstance(ref, Sequence) else [ref]
-        blurred = [ref_blur] if isinstance(ref_blur, Tensor) else list(ref_blur or [None] * len(references))
-        if not references or len(blurred) != len(references):
-            raise ValueError(f"{len(references)} references with {len(blurred)} blurred ones")
+        blurred = _one_each(ref_blur, len(references), "blurred ones")
+        masks = _one_each(ref_mask, len(references), "masks")
         if lr_up is None:
             lr_up = resize(lr, SCALE)
         elif lr_up.shape != (*lr.shape[:2], SCALE * lr.shape[2], SCALE * lr.shape[3]):
@@ -107,25 +113,25 @@ class TTSR(nn.Module):
             batch = r.keys.shape[0] if isinstance(r, ReferenceFeatures) else r.shape[0]
             if batch != lr.shape[0]:
                 raise ValueError(f"a batch of {lr.shape[0]} LR images with one of {batch} references")
-        stages = _Stages(self.config, lr, references, progress)
+        grids = [
+            r.grid if isinstance(r, ReferenceFeatures) else (r.shape[2] // SCALE, r.shape[3] // SCALE)
+            for r in references
+        ]
+        encoded = all(isinstance(r, ReferenceFeatures) for r in references)
+        stages = Stages(self.config, (lr.shape[2], lr.shape[3]), grids, encoded, progress)
 
         features = [
-            r if isinstance(r, ReferenceFeatures) else self.encode_reference(r, b, block_bytes=block_bytes)
-            for r, b in zip(references, blurred, strict=True)
+            self._encoded(r, blur, mask, block_bytes) for r, blur, mask in zip(references, blurred, masks, strict=True)
         ]
         stages.end("references")
-        queries = self._coarse_features(lr_up, block_bytes)
-        stages.end("queries")
-        # Where the network computes in 16 bits the cosines are still compared in 32: rounded, most matches would tie.
-        keys = [_at_least_float32(f.keys) for f in features]
-        relevance, index = search(
-            _at_least_float32(queries),
-            keys,
-            block_bytes=block_bytes,
-            progress=lambda done: stages.within("search", done),
-        )
-        if torch.is_grad_enabled():
-            relevance = relevance_at(_at_least_float32(queries), keys, index)
+        if features:
+            queries = self._coarse_features(lr_up, block_bytes)
+            stages.end("queries")
+            relevance, index = _match(queries, features, block_bytes, stages)
+        else:
+            queries = None
+            relevance = lr.new_zeros(lr.shape[0], 1, *lr.shape[2:])
+            index = torch.full_like(relevance[:, 0], -1, dtype=torch.long)
         kept_queries = queries if keep_textures else None
         del queries
         stages.end("search")
@@ -137,12 +143,13 @@ class TTSR(nn.Module):
         return TTSROutput((sr + 1) / 2, relevance, index, textures, kept_queries)
 
     def encode_reference(
-        self, ref: Tensor, ref_blur: Tensor | None = None, *, block_bytes: int = 2**30
+        self, ref: Tensor, ref_blur: Tensor | None = None, mask: Tensor | None = None, *, block_bytes: int = 2**30
     ) -> ReferenceFeatures:
         """Keys and texture tables of a reference (B, 3, H, W) of 4x4 at least.
 
         The last rows and columns that make no whole four are left out, as the authors do.
         ref_blur: the reference at a quarter of its size and back; made by antialiased bicubic where not given.
+        mask: (B, H // 4, W // 4) bool, True where a cell may be matched; all where not given.
 
         Raises:
             ValueError: sizes or channels that do not fit.
@@ -151,10 +158,13 @@ class TTSR(nn.Module):
         if ref_blur is not None and ref_blur.shape != ref.shape:
             raise ValueError(f"ref_blur is {tuple(ref_blur.shape)}, ref {tuple(ref.shape)}")
         ref = _whole_cells(ref)
+        grid = (ref.shape[2] // SCALE, ref.shape[3] // SCALE)
+        if mask is not None and (mask.dtype != torch.bool or mask.shape != (ref.shape[0], *grid)):
+            wanted = f"bool {(ref.shape[0], *grid)}"
+            raise ValueError(f"the mask of a reference must be {wanted}, not {mask.dtype} {tuple(mask.shape)}")
         ref_blur = resize(resize(ref, 1 / SCALE), SCALE) if ref_blur is None else _whole_cells(ref_blur)
         keys = self._coarse_features(ref_blur, block_bytes)
         fine, middle, coarse = self.config.extractor_channels
-        grid = (ref.shape[2] // SCALE, ref.shape[3] // SCALE)
         tables = tuple(
             empty_table(keys, grid, cell * cell * width)
             for cell, width in zip(CELLS, (coarse, middle, fine), strict=True)
@@ -166,7 +176,16 @@ class TTSR(nn.Module):
             for table, level, cell in zip(tables, levels, CELLS, strict=True):
                 skip, take = (top - first) // SCALE * cell, min(rows, height - top) // SCALE * cell
                 write_cells(table, level[:, :, skip : skip + take], cell, top // SCALE)
-        return ReferenceFeatures(keys, (tables[0], tables[1], tables[2]))
+        return ReferenceFeatures(keys, (tables[0], tables[1], tables[2]), mask)
+
+    def _encoded(
+        self, ref: Tensor | ReferenceFeatures, ref_blur: Tensor | None, mask: Tensor | None, block_bytes: int
+    ) -> ReferenceFeatures:
+        if isinstance(ref, Tensor):
+            return self.encode_reference(ref, ref_blur, mask, block_bytes=block_bytes)
+        if mask is not None:
+            raise ValueError("a mask for a reference that is encoded already: give it to encode_reference")
+        return ref
 
     def _coarse_features(self, image: Tensor, block_bytes: int) -> Tensor:
         rows = self._strip_rows(image, block_bytes)
@@ -188,12 +207,14 @@ class TTSR(nn.Module):
         index: Tensor,
         block_bytes: int,
         keep_textures: bool,
-        stages: "_Stages",
+        stages: Stages,
     ) -> tuple[tuple[Tensor, Tensor, Tensor] | None, Tensor]:
         height, width = lr.shape[2:]
         grids = [f.grid for f in features]
 
-        def texture(level: int, top: int, bottom: int) -> Tensor:
+        def texture(level: int, top: int, bottom: int) -> Tensor | None:
+            if not features:
+                return None
             rows = transfer(index, [f.tables[level] for f in features], grids, top, bottom)
             return cells_to_pixels(rows, (bottom - top, width), CELLS[level])
 
@@ -204,7 +225,9 @@ class TTSR(nn.Module):
             texture4 = texture(2, 0, height)
             sr = self.synthesis.fine(x1, x2, relevance, texture4)
             stages.end("fine")
-            return ((texture1, texture2, texture4) if keep_textures else None), sr
+            if keep_textures and texture1 is not None and texture2 is not None and texture4 is not None:
+                return (texture1, texture2, texture4), sr
+            return None, sr
 
         del texture1, texture2
         sr = lr.new_empty(lr.shape[0], 3, SCALE * height, SCALE * width)
@@ -226,47 +249,36 @@ class TTSR(nn.Module):
         return None, sr
 
 
-class _Stages:
-    """Turns the stages' progress into the fraction of the whole, by their multiply-adds."""
+def _match(
+    queries: Tensor, features: list[ReferenceFeatures], block_bytes: int, stages: Stages
+) -> tuple[Tensor, Tensor]:
+    """Relevance and index, with gradients to queries and keys where they are wanted."""
+    # Where the network computes in 16 bits the cosines are still compared in 32: rounded, most matches would tie.
+    queries, keys = at_least_float32(queries), [at_least_float32(f.keys) for f in features]
+    relevance, index = search(
+        queries,
+        keys,
+        masks=[f.mask for f in features],
+        block_bytes=block_bytes,
+        progress=lambda done: stages.within("search", done),
+    )
+    if torch.is_grad_enabled():
+        relevance = relevance_at(queries, keys, index)
+    return relevance, index
 
-    def __init__(
-        self,
-        config: TTSRConfig,
-        lr: Tensor,
-        references: Sequence[Tensor | ReferenceFeatures],
-        progress: Progress | None,
-    ) -> None:
-        self.progress = progress
-        all_grids = [
-            r.grid if isinstance(r, ReferenceFeatures) else (r.shape[2] // SCALE, r.shape[3] // SCALE)
-            for r in references
-        ]
-        encoded = all(isinstance(r, ReferenceFeatures) for r in references)
-        cost = count(config, (lr.shape[2], lr.shape[3]), all_grids)
-        parts = vars(cost) | ({"references": 0.0} if encoded else {})
-        total, before = sum(parts.values()), 0.0
-        self.spans = {}
-        for name, part in parts.items():
-            self.spans[name] = (before / total, part / total)
-            before += part
 
-    def within(self, stage: str, done: float) -> None:
-        if self.progress is not None:
-            start, length = self.spans[stage]
-            self.progress(start + done * length)
-
-    def end(self, stage: str) -> None:
-        self.within(stage, 1.0)
+def _one_each(given: Tensor | Sequence[Tensor | None] | None, number: int, what: str) -> list[Tensor | None]:
+    """What is given for each of `number` references: a tensor for the only one, a sequence, or nothing."""
+    one_each: list[Tensor | None] = [given] if isinstance(given, Tensor) else [*(given or [None] * number)]
+    if len(one_each) != number:
+        raise ValueError(f"{number} references with {len(one_each)} {what}")
+    return one_each
 
 
 def resize(image: Tensor, scale: float) -> Tensor:
     """Antialiased bicubic, clamped to [0, 1]: (B, 3, H, W) to (B, 3, scale H, scale W)."""
     size = [round(side * scale) for side in image.shape[2:]]
     return F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x.float() if x.element_size() < 4 else x
 
 
 def _channels_last(x: Tensor) -> Tensor:

@@ -1,143 +1,50 @@
-"""The training loop: single process, deterministic from the recipe's seed, stops by itself in time."""
+"""A run from its first step, or from where it stopped, to its end, or to where it is stopped again."""
 
-import json
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
-
-from ttsr.data.cufed import CufedPairs
-from ttsr.data.photos import PhotoPairs
-from ttsr.data.sample import Batch, Pair, collate
-from ttsr.errors import DataError, RecipeError
+from ttsr.data.sample import Batch
+from ttsr.errors import RecipeError
 from ttsr.files import atomic_path
-from ttsr.losses.contrastive import contrastive_loss
-from ttsr.models.blocks import scale_residuals
-from ttsr.models.ttsr import TTSR
+from ttsr.runtime import Runtime
+from ttsr.weights.metadata import Provenance
+from ttsr.weights.saving import save
 
+from .batches import batches, open_pairs
 from .checkpoint import read_checkpoint, write_checkpoint
-from .recipe import Recipe, check_same, parse_recipe, recipe_text
-from .schedule import rate
+from .environment import record_environment
+from .memory import peak_memory
+from .recipe import Recipe
+from .recipe_text import differences, parse_recipe, recipe_text
+from .record import Record
+from .stopping import stop_requests
+from .trainer import Trainer
+from .validation import Best, Validation
 
 Report = Callable[[int, dict[str, float]], None]
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: after `step` steps, `finished` or stopped before; `seconds` of training in all its parts."""
+    """How a run ended.
+
+    step: the steps taken in all. finished: whether these are all. seconds: of training, in all its parts.
+    pairs_per_s: of this part, validations and the start left out. peak_memory_gb: of this process's memory, or of the
+    GPU's. skipped_steps: those without a finite loss. skipped_pictures: files that could not be used.
+    best: the best validation, if there was any.
+    """
 
     step: int
     finished: bool
     seconds: float
-
-
-class Trainer:
-    """One run: a model, its optimiser and moving average, and how far it has come."""
-
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        self.recipe, self.device = recipe, device
-        torch.manual_seed(recipe.seed)
-        self.model = TTSR(recipe.model)
-        scale_residuals(self.model, recipe.residual_start)
-        self.model.to(device).train()
-        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
-        extractor = list(self.model.extractor.parameters())
-        synthesis = list(self.model.synthesis.parameters())
-        options = recipe.optimizer
-        self.rates = (options.lr, options.extractor_lr)
-        self.optimizer = torch.optim.Adam(
-            [{"params": synthesis, "lr": options.lr}, {"params": extractor, "lr": options.extractor_lr}],
-            betas=options.betas,
-        )
-        self.step, self.seconds = 0, 0.0
-
-    def state(self) -> dict[str, Any]:
-        return {
-            "recipe": recipe_text(self.recipe),
-            "step": self.step,
-            "seconds": self.seconds,
-            "model": self.model.state_dict(),
-            "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.model.load_state_dict(state["model"])
-        self.average = {name: value.to(self.device) for name, value in state["average"].items()}
-        self.optimizer.load_state_dict(state["optimizer"])
-
-    def train_step(self, batch: Batch) -> dict[str, float]:
-        """One step; returns its losses."""
-        schedule, options = self.recipe.schedule, self.recipe.optimizer
-        factor = rate(schedule, self.step)
-        for group, base in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = base * factor
-        if self.step < schedule.contrastive_steps:
-            loss, figures = self._contrastive_only(batch)
-        else:
-            loss, figures = self._full(batch)
-        if not torch.isfinite(loss):
-            raise RecipeError(f"step {self.step + 1}: the loss is not finite; resume with lower rates, or clip_norm")
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if options.clip_norm:
-            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), options.clip_norm)
-            figures["gradient"] = norm
-        self.optimizer.step()
-        self._update_average()
-        self.step += 1
-        return {name: float(value) for name, value in figures.items()}
-
-    def _full(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        weights = self.recipe.losses
-        features = self.model.encode_reference(batch.ref, batch.ref_blur)
-        output = self.model(batch.lr, features, lr_up=batch.lr_up)
-        # In [-1, 1], as published: twice the difference in [0, 1].
-        rec = 2 * (output.sr - batch.hr).abs().mean()
-        loss = weights.rec * rec
-        figures = {"rec": rec.detach(), "relevance": output.relevance.detach().mean()}
-        if weights.contrastive:
-            term, right = contrastive_loss(output.queries, features.keys, batch.to_ref, batch.known, self._generator())
-            loss = loss + weights.contrastive * term
-            figures |= {"contrastive": term.detach(), "right": right}
-        return loss, figures
-
-    def _contrastive_only(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        extractor = self.model.extractor
-        term, right = contrastive_loss(
-            extractor.coarse(batch.lr_up),
-            extractor.coarse(batch.ref_blur),
-            batch.to_ref,
-            batch.known,
-            self._generator(),
-        )
-        return term, {"contrastive": term.detach(), "right": right}
-
-    def _generator(self) -> torch.Generator:
-        """Randomness that depends on seed and step alone, so that a resumed run draws the same."""
-        return torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.step)
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        # Early on the average follows closely: the first steps say nothing worth remembering.
-        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step)) if self.recipe.ema else 0.0
-        for name, value in self.model.state_dict().items():
-            self.average[name].lerp_(value, 1 - decay)
-
-    def averaged_model(self) -> TTSR:
-        """The model with the averaged weights, in eval mode: what a run makes."""
-        model = TTSR(self.recipe.model)
-        model.load_state_dict(self.average)
-        return model.to(self.device).eval()
+    pairs_per_s: float
+    peak_memory_gb: float
+    skipped_steps: int
+    skipped_pictures: int
+    best: Best | None
 
 
 def train(
@@ -145,126 +52,131 @@ def train(
     data: Path,
     folder: Path,
     *,
-    device: torch.device,
+    runtime: Runtime | None = None,
     max_seconds: float | None = None,
     resume: bool = False,
+    accept_changes: bool = False,
     num_workers: int = 1,
+    vgg19_file: Path | None = None,
+    validation: Path | None = None,
     report: Report | None = None,
+    say: Say = lambda _: None,
 ) -> tuple[Trainer, Outcome]:
     """Run a recipe until it is done, or `max_seconds` of this call are up, or SIGTERM or SIGINT comes.
 
-    Writes `checkpoint.pt` and `log.jsonl` into `folder`. A stopped and resumed run takes the same steps as one that was
-    never stopped. `report` is called after each step.
+    Writes into `folder`: checkpoints, `log.jsonl`, TensorBoard's files, `recipe.yaml`, `environment.json`, and with a
+    test set to validate on (`validation`, in CUFED5's layout) `best.safetensors`. A stopped and resumed run takes the
+    same steps as one that was never stopped. `report` is called after each step, `say` with remarks.
 
     Raises:
         DataError: what is wrong with the data.
-        RecipeError: nothing to resume, a checkpoint of another recipe, or a loss that is not finite; the last
-            checkpoint is then from before.
+        WeightsError: weights to begin with, or VGG19's, cannot be had.
+        RecipeError: nothing to resume, a checkpoint of another recipe (unless `accept_changes`), or losses that are not
+            finite; the last checkpoint is then from before.
+        OSError: something cannot be written; the last checkpoint is whole.
     """
     started = time.monotonic()
-    trainer = Trainer(recipe, device)
+    runtime = runtime or Runtime("cpu")
+    run = _Run(recipe, folder, Trainer(recipe, runtime, vgg19_file), runtime, say)
+    validate = Validation(validation, runtime) if validation is not None else None
     if resume:
-        state = read_checkpoint(folder)
-        check_same(parse_recipe(state["recipe"], str(folder)), recipe)
-        trainer.load_state(state)
-        _forget_after(folder / "log.jsonl", trainer.step)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.yaml").write_text(recipe_text(recipe), encoding="utf-8")
-    before = trainer.seconds
-    with _stop_requests() as stop_requested, (folder / "log.jsonl").open("a" if resume else "w") as log:
-        for batch in _batches(recipe, data, trainer.step, num_workers):
-            begun = time.monotonic()
-            figures = trainer.train_step(batch.to(device))
-            now = time.monotonic()
-            trainer.seconds = before + now - started
-            figures["step_s"] = now - begun
-            if trainer.step % recipe.log_steps == 0:
-                log.write(json.dumps({"step": trainer.step, "seconds": round(trainer.seconds, 1)} | figures) + "\n")
-                log.flush()
-            if report is not None:
-                report(trainer.step, figures)
-            out_of_time = max_seconds is not None and now - started > max_seconds
-            if out_of_time or stop_requested():
-                break
-            if trainer.step % recipe.checkpoint_steps == 0:
-                write_checkpoint(folder, trainer.state())
-    write_checkpoint(folder, trainer.state())
-    return trainer, Outcome(trainer.step, trainer.step >= recipe.schedule.steps, trainer.seconds)
-
-
-def _forget_after(log: Path, step: int) -> None:
-    """Drop the lines of steps that a killed run took after its last checkpoint: they will be taken again."""
-    if not log.is_file():
-        return
-    kept = []
-    for line in log.read_text(errors="replace").splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line)
-        except ValueError:  # cut short when the run was killed
-            break
-    with atomic_path(log) as temporary:
-        temporary.write_text("".join(line + "\n" for line in kept))
-
-
-def _batches(recipe: Recipe, data: Path, first_step: int, num_workers: int) -> Iterator[Batch]:
-    pairs: Dataset[Pair] = (
-        CufedPairs(data, recipe.seed) if recipe.data == "cufed" else PhotoPairs(data, recipe.photos, recipe.seed)
-    )
-    size = recipe.batch_size
-    numbers = [list(range(step * size, (step + 1) * size)) for step in range(first_step, recipe.schedule.steps)]
-    loader = DataLoader(
-        _Spoken(pairs),
-        batch_sampler=numbers,
-        collate_fn=_collate,
-        num_workers=num_workers,
-        prefetch_factor=4 if num_workers else None,
-        worker_init_fn=_prepare_worker,
-    )
-    for batch in loader:
-        if isinstance(batch, DataError):
-            raise batch
-        yield batch
-
-
-class _Spoken(Dataset[Pair | DataError]):
-    """Pairs, or what is wrong with them: raised in a worker, an error would come wrapped in the worker's traceback."""
-
-    def __init__(self, pairs: Dataset[Pair]) -> None:
-        self.pairs = pairs
-
-    def __getitem__(self, number: int) -> Pair | DataError:
-        try:
-            return self.pairs[number]
-        except DataError as error:
-            return error
-
-
-def _collate(pairs: list[Pair | DataError]) -> Batch | DataError:
-    good = [pair for pair in pairs if isinstance(pair, Pair)]
-    return next((pair for pair in pairs if isinstance(pair, DataError)), None) or collate(good)
-
-
-def _prepare_worker(_: int) -> None:
-    torch.set_num_threads(1)
-    # Both come to a whole group of processes; the main one decides when to stop, and stops its workers itself.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """While open, SIGTERM and the first SIGINT are noted instead of obeyed, so that the step can end and be saved."""
-    noted: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        if noted:
-            raise KeyboardInterrupt
-        noted.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+        run.resume(accept_changes)
+    pairs = open_pairs(recipe, data)
+    run.skip(pairs.skipped)
+    run.open()
+    trainer, before = run.trainer, run.trainer.seconds
+    taken, busy = 0, 0.0
+    record = Record(folder, trainer.step) if runtime.is_main else None
     try:
-        yield lambda: bool(noted)
+        with stop_requests() as stop_requested:
+            begun = time.monotonic()
+            for batch in batches(recipe, pairs, runtime, trainer.step, num_workers):
+                figures = run.take_step(batch)
+                now = time.monotonic()
+                # The first step of a part waits for the workers and warms everything up.
+                taken, busy = (taken + 1, busy + now - begun) if taken else (1, 0.0)
+                trainer.seconds = before + now - started
+                figures["step_s"] = now - begun
+                if record is not None and trainer.step % recipe.log_steps == 0:
+                    record.write(trainer.step, figures | {"seconds": round(trainer.seconds, 1)})
+                if report is not None:
+                    report(trainer.step, figures)
+                if validate is not None and _is_due(trainer.step, recipe.validation_steps, recipe):
+                    run.validated(validate(trainer, record))
+                out_of_time = max_seconds is not None and now - started > max_seconds
+                if runtime.agree(out_of_time or stop_requested()):
+                    break
+                if trainer.step % recipe.checkpoint_steps == 0:
+                    run.save()
+                begun = time.monotonic()
+        run.save()
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if record is not None:
+            record.close()
+    return trainer, Outcome(
+        step=trainer.step,
+        finished=trainer.step >= recipe.schedule.steps,
+        seconds=trainer.seconds,
+        pairs_per_s=recipe.batch_size * (taken - 1) / busy if busy else 0.0,
+        peak_memory_gb=peak_memory(runtime.device),
+        skipped_steps=trainer.skipped,
+        skipped_pictures=len(run.skipped),
+        best=run.best,
+    )
+
+
+class _Run:
+    """A trainer, and the folder that its run lives in."""
+
+    def __init__(self, recipe: Recipe, folder: Path, trainer: Trainer, runtime: Runtime, say: Say) -> None:
+        self.recipe, self.folder, self.trainer, self.runtime, self.say = recipe, folder, trainer, runtime, say
+        self.best: Best | None = None
+        self.skipped: set[str] = set()
+
+    def resume(self, accept_changes: bool) -> None:
+        state = read_checkpoint(self.folder, self.say if self.runtime.is_main else lambda _: None)
+        changed = differences(parse_recipe(state["recipe"], str(self.folder)), self.recipe)
+        if changed and not accept_changes:
+            raise RecipeError(
+                f"{self.folder}: the run was started with another recipe ({'; '.join(changed)}); "
+                "take the old values, or go on all the same with --accept-changes"
+            )
+        self.trainer.load_state(state)
+        self.best = Best(**state["best"]) if state["best"] else None
+
+    def open(self) -> None:
+        if self.runtime.is_main:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with atomic_path(self.folder / "recipe.yaml") as temporary:
+                temporary.write_text(recipe_text(self.recipe), encoding="utf-8")
+            record_environment(self.folder, self.recipe, self.runtime, self.trainer.step)
+
+    def take_step(self, batch: Batch) -> dict[str, float]:
+        self.skip(batch.skipped)
+        return self.trainer.train_step(batch.to(self.runtime.device))
+
+    def skip(self, pictures: tuple[str, ...]) -> None:
+        """Say once of each that it is left out."""
+        for picture in pictures:
+            if picture not in self.skipped:
+                self.skipped.add(picture)
+                self.say(f"left out: {picture}")
+
+    def validated(self, psnr: float) -> None:
+        if self.best is not None and psnr <= self.best.psnr:
+            return
+        self.best = Best(self.trainer.step, psnr)
+        self.save()
+        if self.runtime.is_main:
+            provenance = Provenance("trained by ttsr", recipe=recipe_text(self.recipe), licence=self.recipe.licence)
+            save(self.trainer.averaged_model(), self.folder / "best.safetensors", provenance=provenance)
+
+    def save(self) -> None:
+        """Write a checkpoint, unless the last step was skipped: there may be nothing sound to keep."""
+        if self.runtime.is_main and self.trainer.is_sound:
+            best = {"step": self.best.step, "psnr": self.best.psnr} if self.best else None
+            write_checkpoint(self.folder, self.trainer.state() | {"best": best}, self.recipe.keep)
+
+
+def _is_due(step: int, every: int, recipe: Recipe) -> bool:
+    return step % every == 0 or step == recipe.schedule.steps

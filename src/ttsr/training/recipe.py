@@ -1,15 +1,14 @@
 """Recipes: everything that decides a training run, as data."""
 
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
-from importlib import resources
-from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Literal
 
-import yaml
-
+from ttsr.data.cufed import CufedOptions
 from ttsr.data.photos import PhotosOptions
-from ttsr.errors import RecipeError
+from ttsr.losses.adversarial import AdversarialKind
 from ttsr.models.config import TTSRConfig
+
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
 
 def _require(holds: bool, rule: str, options: object) -> None:
@@ -18,14 +17,43 @@ def _require(holds: bool, rule: str, options: object) -> None:
 
 
 @dataclass(frozen=True)
+class ExtractorOptions:
+    """start: what the extractor begins as.
+
+    `vgg19`: ImageNet's, as in the paper. `random`. `contrastive`: random, and trained alone by the contrastive term for
+    the first `schedule.contrastive_steps`. Anything else: the extractor of those weights (a name, file or URL).
+    """
+
+    start: str = "random"
+
+
+@dataclass(frozen=True)
 class LossWeights:
-    """rec: L1 between SR and HR in [-1, 1] (equation 10). contrastive: see `losses.contrastive`."""
+    """Weights of the terms, 0 for none, and their kinds.
+
+    rec: L1 between SR and HR in [-1, 1] (equation 10). perceptual, transferal: section 3.3; adversarial: the
+    generator's. contrastive: see `losses.contrastive`.
+    perceptual_features: VGG19's relu5_1, or the coarse level of the extractor as it stands.
+    transferal_levels: the three levels' terms are added up (MMagic) or averaged (the authors).
+    adversarial_kind: `bce` (MMagic) or `wgan-gp` (the authors).
+    contrastive_anchors: query cells drawn from each pair. contrastive_group: pairs that lend each other negatives.
+    """
 
     rec: float = 1.0
+    perceptual: float = 0.0
+    transferal: float = 0.0
+    adversarial: float = 0.0
     contrastive: float = 0.0
+    perceptual_features: Literal["vgg19", "extractor"] = "vgg19"
+    transferal_levels: Literal["sum", "mean"] = "mean"
+    adversarial_kind: AdversarialKind = "wgan-gp"
+    contrastive_anchors: int = 32
+    contrastive_group: int = 4
 
     def __post_init__(self) -> None:
-        _require(min(self.rec, self.contrastive) >= 0, "weights of losses must not be negative", self)
+        weights = (self.rec, self.perceptual, self.transferal, self.adversarial, self.contrastive)
+        _require(min(weights) >= 0, "weights of losses must not be negative", self)
+        _require(min(self.contrastive_anchors, self.contrastive_group) >= 1, "numbers must be at least 1", self)
 
 
 @dataclass(frozen=True)
@@ -43,169 +71,113 @@ class OptimizerOptions:
 
 
 @dataclass(frozen=True)
-class ScheduleOptions:
-    """The learning rate rises over `warmup_steps`, stays, and falls to zero as a cosine over the last `decay_steps`.
+class DiscriminatorOptions:
+    """The adversary, there where `losses.adversarial` is not 0; Adam.
 
+    steps: its steps for each step of the network. first: they come before the network's step, as the authors do, or
+    after it, as MMagic does. channels: of its first convolution.
+    """
+
+    lr: float = 1e-4
+    betas: tuple[float, float] = (0.0, 0.9)
+    steps: int = 2
+    first: bool = True
+    channels: int = 32
+
+    def __post_init__(self) -> None:
+        _require(self.lr >= 0, "lr must not be negative", self)
+        _require(all(0 <= beta < 1 for beta in self.betas), "betas must lie in [0, 1)", self)
+        _require(min(self.steps, self.channels) >= 1, "steps and channels must be at least 1", self)
+
+
+@dataclass(frozen=True)
+class ScheduleOptions:
+    """How long, and how fast.
+
+    The learning rate rises over `warmup_steps`, stays, halves after each step of `halve_at`, and falls to zero as a
+    cosine over the last `decay_steps`.
     contrastive_steps: the first so many steps train the extractor alone, with the contrastive term.
+    pixel_steps: up to this step `losses.rec` and `losses.contrastive` are alone; then the others join them.
     """
 
     steps: int = 200_000
     warmup_steps: int = 0
+    halve_at: tuple[int, ...] = ()
     decay_steps: int = 0
     contrastive_steps: int = 0
+    pixel_steps: int = 0
 
     def __post_init__(self) -> None:
         _require(self.steps >= 1, "steps must be at least 1", self)
-        others = (self.warmup_steps, self.decay_steps, self.contrastive_steps)
+        others = (self.warmup_steps, self.decay_steps, self.contrastive_steps, self.pixel_steps, *self.halve_at)
         _require(min(others) >= 0, "numbers of steps must not be negative", self)
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How a step is computed; on a CPU fp32 is the fast one.
+
+    precision: `fp32` to the last bit, `tf32` (fp32 whose products a GPU rounds), or autocast to `bf16` or `fp16`.
+    accumulation: a step's pairs are taken in so many parts, one after the other; the result is the same.
+    channels_last: the layout of the convolutions' weights. compile: extractor and synthesis by torch.compile.
+    """
+
+    precision: Precision = "fp32"
+    accumulation: int = 1
+    channels_last: bool = False
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.accumulation >= 1, "accumulation must be at least 1", self)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """A training run.
 
-    data: `cufed` (input/ and ref/) or `photos` (a plain folder, pairs made on the fly as `photos` says).
-    residual_start: what the last convolution of every residual block is multiplied by at the start.
+    data: `cufed` (input/ and ref/) or `photos` (a plain folder, pairs made on the fly); either may be a packed file.
+    batch_size: pairs a step, of all processes together.
+    start: weights of the same sizes to begin with (a name, file or URL); the seed's random ones if empty.
+    residual_start: what the last convolution of every residual block is multiplied by at a random start.
     ema: decay of the moving average of the weights, which is what is saved as the model; 0 for none.
-    checkpoint_steps, log_steps: how often.
+    checkpoint_steps, validation_steps, log_steps: how often. keep: how many of the last checkpoints stay.
     licence: of the weights that come out.
     """
 
     name: str
     model: TTSRConfig = field(default_factory=TTSRConfig)
     data: Literal["cufed", "photos"] = "cufed"
+    cufed: CufedOptions = field(default_factory=CufedOptions)
     photos: PhotosOptions = field(default_factory=PhotosOptions)
     batch_size: int = 9
+    start: str = ""
+    extractor: ExtractorOptions = field(default_factory=ExtractorOptions)
     losses: LossWeights = field(default_factory=LossWeights)
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
+    discriminator: DiscriminatorOptions = field(default_factory=DiscriminatorOptions)
     schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
+    engine: EngineOptions = field(default_factory=EngineOptions)
     residual_start: float = 1.0
     ema: float = 0.0
     seed: int = 0
     checkpoint_steps: int = 500
+    validation_steps: int = 5000
     log_steps: int = 20
+    keep: int = 2
     licence: str = "Apache-2.0"
 
     def __post_init__(self) -> None:
         _require(self.batch_size >= 1, "batch_size must be at least 1", self)
-        _require(min(self.checkpoint_steps, self.log_steps) >= 1, "checkpoint_steps and log_steps: 1 at least", self)
+        often = (self.checkpoint_steps, self.validation_steps, self.log_steps, self.keep)
+        _require(min(often) >= 1, "checkpoint_steps, validation_steps, log_steps and keep: 1 at least", self)
         _require(0 <= self.ema < 1, "ema must lie in [0, 1)", self)
         _require(self.seed >= 0, "seed must not be negative", self)
+        contrastive = self.losses.contrastive > 0 or self.schedule.contrastive_steps > 0
+        _require(self.data == "photos" or not contrastive, "the contrastive term needs data: photos", self)
+        alone = self.extractor.start != "contrastive" or self.schedule.contrastive_steps > 0
+        _require(alone, "extractor.start: contrastive needs schedule.contrastive_steps", self)
 
-
-def read_recipe(name_or_path: str) -> Recipe:
-    """A recipe that ships with the package, by name, or one from a YAML file.
-
-    Raises:
-        RecipeError: no such recipe, unreadable YAML, an unknown, missing or misfit field; all of them named.
-    """
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise RecipeError(f"{path}: no such recipe file")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path}: cannot be read ({error})") from error
-    else:
-        shipped = resources.files("ttsr") / "recipes" / f"{name_or_path}.yaml"
-        if not shipped.is_file():
-            names = ", ".join(recipe_names())
-            raise RecipeError(f"{name_or_path}: no such recipe; there are {names}, or give a .yaml file")
-        text = shipped.read_text(encoding="utf-8")
-    return parse_recipe(text, name_or_path)
-
-
-def parse_recipe(text: str, where: str) -> Recipe:
-    """A recipe from YAML text; `where` is its name for errors.
-
-    Raises:
-        RecipeError: not YAML, or an unknown, missing or misfit field; all of them named.
-    """
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{where}: not YAML ({' '.join(str(error).split())})") from error
-    try:
-        recipe: Recipe = _build(Recipe, content, "")
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"{where}: {error}") from error
-    return recipe
-
-
-def check_same(before: Recipe, now: Recipe) -> None:
-    """A run is to be resumed with the recipe that it was started with, its length and what it writes excepted.
-
-    Raises:
-        RecipeError: names the fields that differ.
-    """
-    old, new = _flat(asdict(before)), _flat(asdict(now))
-    free = {"name", "schedule.steps", "schedule.decay_steps", "checkpoint_steps", "log_steps", "licence"}
-    differ = [name for name in new if new[name] != old[name] and name not in free]
-    if differ:
-        raise RecipeError(f"{now.name}: the run was started with another recipe; {', '.join(differ)} differ")
-
-
-def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
-
-
-def recipe_names() -> list[str]:
-    """Names of the recipes that ship with the package."""
-    shipped = (file.name for file in (resources.files("ttsr") / "recipes").iterdir())
-    return sorted(name.removesuffix(".yaml") for name in shipped if name.endswith(".yaml"))
-
-
-def recipe_text(recipe: Recipe) -> str:
-    """The recipe as YAML, every field given; `read_recipe` takes it back."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-    return yaml.safe_dump(plain(asdict(recipe)), sort_keys=False)
-
-
-def _build(kind: Any, value: Any, where: str) -> Any:
-    """A value of a field's type from what YAML gave; `where` is the field's dotted name."""
-    if is_dataclass(kind):
-        return _build_dataclass(kind, value, where)
-    if get_origin(kind) is tuple:
-        kinds = get_args(kind)
-        if not isinstance(value, list) or len(value) != len(kinds):
-            raise TypeError(f"{where} must be a list of {len(kinds)}, not {value!r}")
-        return tuple(_build(k, v, where) for k, v in zip(kinds, value, strict=True))
-    if get_origin(kind) in (Literal, Union):
-        if value not in get_args(kind):
-            raise ValueError(f"{where} must be one of {', '.join(map(str, get_args(kind)))}, not {value!r}")
-        return value
-    if kind is float and isinstance(value, str):
-        # YAML 1.1 reads 1e-4 as a string.
-        try:
-            value = float(value)
-        except ValueError:
-            raise TypeError(f"{where} must be a number, not {value!r}") from None
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not kind:
-        raise TypeError(f"{where} must be {kind.__name__}, not {value!r}")
-    return value
-
-
-def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise TypeError(f"{where or 'the file'} must hold named fields, not {value!r}")
-    hints = get_type_hints(kind)
-    known = {f.name: f for f in fields(kind)}
-    dotted = f"{where}." if where else ""
-    unknown = sorted(set(value) - set(known))
-    if unknown:
-        raise ValueError(f"unknown field{'s'[: len(unknown) > 1]} {', '.join(dotted + str(name) for name in unknown)}")
-    needed = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in value]
-    if needed:
-        raise ValueError(f"missing {', '.join(dotted + name for name in needed)}")
-    return kind(**{name: _build(hints[name], item, dotted + name) for name, item in value.items()})
+    @property
+    def crop(self) -> int:
+        """Side of the HR crops in pixels."""
+        return self.cufed.hr_size if self.data == "cufed" else self.photos.hr_size

@@ -6,10 +6,11 @@ from .recipe import ScheduleOptions
 
 
 def rate(options: ScheduleOptions, step: int) -> float:
-    """Factor of the learning rate in step `step`, counted from 0: warm-up, plateau, cosine decay to zero."""
+    """Factor of the learning rate in step `step`, counted from 0: warm-up, plateau, halvings, cosine decay to zero."""
     if step < options.warmup_steps:
         return (step + 1) / options.warmup_steps
+    plateau = 0.5 ** sum(step >= halving for halving in options.halve_at)
     left = options.steps - step
     if left < options.decay_steps:
-        return 0.5 - 0.5 * math.cos(math.pi * left / options.decay_steps)
-    return 1.0
+        return plateau * (0.5 - 0.5 * math.cos(math.pi * left / options.decay_steps))
+    return plateau

@@ -117,12 +117,12 @@ def _read_pickle(path: Path) -> Checkpoint:
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
-        raise WeightsError(f"{path}: no state dict in it, so no TTSR checkpoint")
+        raise WeightsError(f"{path}: no state dict in it, so no weights")
     for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise WeightsError(f"{path}: no TTSR checkpoint ({str(key)[:60]!r} in it is not a tensor)")
+            raise WeightsError(f"{path}: no plain weights ({str(key)[:60]!r} in it is not a tensor)")
         if value.layout != torch.strided or value.is_nested or value.device.type != "cpu":
-            raise WeightsError(f"{path}: no TTSR checkpoint ({key[:60]!r} in it is not a plain tensor)")
+            raise WeightsError(f"{path}: no plain weights ({key[:60]!r} in it is not a plain tensor)")
     if sum(value.numel() * value.element_size() for value in content.values()) > most:
         raise WeightsError(f"{path}: its tensors state far more values than the file holds")
     return Checkpoint(dict(content), {})

@@ -1,0 +1,77 @@
+"""`ttsr pack`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ttsr.cli.printing import say, tell
+from ttsr.errors import DataError
+
+# Complaints about single pictures; the rest are counted.
+_MOST_NAMED = 20
+
+
+def pack(
+    source: Path,
+    out: Path,
+    *,
+    max_side: int | None = None,
+    quality: int | None = None,
+    webp: Annotated[bool, Parameter(negative=())] = False,
+    only_open: Annotated[bool, Parameter(negative=())] = False,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Pack a training set into one file, for slow disks and for machines where many small files hurt.
+
+    The file is a ZIP without compression: `ttsr train --data` takes it in place of the folder, and any tool opens it.
+    Every picture is checked; one that cannot be read is named and left out.
+
+    Parameters
+    ----------
+    source
+        A folder of photos (of those that its manifest.csv lists, if it has one), a folder with pairs in CUFED's layout
+        (input/ and ref/), or a packed file.
+    out
+        The file to write, a .zip.
+    max_side
+        Scale pictures down to at most so many pixels on the longer side.
+    quality
+        Encode all pictures anew, as JPEG without colour subsampling, at this quality from 1 to 100. Without it they
+        are copied as they are, and those that are scaled down become JPEG of quality 95, or PNG if they were no JPEG.
+    webp
+        Encode as WebP instead: smaller, but colours at half the resolution.
+    only_open
+        Take only photos that manifest.csv marks as open = yes.
+    overwrite
+        Replace a file that exists.
+    """
+    import os
+
+    from ttsr.cli.progress import LateBar
+    from ttsr.data.packing import PackOptions
+    from ttsr.data.packing import pack as write_packed
+    from ttsr.data.store import open_store
+    from ttsr.files import refuse_overwriting
+
+    if webp and quality is None:
+        raise DataError("--webp: say at which --quality")
+    options = PackOptions(max_side, quality, "webp" if webp else "jpeg", only_open)
+    if out.suffix.lower() != ".zip":
+        raise DataError(f"{out}: name the packed file .zip, so that other tools know it")
+    if os.path.isdir(out):
+        raise DataError(f"{out}: is a folder; name another file")
+    store = open_store(source)
+    refuse_overwriting([out], [source])
+    if os.path.lexists(out) and not overwrite:
+        raise DataError(f"{out}: exists; name another file, or replace it with --overwrite")
+    if not os.path.isdir(out.parent):
+        raise DataError(f"{out.parent}: there is no such folder to write to")
+    with LateBar("packing") as bar:
+        packed = write_packed(store, out, options, bar)
+    for reason in packed.skipped[:_MOST_NAMED]:
+        say(f"left out: {reason}")
+    if len(packed.skipped) > _MOST_NAMED:
+        say(f"left out: {len(packed.skipped) - _MOST_NAMED} more")
+    left_out = f", {len(packed.skipped)} left out" if packed.skipped else ""
+    tell(f"{out}: {packed.num_pictures} pictures, {packed.num_bytes / 1e6:.1f} MB{left_out}")

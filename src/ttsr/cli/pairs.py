@@ -1,0 +1,101 @@
+"""`ttsr pairs`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ttsr.pairing.summary import Summary
+
+
+def pairs(
+    folder: Path,
+    out: Path,
+    *,
+    size: int = 160,
+    min_overlap: float = 0.5,
+    per_pair: int = 4,
+    max_pairs: int | None = None,
+    longest_side: int | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+) -> None:
+    """Make a training set of pairs, in CUFED's layout, from a folder of your own photos.
+
+    Photos that show the same thing are found by local features, every photo against every other. Crops of one
+    become inputs, and crops of the other that overlap them their references. Needs ttsr[train].
+
+    Parameters
+    ----------
+    folder
+        The photos, in this folder and the folders in it.
+    out
+        The folder to make: input/NAME.png, ref/NAME.png, manifest.csv (where each pair was cut), report.html
+        (counts, and twenty pairs to look at).
+    size
+        Side of the crops in pixels, a multiple of 4. References that are finer than the input by more than a
+        quarter are shrunk to its scale; all others are cut as they are.
+    min_overlap
+        The share of an input crop that its reference crop must show.
+    per_pair
+        Crops of a photo pair, at most: half of them with their input from either photo.
+    max_pairs
+        Crops in all, at most; they are then taken from the matched photo pairs at random.
+    longest_side
+        Shrink larger photos to this many pixels first: a phone's photo holds little detail in 160 of its pixels.
+    workers
+        Processes; as many as there are processors if not given.
+    seed
+        Another seed cuts other places.
+    """
+    import os
+    from contextlib import ExitStack
+
+    from ttsr.cli.printing import say, tell
+    from ttsr.cli.progress import LateBar
+    from ttsr.pairing.dataset import MANIFEST, REPORT, make_pairs
+    from ttsr.pairing.options import PairsOptions
+
+    options = PairsOptions(
+        size=size,
+        min_overlap=min_overlap,
+        per_pair=per_pair,
+        max_pairs=max_pairs,
+        longest_side=longest_side,
+        seed=seed,
+        workers=workers if workers is not None else os.cpu_count() or 1,
+    )
+    bars: dict[str, LateBar] = {}
+    with ExitStack() as stack:
+
+        def show(what: str, done: float) -> None:
+            if what not in bars:
+                stack.close()  # the bar of what was done before
+                bars[what] = stack.enter_context(LateBar(what))
+            bars[what](done)
+
+        summary = make_pairs(folder, out, options, show)
+    for reason in summary.unreadable.values():
+        say(f"{reason} (left out)")
+    tell(_described(summary))
+    tell(f"wrote {len(summary.pairs)} pairs to {out}: {out / MANIFEST}, and {out / REPORT} to look at")
+
+
+def _described(summary: "Summary") -> str:
+    """Counts and overlaps, a line each."""
+    left_out = [
+        f"{count} {why}"
+        for count, why in ((len(summary.unreadable), "unreadable"), (len(summary.small), "too small"))
+        if count
+    ]
+    lines = [
+        f"{len(summary.photos)} photos" + (f" ({', '.join(left_out)} left out)" if left_out else ""),
+        f"{summary.tried} photo pairs compared, {summary.matched} show the same thing",
+    ]
+    if summary.duplicates:
+        lines[-1] += f", {len(summary.duplicates)} of them copies of one photo, left out"
+    least, lower, median, upper, greatest = summary.overlaps
+    lines.append(f"overlap {median:.2f} (quartiles {lower:.2f} and {upper:.2f}, from {least:.2f} to {greatest:.2f})")
+    if summary.rejected:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in summary.rejected.most_common())
+        lines.append(f"places rejected: {reasons}")
+    return "\n".join(lines)

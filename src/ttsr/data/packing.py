@@ -1,0 +1,206 @@
+"""Writing a data set as one packed file, which `store.open_store` reads."""
+
+import io
+import os
+import zipfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from PIL import Image
+
+from ttsr.errors import DataError, ImageError
+from ttsr.files import atomic_path
+from ttsr.images.formats import READ
+from ttsr.images.picture import Picture
+
+from .cufed import is_cufed, list_pairs
+from .manifest import MANIFEST, manifest_text, open_rows, read_manifest
+from .store import Store
+
+Codec = Literal["jpeg", "webp"]
+
+# Read, and where asked for encoded, at a time, then written: enough for every thread, little to hold in memory.
+_AT_ONCE = 32
+_MOST_THREADS = 8
+_LIKE_THE_SOURCE = 95  # JPEG quality where only the size is to change
+
+
+@dataclass(frozen=True)
+class PackOptions:
+    """What to do with pictures on their way.
+
+    max_side: pictures whose longer side exceeds it are scaled down to it (Pillow's Lanczos), in pixels.
+    quality: encode every picture anew, at this quality of `codec`, 1 to 100; None leaves bytes as they are where the
+        size is not to change, and otherwise makes JPEGs of quality 95 of JPEGs and PNGs of all else.
+    codec: JPEG without colour subsampling, or WebP, which halves the resolution of colours.
+    only_open: of photos take those whose row in `manifest.csv` has open = yes.
+    """
+
+    max_side: int | None = None
+    quality: int | None = None
+    codec: Codec = "jpeg"
+    only_open: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_side is not None and self.max_side < 16:
+            raise DataError(f"a longest side of {self.max_side} px leaves nothing to see; take 16 or more")
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise DataError(f"a quality of {self.quality}: take 1 to 100")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """How many pictures were written, how many bytes the file has, and what was left out, 'name: reason'."""
+
+    num_pictures: int
+    num_bytes: int
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Member:
+    source: str
+    name: str
+    data: bytes
+    width: int
+    height: int
+
+
+def pack(store: Store, out: Path, options: PackOptions, progress: Callable[[float], None] | None = None) -> Packed:
+    """Write a folder's photos (with a manifest: those of its rows), or its pairs in CUFED's layout, into one file.
+
+    Every picture is decoded once to see that it can be; one that cannot is left out, of a pair both. Names stay, save
+    that the suffix follows the format; `manifest.csv` of photos is rewritten to suit. The same input gives the same
+    bytes. `progress` is called with the fraction done.
+
+    Raises:
+        DataError: no pictures, none that can be read, two that would get one name, `only_open` with nothing to tell by,
+            or a file that cannot be written; nothing is left behind then.
+    """
+    rows: list[dict[str, str]] | None = None
+    if is_cufed(store):
+        if options.only_open:
+            raise DataError(f"{store.where}: in CUFED's layout no manifest tells which pictures are open")
+        units: list[tuple[str, ...]] = [*list_pairs(store)]
+    else:
+        rows = read_manifest(store)
+        if options.only_open:
+            if rows is None:
+                raise DataError(f"{store.where}: only open photos are wanted, but there is no {MANIFEST} to tell")
+            rows = open_rows(rows, store)
+        names = store.names if rows is None else dict.fromkeys(row["file"] for row in rows)
+        units = [(name,) for name in names]
+    if not units:
+        raise DataError(f"{store.where}: no pictures in it (looked for {' '.join(READ)})")
+    written: dict[str, _Member] = {}
+    try:
+        with atomic_path(out.resolve()) as temporary:
+            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+                skipped = _write_units(store, units, options, archive, written, progress)
+                if not written:
+                    raise DataError(f"{store.where}: none of its pictures can be used; the first: {skipped[0]}")
+                text = store.text(MANIFEST) if rows is None else _manifest(rows, written)
+                if text is not None:
+                    archive.writestr(_entry(MANIFEST), text.encode())
+            size = temporary.stat().st_size
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror or error})") from None
+    return Packed(len(written), size, tuple(skipped))
+
+
+def _write_units(
+    store: Store,
+    units: Sequence[tuple[str, ...]],
+    options: PackOptions,
+    archive: zipfile.ZipFile,
+    written: dict[str, _Member],
+    progress: Callable[[float], None] | None,
+) -> list[str]:
+    """Add every unit all of whose pictures are well to the archive, and to `written` by their old names."""
+
+    def prepare(unit: tuple[str, ...]) -> list[_Member] | str:
+        try:
+            return [_member(store, name, options) for name in unit]
+        except ImageError as error:
+            return str(error)
+
+    skipped: list[str] = []
+    taken: dict[str, str] = {}
+    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as threads:
+        for first in range(0, len(units), _AT_ONCE):
+            some = units[first : first + _AT_ONCE]
+            for members in threads.map(prepare, some):
+                if isinstance(members, str):
+                    skipped.append(members)
+                    continue
+                for member in members:
+                    if member.source in written:  # a reference that two inputs share
+                        continue
+                    other = taken.setdefault(member.name, member.source)
+                    if other != member.source:
+                        raise DataError(f"{store.shown(other)} and {member.source} would both become {member.name}")
+                    archive.writestr(_entry(member.name), member.data)
+                    # The bytes are not needed again, and all of them together might not fit into memory.
+                    written[member.source] = _Member(member.source, member.name, b"", member.width, member.height)
+            if progress is not None:
+                progress((first + len(some)) / len(units))
+    return skipped
+
+
+def _member(store: Store, name: str, options: PackOptions) -> _Member:
+    if not name.isprintable():
+        raise ImageError(f"{store.shown(name)!r}: no name for a packed file; rename it")
+    data = store.read(name)
+    picture = store.picture(name)
+    width, height = picture.size
+    longest = max(width, height)
+    shrunk = options.max_side is not None and longest > options.max_side
+    if options.quality is None and not shrunk:
+        return _Member(name, name, data, width, height)
+    image = Image.fromarray(picture.rgb)
+    if shrunk and options.max_side is not None:
+        width, height = (max(1, round(side * options.max_side / longest)) for side in (width, height))
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+    suffix, data = _encoded(image, picture, PurePosixPath(name).suffix, options, store.shown(name))
+    return _Member(name, PurePosixPath(name).with_suffix(suffix).as_posix(), data, width, height)
+
+
+def _encoded(image: Image.Image, picture: Picture, suffix: str, options: PackOptions, shown: str) -> tuple[str, bytes]:
+    """The suffix and bytes of `image`; where it is the format's own already, the given suffix stays."""
+    profile = None if picture.gray else picture.metadata.icc_profile
+    file = io.BytesIO()
+    try:
+        if options.quality is not None and options.codec == "webp":
+            kind = "WEBP"
+            image.save(file, kind, quality=options.quality, method=4, icc_profile=profile)
+        elif options.quality is not None or READ[suffix.lower()] == "JPEG":
+            kind, quality = "JPEG", options.quality or _LIKE_THE_SOURCE
+            image.save(file, kind, quality=quality, subsampling=0, optimize=True, icc_profile=profile)
+        else:
+            kind = "PNG"
+            image.save(file, kind, icc_profile=profile)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{shown}: cannot be encoded ({error})") from None
+    usual = {"WEBP": ".webp", "JPEG": ".jpg", "PNG": ".png"}[kind]
+    return suffix if READ[suffix.lower()] == kind else usual, file.getvalue()
+
+
+def _manifest(rows: Sequence[dict[str, str]], written: dict[str, _Member]) -> str:
+    """The rows of what was written, under the new names; sizes in pixels, where they are given, are the new ones."""
+    kept = []
+    for row in rows:
+        member = written.get(row["file"])
+        if member is not None:
+            sizes = {"width": str(member.width), "height": str(member.height)}
+            kept.append(row | {"file": member.name} | {name: sizes[name] for name in sizes if name in row})
+    return manifest_text(kept)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A member of a fixed date, so that the same pictures make the same file."""
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o644 << 16
+    return entry

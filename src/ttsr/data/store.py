@@ -1,0 +1,185 @@
+"""A data set's files: a folder of them, or one packed file.
+
+The packed form is a ZIP whose members are stored as they are, not compressed: any tool opens it, and each picture is a
+slice of the file mapped into memory. `ttsr pack` writes it.
+"""
+
+import mmap
+import os
+import struct
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from pathlib import Path, PurePosixPath
+
+from ttsr.errors import DataError, ImageError
+from ttsr.images.formats import READ
+from ttsr.images.picture import Picture
+from ttsr.images.reading import decode_picture
+
+# A member's local header: its signature, 22 bytes that the central directory repeats, and the lengths of the name and
+# of the extra field, after which the data begins. The extra field may differ from the central directory's.
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+_LOCAL_SIGNATURE = b"PK\3\4"
+_ENCRYPTED = 0x1
+
+
+class Store(ABC):
+    """Files by name, relative and separated by '/'. It can be sent to other processes, and read in forked ones.
+
+    where: the folder or file, for messages.
+    names: the pictures', by their suffix and in order; hidden ones left out.
+    """
+
+    where: str
+    names: tuple[str, ...]
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """All of a file.
+
+        Raises:
+            ImageError: it is not there or cannot be read.
+        """
+
+    @abstractmethod
+    def holds(self, name: str) -> bool:
+        """Whether there is a file of that name, a picture or not."""
+
+    def shown(self, name: str) -> str:
+        """How messages call a file."""
+        return f"{self.where}/{name}"
+
+    def text(self, name: str) -> str | None:
+        """A text file's content, or None if there is no such file.
+
+        Raises:
+            DataError: it cannot be read, or is not UTF-8.
+        """
+        if not self.holds(name):
+            return None
+        try:
+            return self.read(name).decode("utf-8-sig")  # spreadsheets put a byte order mark before it
+        except ImageError as error:
+            raise DataError(str(error)) from None
+        except UnicodeDecodeError:
+            raise DataError(f"{self.shown(name)}: not UTF-8 text; save it as such") from None
+
+    def picture(self, name: str) -> Picture:
+        """A picture, decoded.
+
+        Raises:
+            ImageError: as `read_picture`.
+        """
+        return decode_picture(self.read(name), self.shown(name))
+
+
+def open_store(path: Path) -> Store:
+    """The folder, or the packed file, at `path`.
+
+    Raises:
+        DataError: neither is there, or it cannot be read, is cut off, or is not a ZIP of stored members.
+    """
+    if os.path.isdir(path):  # unlike Path's, not raising on a name that is too long
+        return FolderStore(path)
+    if not os.path.exists(path):
+        raise DataError(f"{path}: no such folder or packed file; give a folder of pictures, or what `ttsr pack` wrote")
+    return PackedStore(path)
+
+
+class FolderStore(Store):
+    """A folder and its sub-folders; links to folders are followed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.where, self._folder = str(folder), folder
+        self.names = _pictures(self._walk())
+
+    def _walk(self) -> list[str]:
+        def fail(error: OSError) -> None:
+            raise DataError(f"{error.filename}: the folder cannot be read ({error.strerror})")
+
+        found: list[str] = []
+        for folder, folders, files in os.walk(self._folder, onerror=fail, followlinks=True):
+            here = os.path.realpath(folder)
+            folders[:] = [name for name in folders if not _leads_back(os.path.join(folder, name), here)]
+            relative = Path(folder).relative_to(self._folder)
+            found += [(relative / name).as_posix() for name in files]
+        return found
+
+    def holds(self, name: str) -> bool:
+        return os.path.isfile(self._folder / name)
+
+    def read(self, name: str) -> bytes:
+        try:
+            return (self._folder / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise ImageError(f"{self.shown(name)}: there is no such file") from None
+        except OSError as error:
+            raise ImageError(f"{self.shown(name)}: cannot be read ({error.strerror})") from None
+        except ValueError:  # a name that no file can have, from a manifest
+            raise ImageError(f"{self.shown(name)!r}: no file can have this name") from None
+
+
+class PackedStore(Store):
+    """A ZIP of stored members, mapped into memory. Sent to another process, it is opened there anew."""
+
+    def __init__(self, file: Path) -> None:
+        self.where, self._file = str(file), file
+        try:
+            with file.open("rb") as opened:
+                self._members = _read_index(opened.fileno(), file)
+                self._map = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read ({error.strerror or error})") from None
+        self.names = _pictures(list(self._members))
+
+    def __reduce__(self) -> tuple[type["PackedStore"], tuple[Path]]:
+        return PackedStore, (self._file,)
+
+    def holds(self, name: str) -> bool:
+        return name in self._members
+
+    def read(self, name: str) -> bytes:
+        if name not in self._members:
+            raise ImageError(f"{self.shown(name)}: there is no such file in it")
+        offset, size, checksum = self._members[name]
+        header = self._map[offset : offset + _LOCAL_HEADER.size]
+        data = b""
+        if len(header) == _LOCAL_HEADER.size:
+            signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+            start = offset + _LOCAL_HEADER.size + name_length + extra_length
+            if signature == _LOCAL_SIGNATURE:
+                data = self._map[start : start + size]
+        if len(data) != size or zlib.crc32(data) != checksum:
+            raise ImageError(f"{self.shown(name)}: damaged in the packed file; pack it anew")
+        return data
+
+
+def _leads_back(path: str, here: str) -> bool:
+    """Whether a folder in `here` is a link to `here` or above it, which would be walked for ever."""
+    return os.path.islink(path) and Path(here).is_relative_to(os.path.realpath(path))
+
+
+def _read_index(descriptor: int, file: Path) -> dict[str, tuple[int, int, int]]:
+    """Offset of the local header, size and checksum of each member."""
+    try:
+        with os.fdopen(os.dup(descriptor), "rb") as copy, zipfile.ZipFile(copy) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+    except OSError:
+        raise
+    except Exception as error:  # damaged bytes make zipfile raise struct.error, ValueError and more beside BadZipFile
+        raise DataError(f"{file}: not a packed data set, or cut off ({error}); make it with `ttsr pack`") from None
+    for member in members:
+        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & _ENCRYPTED:
+            kind = "encrypted" if member.flag_bits & _ENCRYPTED else "compressed"
+            raise DataError(f"{file}: {member.filename} is {kind} in it; unpack it, and pack the folder by `ttsr pack`")
+        if member.header_offset < 0:
+            raise DataError(f"{file}: damaged: {member.filename} would begin before the file; make it anew")
+    return {member.filename: (member.header_offset, member.file_size, member.CRC) for member in members}
+
+
+def _pictures(names: list[str]) -> tuple[str, ...]:
+    """Those with a picture's suffix and nothing hidden on their way, folder by folder."""
+    pictures = [name for name in names if PurePosixPath(name).suffix.lower() in READ]
+    shown = [name for name in pictures if not any(part.startswith(".") for part in name.split("/"))]
+    return tuple(sorted(shown, key=lambda name: name.split("/")))

@@ -1,0 +1,65 @@
+"""Adversarial losses: WGAN-GP (equation 11, the authors) and binary cross-entropy (MMagic).
+
+Images come in [0, 1] and go to the discriminator in [-1, 1], as published. Every term is a mean over the pairs.
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ttsr.models.precision import at_least_float32
+
+AdversarialKind = Literal["bce", "wgan-gp"]
+
+# Weight of the gradient penalty, lambda of Gulrajani et al. (2017).
+PENALTY_WEIGHT = 10.0
+
+
+def discriminator_loss(
+    kind: AdversarialKind, discriminator: nn.Module, sr: Tensor, hr: Tensor, mixture: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """What the discriminator learns from: (loss, figures). SR carries no gradient.
+
+    `bce`: cross-entropy of HR against 1 plus that of SR against 0, not halved.
+    `wgan-gp`: mean D(SR) - D(HR), plus 10 times the mean of (|gradient of D at x| - 1)^2, x = e HR + (1 - e) SR.
+
+    sr, hr: (B, 3, H, W) in [0, 1]. mixture: (B,) in [0, 1], the e of each pair; no use to `bce`.
+    figures: `d_real` and `d_fake`, the mean logits, and of `wgan-gp` `penalty` as it stands in the loss; all detached.
+    """
+    real, fake = _scaled(hr), _scaled(sr.detach())
+    on_real, on_fake = at_least_float32(discriminator(torch.cat([real, fake]))).chunk(2)
+    figures = {"d_real": on_real.detach().mean(), "d_fake": on_fake.detach().mean()}
+    if kind == "bce":
+        return _cross_entropy(on_real, 1.0) + _cross_entropy(on_fake, 0.0), figures
+    penalty = PENALTY_WEIGHT * _gradient_penalty(discriminator, real, fake, mixture)
+    return (on_fake - on_real).mean() + penalty, figures | {"penalty": penalty.detach()}
+
+
+def generator_loss(kind: AdversarialKind, discriminator: nn.Module, sr: Tensor) -> Tensor:
+    """What makes SR look real to the discriminator, whose own parameters get no gradient.
+
+    `bce`: cross-entropy of SR against 1. `wgan-gp`: mean -D(SR). sr: (B, 3, H, W) in [0, 1].
+    """
+    frozen = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
+    logits = at_least_float32(functional_call(discriminator, frozen, (_scaled(sr),)))
+    return _cross_entropy(logits, 1.0) if kind == "bce" else -logits.mean()
+
+
+def _scaled(image: Tensor) -> Tensor:
+    return 2 * at_least_float32(image) - 1
+
+
+def _cross_entropy(logits: Tensor, truth: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, truth))
+
+
+def _gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor, mixture: Tensor) -> Tensor:
+    share = mixture.to(real)[:, None, None, None]
+    # In 32 bits whatever the rest computes in: this gradient is differentiated once more.
+    with torch.autocast(real.device.type, enabled=False):
+        between = (share * real + (1 - share) * fake).requires_grad_()
+        (gradient,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+        return (gradient.flatten(1).norm(dim=1) - 1).square().mean()

@@ -1,0 +1,65 @@
+"""What a run was made with, kept beside its checkpoints."""
+
+import json
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import ttsr
+from ttsr.files import atomic_path
+from ttsr.runtime import Runtime
+
+from .recipe import Recipe
+
+_PACKAGES = ("torch", "accelerate", "numpy", "pillow", "scikit-image", "safetensors")
+
+
+def record_environment(run: Path, recipe: Recipe, runtime: Runtime, step: int) -> None:
+    """Add to `environment.json`: from this step on the run goes on with these versions, seed and processes."""
+    path = run / "environment.json"
+    parts: list[dict[str, Any]] = []
+    if path.is_file() and step:
+        parts = [part for part in json.loads(path.read_text()) if part["from_step"] < step]
+    device = runtime.device
+    parts.append(
+        {
+            "from_step": step,
+            "seed": recipe.seed,
+            "git_revision": _git_revision(),
+            "versions": {"ttsr": ttsr.__version__, "python": platform.python_version()} | _versions(),
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            "processes": runtime.count,
+            "threads": torch.get_num_threads(),
+        }
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(parts, indent=1) + "\n")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_revision() -> str | None:
+    """Of the sources that run, `-dirty` if they differ from it; None where they are not in a checkout of their own."""
+    sources = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(sources), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,187 @@
+"""Recipes to and from YAML, and fields of them from the command line."""
+
+from collections.abc import Sequence
+from dataclasses import MISSING, asdict, fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from ttsr.errors import RecipeError
+
+from .recipe import Recipe
+
+_FREE = {
+    "name",
+    "licence",
+    "keep",
+    "checkpoint_steps",
+    "validation_steps",
+    "log_steps",
+    "schedule.steps",
+    "schedule.decay_steps",
+}
+"""What a resumed run may change without being another: its length, and what it writes."""
+
+
+def read_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe that ships with the package, by name, or one from a YAML file.
+
+    overrides: fields that are set otherwise, as on the command line: `--optimizer.lr 2e-4` or `--optimizer.lr=2e-4`, a
+    word each; values are YAML.
+
+    Raises:
+        RecipeError: no such recipe, unreadable YAML, an unknown, missing or misfit field; all of them named.
+    """
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise RecipeError(f"{path}: no such recipe file")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path}: cannot be read ({error})") from error
+    else:
+        shipped = resources.files("ttsr") / "recipes" / f"{name_or_path}.yaml"
+        if not shipped.is_file():
+            names = ", ".join(recipe_names())
+            raise RecipeError(f"{name_or_path}: no such recipe; there are {names}, or give a .yaml file")
+        text = shipped.read_text(encoding="utf-8")
+    return parse_recipe(text, name_or_path, overrides)
+
+
+def parse_recipe(text: str, where: str, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe from YAML text; `where` is its name for errors, `overrides` as of `read_recipe`.
+
+    Raises:
+        RecipeError: not YAML, or an unknown, missing or misfit field; all of them named.
+    """
+    content = _yaml(text, where)
+    if isinstance(content, dict):
+        for name, value in _assignments(overrides):
+            _set(content, name, value)
+    try:
+        recipe: Recipe = _build(Recipe, content, "")
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"{where}: {error}") from error
+    return recipe
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that ship with the package."""
+    shipped = (file.name for file in (resources.files("ttsr") / "recipes").iterdir())
+    return sorted(name.removesuffix(".yaml") for name in shipped if name.endswith(".yaml"))
+
+
+def recipe_summary(name: str) -> str:
+    """The comment at the head of a recipe that ships with the package."""
+    text = (resources.files("ttsr") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+    head = text.split("name:", 1)[0]
+    return " ".join(line.removeprefix("#").strip() for line in head.splitlines())
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """The recipe as YAML, every field given; `read_recipe` takes it back."""
+    return yaml.safe_dump(_plain(asdict(recipe)), sort_keys=False)
+
+
+def differences(before: Recipe, now: Recipe) -> list[str]:
+    """What keeps a run of `before` from going on as one of `now`, as `field: old -> new`; its length is free."""
+    old, new = _flat(asdict(before)), _flat(asdict(now))
+    changed = (name for name in new if new[name] != old[name] and name not in _FREE)
+    return [f"{name}: {_plain(old[name])} -> {_plain(new[name])}" for name in changed]
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{where}: not YAML ({' '.join(str(error).split())})") from error
+
+
+def _assignments(words: Sequence[str]) -> list[tuple[str, Any]]:
+    """`--a.b 1 --c=2` as [("a.b", 1), ("c", 2)]."""
+    found = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or not name:
+            raise RecipeError(f"{word}: recipe fields are set as --FIELD VALUE, such as --optimizer.lr 2e-4")
+        if not equals:
+            if not left:
+                raise RecipeError(f"--{name}: no value is given")
+            value = left.pop(0)
+        found.append((name.replace("-", "_"), _yaml(value, f"--{name}")))
+    return found
+
+
+def _set(content: dict[str, Any], name: str, value: Any) -> None:
+    *parents, last = name.split(".")
+    for parent in parents:
+        inner = content.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise RecipeError(f"--{name}: {parent} has no fields of its own")
+        content = inner
+    content[last] = value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def _build(kind: Any, value: Any, where: str) -> Any:
+    """A value of a field's type from what YAML gave; `where` is the field's dotted name."""
+    if is_dataclass(kind):
+        return _build_dataclass(kind, value, where)
+    if get_origin(kind) is tuple:
+        return _build_tuple(get_args(kind), value, where)
+    if get_origin(kind) in (Literal, Union):
+        if value not in get_args(kind):
+            raise ValueError(f"{where} must be one of {', '.join(map(str, get_args(kind)))}, not {value!r}")
+        return value
+    if kind is float and isinstance(value, str):
+        # YAML 1.1 reads 1e-4 as a string.
+        try:
+            value = float(value)
+        except ValueError:
+            raise TypeError(f"{where} must be a number, not {value!r}") from None
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        raise TypeError(f"{where} must be {kind.__name__}, not {value!r}")
+    return value
+
+
+def _build_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    endless = kinds[-1] is Ellipsis
+    if not isinstance(value, list) or not (endless or len(value) == len(kinds)):
+        raise TypeError(f"{where} must be a list{'' if endless else f' of {len(kinds)}'}, not {value!r}")
+    wanted = [kinds[0]] * len(value) if endless else kinds
+    return tuple(_build(kind, item, where) for kind, item in zip(wanted, value, strict=True))
+
+
+def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise TypeError(f"{where or 'the file'} must hold named fields, not {value!r}")
+    hints = get_type_hints(kind)
+    known = {f.name: f for f in fields(kind)}
+    dotted = f"{where}." if where else ""
+    unknown = sorted(set(value) - set(known), key=str)
+    if unknown:
+        names = ", ".join(dotted + str(name) for name in unknown)
+        raise ValueError(f"unknown field{'s'[: len(unknown) > 1]} {names}; there are {', '.join(known)}")
+    needed = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in value]
+    if needed:
+        raise ValueError(f"missing {', '.join(dotted + name for name in needed)}")
+    return kind(**{name: _build(hints[name], item, dotted + name) for name, item in value.items()})

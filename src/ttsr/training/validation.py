@@ -1,0 +1,92 @@
+"""The averaged model, scored while it is trained."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from ttsr.data.cufed5 import list_groups
+from ttsr.metrics.protocols import PAPER_Y
+from ttsr.metrics.ssim import scikit_image_ssim
+from ttsr.runtime import Runtime
+from ttsr.scoring.evaluation import evaluate
+from ttsr.scoring.picture import PictureScore, Shown
+
+from .record import Record
+from .trainer import Trainer
+
+# How many of the test set's first pictures TensorBoard shows.
+NUM_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Best:
+    """The validation with the highest mean PSNR (dB, `paper-y`, reference 1), and the step it was at."""
+
+    step: int
+    psnr: float
+
+
+class Validation:
+    """Scores a run on a test set in CUFED5's layout, reference 1, by `paper-y`; the processes share the pictures.
+
+    Raises:
+        DataError: it is no such test set.
+        UserError: scikit-image is not installed.
+    """
+
+    def __init__(self, folder: Path, runtime: Runtime) -> None:
+        scikit_image_ssim()
+        self.groups, self.runtime = list_groups(folder), runtime
+
+    def __call__(self, trainer: Trainer, record: Record | None) -> float:
+        """The mean PSNR in dB, the same on every process; the main one records it, and the first pictures.
+
+        Raises:
+            DataError: a group has no reference.
+            ImageError: a picture cannot be read or is too small.
+        """
+        strips: list[tuple[int, str, np.ndarray]] = []
+
+        def keep(score: PictureScore, shown: Shown) -> None:
+            if score.number < NUM_SHOWN:
+                strips.append((score.number, score.name, side_by_side(shown)))
+
+        share = (self.runtime.rank, self.runtime.count)
+        mine = evaluate(trainer.averaged_model(), self.groups, protocols=[PAPER_Y], on_picture=keep, share=share)
+        scores = sorted(self.runtime.gather(mine), key=lambda score: score.number)
+        shown = sorted(self.runtime.gather(strips), key=lambda strip: strip[0])
+        model, bicubic = ([getattr(score, which)[PAPER_Y.name] for score in scores] for which in ("model", "bicubic"))
+        psnr = fmean(score.psnr for score in model)
+        if record is not None:
+            figures = {
+                "psnr": psnr,
+                "ssim": fmean(score.ssim for score in model),
+                "gain": psnr - fmean(score.psnr for score in bicubic),
+                "relevance": fmean(score.relevance for score in scores),
+            }
+            record.write(trainer.step, figures, under="validation")
+            for _, name, strip in shown:
+                record.show(trainer.step, f"validation/{name}", strip)
+        return psnr
+
+
+def side_by_side(shown: Shown) -> np.ndarray:
+    """LR (its pixels enlarged), reference, bicubic, SR, truth and relevance beside each other: (H, W, 3) uint8."""
+    height = shown.hr.shape[0]
+    relevance = (shown.relevance.clip(0, 1) * 255).round().astype(np.uint8)
+    pieces = [
+        _enlarged(shown.lr),
+        *([] if shown.reference is None else [shown.reference]),
+        shown.bicubic,
+        shown.sr,
+        shown.hr,
+        _enlarged(np.repeat(relevance[..., None], 3, axis=2)),
+    ]
+    padded = [np.pad(piece[:height], ((0, max(0, height - len(piece))), (0, 0), (0, 0))) for piece in pieces]
+    return np.concatenate(padded, axis=1)
+
+
+def _enlarged(image: np.ndarray) -> np.ndarray:
+    return image.repeat(4, axis=0).repeat(4, axis=1)

@@ -1,0 +1,35 @@
+"""`manifest.csv`."""
+
+from pathlib import Path
+
+import pytest
+
+from ttsr.data.manifest import manifest_text, open_rows, read_manifest
+from ttsr.data.store import open_store
+from ttsr.errors import DataError
+
+
+def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
+    rows = [{"file": "a, b.png", "open": "yes"}, {"file": 'quote".png', "open": "no", "group": "two\nlines"}]
+    (tmp_path / "manifest.csv").write_text(manifest_text(rows), newline="")
+    read = read_manifest(open_store(tmp_path))
+    assert read == [rows[0] | {"group": ""}, rows[1]]
+    assert read is not None and open_rows(read, open_store(tmp_path)) == read[:1]
+    (tmp_path / "manifest.csv").unlink()
+    assert read_manifest(open_store(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("", "no column `file`"),
+        ("name,open\na.png,yes\n", "no column `file`"),
+        ("file,open\na.png,yes\n,yes\n", "line 3 names no file"),
+        ('file\n"' + "x" * 200_000, "no CSV after line 1"),
+    ],
+)
+def test_a_manifest_that_cannot_be_understood_is_named(text: str, match: str, tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text(text)
+    with pytest.raises(DataError, match=rf"{tmp_path}/manifest\.csv: {match}") as caught:
+        read_manifest(open_store(tmp_path))
+    assert "\n" not in str(caught.value)

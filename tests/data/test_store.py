@@ -1,0 +1,175 @@
+"""Folders and packed files read alike; a damaged packed file is one line."""
+
+import os
+import pickle
+import zipfile
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ttsr.data.store import PackedStore, Store, open_store
+from ttsr.errors import DataError, ImageError
+
+FILES = {
+    "b/2.JPG": b"second",
+    "a-b/1.png": b"first",
+    "a/1.webp": b"of a",
+    "top.png": b"top",
+    "a/.hidden.png": b"no",
+    ".cache/x.png": b"no",
+    "__MACOSX/._top.png": b"no",
+    "notes.txt": b"text",
+    "manifest.csv": "\ufefffile\nä.png\n".encode(),
+}
+NAMES = ("a/1.webp", "a-b/1.png", "b/2.JPG", "top.png")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, data in FILES.items():
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in FILES.items():
+            entry = zipfile.ZipInfo(name)
+            entry.extra = b"\xfe\xca\x04\x00abcd" if name == "top.png" else b""  # a field before the data
+            archive.writestr(entry, data)
+        archive.mkdir("empty")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["folder", "packed"])
+def test_names_bytes_and_text(kind: str, request: pytest.FixtureRequest) -> None:
+    path: Path = request.getfixturevalue(kind)
+    store = open_store(path)
+    assert store.where == str(path)
+    assert store.names == NAMES
+    assert [store.read(name) for name in NAMES] == [FILES[name] for name in NAMES]
+    assert store.text("manifest.csv") == "file\nä.png\n"
+    assert store.text("other.csv") is None
+    assert store.shown("top.png") == f"{path}/top.png"
+    with pytest.raises(ImageError, match=r"b/3\.jpg: there is no such file"):
+        store.read("b/3.jpg")
+    with pytest.raises(ImageError, match=r"top\.png: not a picture"):
+        store.picture("top.png")
+
+
+def test_text_must_be_utf8(folder: Path) -> None:
+    (folder / "manifest.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=r"manifest\.csv: not UTF-8"):
+        open_store(folder).text("manifest.csv")
+
+
+def test_links_to_folders_are_followed_and_never_in_circles(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "far.png").write_bytes(b"far")
+    (folder / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (folder / "twin").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (folder / "a" / "circle").symlink_to(folder, target_is_directory=True)
+    assert open_store(folder).names == (*NAMES[:3], "link/far.png", "top.png", "twin/far.png")
+
+
+def read_all(store: Store) -> list[bytes]:
+    return [store.read(name) for name in store.names]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_packed_file_is_read_in_other_processes(method: str, packed: Path) -> None:
+    store = open_store(packed)
+    assert read_all(pickle.loads(pickle.dumps(store))) == read_all(store)
+    with get_context(method).Pool(2) as pool:
+        assert pool.map(read_all, [store] * 4) == [[FILES[name] for name in NAMES]] * 4
+
+
+def test_beyond_4_gb(tmp_path: Path) -> None:
+    """A hole of 5 GB, which takes no room on the disk, before the members: their offsets need Zip64."""
+    path = tmp_path / "large.zip"
+    with path.open("wb") as file:
+        file.truncate(5 * 2**30)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("one.png", b"1" * 70)
+        archive.writestr("two.png", b"2" * 80)
+    assert read_all(open_store(path)) == [b"1" * 70, b"2" * 80]
+
+
+def picture_pack(path: Path) -> bytes:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+    Image.fromarray(pixels).save(path.with_suffix(".png"))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a.png", "b.png"):
+            archive.write(path.with_suffix(".png"), name)
+    return path.read_bytes()
+
+
+def test_wherever_it_is_cut_off_it_is_refused(tmp_path: Path) -> None:
+    whole = picture_pack(tmp_path / "whole.zip")
+    cut = tmp_path / "cut.zip"
+    for length in range(0, len(whole), 7):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(DataError, match=r"cut\.zip: not a packed data set, or cut off .*make it with"):
+            open_store(cut)
+
+
+def test_a_flipped_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
+    """Never other pixels, never another error than ours."""
+    whole = picture_pack(tmp_path / "whole.zip")
+    right = {name: open_store(tmp_path / "whole.zip").read(name) for name in ("a.png", "b.png")}
+    damaged = tmp_path / "damaged.zip"
+    noticed = 0
+    for place in range(0, len(whole), 5):
+        damaged.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            store = open_store(damaged)
+            for name in store.names:
+                assert name not in right or store.read(name) == right[name]
+        except (DataError, ImageError):
+            noticed += 1
+    assert noticed > len(whole) / 5 * 0.9  # nearly all of it is pixels
+
+
+def compressed(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", b"0" * 1000)
+
+
+def encrypted(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.png", b"0" * 100)
+    content = path.read_bytes()
+    central = content.index(b"PK\1\2")
+    path.write_bytes(content[: central + 8] + b"\1" + content[central + 9 :])
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (compressed, r"a\.png is compressed in it; unpack it"),
+        (encrypted, r"a\.png is encrypted in it; unpack it"),
+        (lambda path: path.write_bytes(b""), "not a packed data set"),
+        (lambda path: path.write_bytes(b"\x89PNG\r\n" * 100), "not a packed data set"),
+        (lambda path: None, "no such folder or packed file"),
+    ],
+)
+def test_what_is_no_store_is_refused(make: Callable[[Path], object], match: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    make(path)
+    with pytest.raises(DataError, match=match) as caught:
+        open_store(path)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_a_packed_file_needs_no_open_file_once_mapped(packed: Path) -> None:
+    store = PackedStore(packed)
+    os.unlink(packed)
+    assert read_all(store) == [FILES[name] for name in NAMES]

@@ -1,0 +1,117 @@
+"""Adversarial losses against their definitions, pair by pair."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ttsr.losses.adversarial import discriminator_loss, generator_loss
+from ttsr.models.discriminator import Discriminator
+
+
+class Ramp(nn.Module):
+    """Logit w * sum over the image of x^2 / 2: its gradient by x is w x, known without any backward pass."""
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(weight, dtype=torch.double))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.weight * image.square().flatten(1).sum(1, keepdim=True) / 2
+
+
+def pairs(batch: int = 3, size: int = 6) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    sr, hr = torch.rand(2, batch, 3, size, size, dtype=torch.double, generator=generator)
+    return sr, hr, torch.rand(batch, dtype=torch.double, generator=generator)
+
+
+def logits(network: nn.Module, image: Tensor) -> list[Tensor]:
+    return [network(2 * one[None] - 1)[0, 0] for one in image]
+
+
+def small() -> Discriminator:
+    torch.manual_seed(0)
+    return Discriminator(6, 2).double()
+
+
+def mean(values: list[Tensor]) -> Tensor:
+    return torch.stack(values).mean()
+
+
+def test_bce_is_the_sum_of_both_cross_entropies():
+    network, (sr, hr, mixture) = small(), pairs()
+    loss, figures = discriminator_loss("bce", network, sr, hr, mixture)
+    real, fake = logits(network, hr), logits(network, sr)
+    on_real = mean([-torch.sigmoid(d).log() for d in real])
+    on_fake = mean([-(1 - torch.sigmoid(d)).log() for d in fake])
+    torch.testing.assert_close(loss, on_real + on_fake)
+    assert set(figures) == {"d_real", "d_fake"}
+    torch.testing.assert_close(figures["d_real"], mean(real).detach())
+    torch.testing.assert_close(figures["d_fake"], mean(fake).detach())
+    torch.testing.assert_close(
+        generator_loss("bce", network, sr), mean([-torch.sigmoid(d).log() for d in logits(network, sr)])
+    )
+
+
+def test_wgan_gp_is_its_definition():
+    network, (sr, hr, mixture) = small(), pairs()
+    loss, figures = discriminator_loss("wgan-gp", network, sr, hr, mixture)
+    terms = []
+    for a, b, e in zip(hr, sr, mixture, strict=True):
+        between = (e * (2 * a - 1) + (1 - e) * (2 * b - 1))[None].requires_grad_()
+        (gradient,) = torch.autograd.grad(network(between).sum(), between)
+        terms.append(10 * (gradient.square().sum().sqrt() - 1) ** 2)
+    torch.testing.assert_close(figures["penalty"], mean(terms))
+    difference = mean(logits(network, sr)) - mean(logits(network, hr))
+    torch.testing.assert_close(loss, difference + mean(terms))
+    torch.testing.assert_close(generator_loss("wgan-gp", network, sr), -mean(logits(network, sr)))
+    assert not any(figure.requires_grad for figure in figures.values())
+
+
+def test_the_penalty_is_differentiated_through_its_gradient():
+    """d/dw of 10 mean (w |x| - 1)^2 is 20 mean (w |x| - 1) |x|, and of the difference of logits what they say."""
+    network, (sr, hr, mixture) = Ramp(0.3), pairs()
+    discriminator_loss("wgan-gp", network, sr, hr, mixture)[0].backward()
+    e = mixture[:, None, None, None]
+    length = (e * (2 * hr - 1) + (1 - e) * (2 * sr - 1)).flatten(1).norm(dim=1)
+    halves = [(2 * image - 1).square().flatten(1).sum(1) / 2 for image in (sr, hr)]
+    expected = (halves[0] - halves[1]).mean() + (20 * (0.3 * length - 1) * length).mean()
+    assert network.weight.grad is not None
+    torch.testing.assert_close(network.weight.grad, expected)
+
+
+@pytest.mark.parametrize("kind", ["bce", "wgan-gp"])
+def test_each_side_trains_itself_alone(kind):
+    network, (sr, hr, mixture) = small(), pairs()
+    sr.requires_grad_()
+    generator_loss(kind, network, sr).backward()
+    assert all(p.grad is None for p in network.parameters())
+    assert sr.grad is not None and sr.grad.abs().sum() > 0
+    sr.grad = None
+    discriminator_loss(kind, network, sr, hr, mixture)[0].backward()
+    assert sr.grad is None
+    for name, parameter in network.named_parameters():
+        # Moving both logits alike is no progress to WGAN: only there has the last bias nothing to learn.
+        if name != "last.2.bias" or kind == "bce":
+            assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("kind", ["bce", "wgan-gp"])
+def test_a_batch_is_the_mean_of_its_pairs(kind):
+    network, (sr, hr, mixture) = small(), pairs(4)
+    whole = discriminator_loss(kind, network, sr, hr, mixture)[0]
+    halves = [discriminator_loss(kind, network, sr[i], hr[i], mixture[i])[0] for i in (slice(0, 2), slice(2, 4))]
+    torch.testing.assert_close(whole, mean(halves))
+
+
+def test_in_16_bits_the_penalty_is_that_of_32():
+    torch.manual_seed(0)
+    network = Discriminator(6, 2)
+    sr, hr, mixture = (x.float() for x in pairs())
+    expected = discriminator_loss("wgan-gp", network, sr, hr, mixture)[1]["penalty"]
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, figures = discriminator_loss("wgan-gp", network, sr.bfloat16(), hr, mixture)
+        image = (sr.bfloat16().float(), hr, mixture)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(figures["penalty"], discriminator_loss("wgan-gp", network, *image)[1]["penalty"])
+    torch.testing.assert_close(figures["penalty"], expected, rtol=1e-2, atol=0)

@@ -1,0 +1,126 @@
+"""The HTML page: whole, self-contained and safe from the names that it shows."""
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ttsr.data.cufed5 import list_groups
+from ttsr.metrics.protocols import PAPER_Y
+from ttsr.models.ttsr import TTSR
+from ttsr.scoring.evaluation import evaluate
+from ttsr.scoring.page import Panel, page, panels
+from ttsr.scoring.picture import Shown
+from ttsr.scoring.report import Report, make_rows
+
+VOID = {"meta", "img", "br"}
+
+
+class Reader(HTMLParser):
+    """Collects tags with their attributes, and sees that every one is closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def make(
+    model: TTSR, folder: Path, *, lossless: bool, names: tuple[str, ...] = ("one", "two")
+) -> tuple[str, list[Shown]]:
+    shown: list[Shown] = []
+    encoded: list[Panel] = []
+    rows = []
+    for name in names:
+
+        def on_picture(score, pictures, name=name) -> None:
+            if score.reference == "1":
+                shown.append(pictures)
+                encoded.extend(panels(score, pictures, name, everything=name == names[0], lossless=lossless))
+
+        references = ("1", "none")
+        scores = evaluate(model, list_groups(folder), references=references, protocols=[PAPER_Y], on_picture=on_picture)
+        rows += make_rows(name, scores, references)
+    report = Report((PAPER_Y,), tuple(rows))
+    return "".join(page(report, "a <set>", encoded[::-1], lossless=lossless)), shown
+
+
+def image(uri: str | None) -> np.ndarray:
+    assert uri is not None and uri.startswith("data:image/webp;base64,")
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def test_pictures_in_rows_by_gain(model: TTSR, folder: Path) -> None:
+    text, shown = make(model, folder, lossless=True)
+    reader = Reader()
+    reader.feed(text)
+    assert reader.open == []
+    sections = [attrs for tag, attrs in reader.tags if tag == "section" and attrs.get("class") == "picture"]
+    gains = [float(str(attrs["data-gain"])) for attrs in sections]
+    assert gains == sorted(gains, reverse=True)
+    assert sorted(str(attrs["data-name"]) for attrs in sections) == ["000", "001", "002", "003"]
+    images = [attrs for tag, attrs in reader.tags if tag == "img"]
+    assert [attrs["alt"] for attrs in images[:6]] == [
+        "LR",
+        f"{sections[0]['data-name']}_1.png",
+        "bicubic",
+        "one",
+        "two",
+        "truth",
+    ]
+    assert len(images) == 4 * 6
+    first = shown[int(str(sections[0]["data-name"]))]
+    wanted = [first.lr, first.reference, first.bicubic, first.sr, first.sr, first.hr]
+    for attrs, pixels in zip(images, wanted, strict=False):
+        assert pixels is not None
+        assert np.array_equal(image(attrs["src"]), pixels)
+
+
+def test_nothing_is_loaded(model: TTSR, folder: Path) -> None:
+    text, _ = make(model, folder, lossless=False)
+    reader = Reader()
+    reader.feed(text)
+    assert {tag for tag, _ in reader.tags}.isdisjoint({"link", "iframe", "object", "base"})
+    for _, attrs in reader.tags:
+        assert "href" not in attrs
+        assert str(attrs.get("src", "data:")).startswith("data:")
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style and "@import" not in style
+    policies = [attrs["content"] for _, attrs in reader.tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+    assert policies[0] is not None and policies[0].startswith("default-src 'none'")
+    assert not re.search(r"https?://", text)
+
+
+def test_says_what_is_published_and_how_pictures_are_stored(model: TTSR, folder: Path) -> None:
+    text, _ = make(model, folder, lossless=False)
+    assert "As published, on CUFED5" in text and "only where the test set is CUFED5" in text
+    for name in ("TTSR-rec", "SRNTT-l2", "MASA-rec", "C2-Matching-rec", "DATSR-rec"):
+        assert f"<th>{name}" in text
+    assert "WebP of quality 92; the scores are of the exact ones" in text
+    assert len(text) < len(make(model, folder, lossless=True)[0])
+
+
+@pytest.mark.parametrize("name", ['<script>alert("1")</script>', "\" onerror='x'", "a&amp;b"])
+def test_names_are_only_text(model: TTSR, folder: Path, name: str) -> None:
+    text, _ = make(model, folder, lossless=False, names=(name,))
+    reader = Reader()
+    reader.feed(text)
+    assert reader.open == []
+    assert sum(tag == "script" for tag, _ in reader.tags) == 1
+    images = [attrs for tag, attrs in reader.tags if tag == "img"]
+    assert images[3]["alt"] == name
+    assert all(set(attrs) <= {"class", "src", "alt", "draggable"} for attrs in images)

@@ -1,0 +1,57 @@
+"""Small runs that several files train."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from ttsr.training.recipe import Recipe
+from ttsr.training.recipe_text import read_recipe
+
+_ALL_LOSSES = (
+    "--losses.perceptual=1e-2 --losses.perceptual_features=extractor --losses.transferal=1e-2 --losses.adversarial=1e-3 "
+    "--discriminator.channels=4 --discriminator.lr=1e-4 --schedule.pixel_steps=6"
+).split()
+
+OVERRIDES = {
+    "rec": [],
+    "gan": [
+        *_ALL_LOSSES,
+        "--losses.adversarial_kind=bce",
+        "--losses.transferal_levels=sum",
+        "--discriminator.first=false",
+    ],
+    "gan-paper": [*_ALL_LOSSES, "--losses.adversarial_kind=wgan-gp", "--discriminator.first=true"],
+}
+"""The recipe `debug` with reconstruction alone, with MMagic's adversarial losses, and with the authors'."""
+
+Losses = list[dict[str, float]]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums round otherwise with another number of threads, and a forked child can have but one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def debug() -> Callable[..., Recipe]:
+    """`debug("gan", "--seed=3")`: a kind of `OVERRIDES`, with further overrides."""
+    return lambda kind, *more: read_recipe("debug", [*OVERRIDES[kind], *more])
+
+
+@pytest.fixture
+def losses() -> Callable[[Path], Losses]:
+    """What a run logged of each step, timings left out."""
+
+    def read(run: Path) -> Losses:
+        lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+        timings = ("seconds", "step_s")
+        return [{k: v for k, v in line.items() if k not in timings} for line in lines if "kind" not in line]
+
+    return read
