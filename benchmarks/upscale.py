@@ -11,7 +11,7 @@ import torch
 from measure import Case, compare, in_this_process
 
 from ttsr.models.ttsr import TTSR, resize
-from ttsr.training.recipe import read_recipe
+from ttsr.training.recipe_text import read_recipe
 
 MEMORY_SIZE = (300, 300)
 

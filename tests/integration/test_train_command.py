@@ -117,10 +117,15 @@ def test_a_disk_that_fills_up_spares_the_last_checkpoint(photos, tmp_path):
     assert run("debug", "--data", photos, "--out", folder, "--resume").returncode == 0
 
 
-ADVERSARIAL = (
-    "--losses.perceptual=1e-2 --losses.perceptual_features=extractor --losses.transferal=1e-2 "
-    "--losses.adversarial=1e-3 --discriminator.channels=4 --discriminator.lr=1e-6 --schedule.pixel_steps=6"
-).split()
+ADVERSARIAL = [
+    "--losses.perceptual=1e-2",
+    "--losses.perceptual_features=extractor",
+    "--losses.transferal=1e-2",
+    "--losses.adversarial=1e-3",
+    "--discriminator.channels=4",
+    "--discriminator.lr=1e-6",
+    "--schedule.pixel_steps=6",
+]
 TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node=2")
 KINDS = {
     "rec": [],

@@ -10,10 +10,15 @@ import torch
 from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_text import read_recipe
 
-_ALL_LOSSES = (
-    "--losses.perceptual=1e-2 --losses.perceptual_features=extractor --losses.transferal=1e-2 --losses.adversarial=1e-3 "
-    "--discriminator.channels=4 --discriminator.lr=1e-4 --schedule.pixel_steps=6"
-).split()
+_ALL_LOSSES = [
+    "--losses.perceptual=1e-2",
+    "--losses.perceptual_features=extractor",
+    "--losses.transferal=1e-2",
+    "--losses.adversarial=1e-3",
+    "--discriminator.channels=4",
+    "--discriminator.lr=1e-4",
+    "--schedule.pixel_steps=6",
+]
 
 OVERRIDES = {
     "rec": [],
