@@ -21,9 +21,11 @@ lint: $(VENV)/.dev
 type: $(VENV)/.dev
 	$(BIN)/pyright
 
-bench: $(VENV)/.core
+bench: $(VENV)/.test
 	$(BIN)/python benchmarks/search.py --output benchmarks/results/search.json
 	$(BIN)/python benchmarks/upscale.py --output benchmarks/results/upscale.json
+	$(BIN)/python benchmarks/training.py --output benchmarks/results/training.json
+	$(BIN)/python benchmarks/loading.py --output benchmarks/results/loading.json
 
 clean:
 	rm -rf $(VENV) demo

@@ -32,7 +32,7 @@ def test_help_and_version_do_not_wait_for_torch(argument: str) -> None:
 
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("upscale", "convert", "evaluate", "train"):
+    for command in ("upscale", "convert", "evaluate", "train", "recipes", "pairs", "pack"):
         assert main([command, "--help"]) == 0
         assert f"ttsr {command}" in capsys.readouterr().out
 

@@ -132,7 +132,7 @@ def test_copies_of_a_photo_are_no_references(folder: Path, tmp_path: Path, capsy
     photo.save(folder / "again.jpg", quality=80)
     out = tmp_path / "out"
     assert main(["pairs", str(folder), str(out), "--workers", "1"]) == 2
-    assert "all 1 photo pairs that match are copies of one photo" in capsys.readouterr().err
+    assert "the only photo pairs that match (1) are copies of one photo" in capsys.readouterr().err
     shutil.copy(EXAMPLES / "aloe_ref.png", folder)
     assert main(["pairs", str(folder), str(out), "--workers", "1"]) == 0
     assert "1 of them copies of one photo" in capsys.readouterr().out

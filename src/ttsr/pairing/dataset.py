@@ -178,7 +178,7 @@ def _note(cuts: Cuts, task: Task, summary: Summary) -> None:
 
 def _why_no_crops(summary: Summary, options: PairsOptions) -> str:
     if len(summary.duplicates) == summary.matched:
-        return f"all {summary.matched} photo pairs that match are copies of one photo, no use as references"
+        return f"the only photo pairs that match ({summary.matched}) are copies of one photo, no use as references"
     reasons = ", ".join(f"{count} times {reason}" for reason, count in summary.rejected.most_common(3))
     return (
         f"{summary.matched} photo pairs match, but no crop of {options.size} px will do ({reasons}); "

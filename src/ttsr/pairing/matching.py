@@ -1,7 +1,8 @@
 """Which of two photos' key points show the same things: nearest descriptors, ratio test, and one homography.
 
 The constants were chosen on 248 photos of 73 scenes among 110 photos of other things: of 63,385 photo pairs of
-different scenes none is accepted, nor with two inliers fewer.
+different scenes none is accepted, nor with two inliers fewer; of 518 within a scene 233 are, from 60 scenes (many of
+the rest are ends of panoramas that share nothing).
 """
 
 import warnings

@@ -19,7 +19,7 @@ from .summary import Summary
 NUM_SHOWN = 20
 
 _MAX_LISTED = 50
-_PHOTO_HEIGHT = 200
+_PHOTO_HEIGHT = 160
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ttsr.data.sample import Batch
 from ttsr.errors import RecipeError
@@ -25,6 +26,10 @@ from .validation import Best, Validation
 
 Report = Callable[[int, dict[str, float]], None]
 Say = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def train(
     vgg19_file: Path | None = None,
     validation: Path | None = None,
     report: Report | None = None,
-    say: Say = lambda _: None,
+    say: Say = _silent,
 ) -> tuple[Trainer, Outcome]:
     """Run a recipe until it is done, or `max_seconds` of this call are up, or SIGTERM or SIGINT comes.
 
@@ -77,14 +82,15 @@ def train(
     """
     started = time.monotonic()
     runtime = runtime or Runtime("cpu")
-    run = _Run(recipe, folder, Trainer(recipe, runtime, vgg19_file), runtime, say)
+    state = _resumed(recipe, folder, accept_changes, say if runtime.is_main else _silent) if resume else None
     validate = Validation(validation, runtime) if validation is not None else None
-    if resume:
-        run.resume(accept_changes)
     pairs = open_pairs(recipe, data)
+    trainer = Trainer(recipe, runtime, vgg19_file, state)
+    run = _Run(recipe, folder, trainer, runtime, say)
+    run.best = Best(**state["best"]) if state and state["best"] else None
     run.skip(pairs.skipped)
     run.open()
-    trainer, before = run.trainer, run.trainer.seconds
+    before = trainer.seconds
     taken, busy = 0, 0.0
     record = Record(folder, trainer.step) if runtime.is_main else None
     try:
@@ -125,6 +131,18 @@ def train(
     )
 
 
+def _resumed(recipe: Recipe, folder: Path, accept_changes: bool, say: Say) -> dict[str, Any]:
+    """The state to go on from, of the same recipe."""
+    state = read_checkpoint(folder, say)
+    changed = differences(parse_recipe(state["recipe"], str(folder)), recipe)
+    if changed and not accept_changes:
+        raise RecipeError(
+            f"{folder}: the run was started with another recipe ({'; '.join(changed)}); "
+            "take the old values, or go on all the same with --accept-changes"
+        )
+    return state
+
+
 class _Run:
     """A trainer, and the folder that its run lives in."""
 
@@ -132,17 +150,6 @@ class _Run:
         self.recipe, self.folder, self.trainer, self.runtime, self.say = recipe, folder, trainer, runtime, say
         self.best: Best | None = None
         self.skipped: set[str] = set()
-
-    def resume(self, accept_changes: bool) -> None:
-        state = read_checkpoint(self.folder, self.say if self.runtime.is_main else lambda _: None)
-        changed = differences(parse_recipe(state["recipe"], str(self.folder)), self.recipe)
-        if changed and not accept_changes:
-            raise RecipeError(
-                f"{self.folder}: the run was started with another recipe ({'; '.join(changed)}); "
-                "take the old values, or go on all the same with --accept-changes"
-            )
-        self.trainer.load_state(state)
-        self.best = Best(**state["best"]) if state["best"] else None
 
     def open(self) -> None:
         if self.runtime.is_main:

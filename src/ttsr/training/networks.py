@@ -25,8 +25,13 @@ class Networks:
     vgg19: nn.Module | None
 
 
-def build_networks(recipe: Recipe, device: torch.device, vgg19_file: Path | None = None) -> Networks:
+def build_networks(
+    recipe: Recipe, device: torch.device, vgg19_file: Path | None = None, *, begun: bool = False
+) -> Networks:
     """Networks in training mode on `device`; the same for the same recipe.
+
+    vgg19_file: torchvision's; fetched if it is needed and not given. begun: the run's own weights will replace those to
+    begin with, which need not be had any more.
 
     Raises:
         RecipeError: weights to begin with are of other sizes.
@@ -38,13 +43,13 @@ def build_networks(recipe: Recipe, device: torch.device, vgg19_file: Path | None
     scale_residuals(model, recipe.residual_start)
     discriminator = Discriminator(recipe.crop, recipe.discriminator.channels) if losses.adversarial else None
     judged = losses.perceptual > 0 and losses.perceptual_features == "vgg19"
-    vgg19 = load_vgg19(vgg19_file) if judged or recipe.extractor.start == "vgg19" else None
-    if recipe.start:
+    from_vgg19 = recipe.extractor.start == "vgg19" and not begun
+    vgg19 = load_vgg19(vgg19_file) if judged or from_vgg19 else None
+    if recipe.start and not begun:
         _start(model, recipe.start, "start")
-    if recipe.extractor.start == "vgg19":
-        assert vgg19 is not None
+    if from_vgg19 and vgg19 is not None:
         start_extractor(model.extractor, vgg19)
-    elif recipe.extractor.start not in ("random", "contrastive"):
+    elif recipe.extractor.start not in ("random", "contrastive", "vgg19") and not begun:
         _start(model.extractor, recipe.extractor.start, "extractor.start")
     networks = Networks(model.train(), discriminator, vgg19 if judged else None)
     for network in (networks.model, networks.discriminator, networks.vgg19):

@@ -32,11 +32,17 @@ MOST_SKIPPED = 10
 class Trainer:
     """A run as far as it has come: `step` steps, of which `skipped` gave no finite loss."""
 
-    def __init__(self, recipe: Recipe, runtime: Runtime, vgg19_file: Path | None = None) -> None:
-        """The run before its first step.
+    def __init__(
+        self,
+        recipe: Recipe,
+        runtime: Runtime,
+        vgg19_file: Path | None = None,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        """The run before its first step, or where `state()` was taken.
 
         Raises:
-            RecipeError: the batch cannot be shared out, or weights to begin with are of other sizes.
+            RecipeError: the batch cannot be shared out, or weights to begin with or `state` are of other networks.
             WeightsError: weights to begin with, or VGG19's, cannot be had.
         """
         parts = runtime.count * recipe.engine.accumulation
@@ -52,7 +58,7 @@ class Trainer:
                 f"{recipe.losses.contrastive_group}; set --losses.contrastive_group to a divisor"
             )
         self.recipe, self.runtime = recipe, runtime
-        networks = build_networks(recipe, runtime.device, vgg19_file)
+        networks = build_networks(recipe, runtime.device, vgg19_file, begun=state is not None)
         self.model, self.discriminator = networks.model, networks.discriminator
         self.objective = Objective(recipe, networks)
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -72,6 +78,8 @@ class Trainer:
             adam = torch.optim.Adam(parameters, lr=recipe.discriminator.lr, betas=recipe.discriminator.betas)
             self.adversary = Update(adam, runtime, scaled=recipe.engine.precision == "fp16")
         self.step, self.seconds, self.skipped, self._skipped_in_a_row = 0, 0.0, 0, 0
+        if state is not None:
+            self._load_state(state)
 
     @property
     def is_sound(self) -> bool:
@@ -93,12 +101,7 @@ class Trainer:
             **adversary,
         }
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave.
-
-        Raises:
-            RecipeError: it is of other networks than the recipe's.
-        """
+    def _load_state(self, state: dict[str, Any]) -> None:
         self.step, self.seconds = state["step"], state["seconds"]
         self.skipped, self._skipped_in_a_row = state["skipped"]
         try:
