@@ -63,6 +63,8 @@ class Runtime:
 
     def agree(self, flag: bool) -> bool:
         """Whether any process says so."""
+        if self.count == 1:
+            return flag
         raised = torch.tensor([float(flag)], device=self.device)
         self.average([raised])
         return bool(raised.item() > 0)

@@ -13,7 +13,7 @@ from .patches import OFFSETS
 _LONG_ROW = 3000
 
 # Numbers of image and gradient that stay in the cache while nine products are taken of them.
-_BLOCK_ELEMENTS = 2**18
+_BLOCK_ELEMENTS = 2**19
 
 
 class Conv3x3(nn.Conv2d):
