@@ -1,8 +1,9 @@
 """Pairs a second that one data worker makes: `python benchmarks/loading.py [--data DIR] [--output F.json]`.
 
 Photos and CUFED's layout, each from a folder and from a packed file, by one worker on one thread, as training does it.
-Divide what a training step needs by it: a GPU that takes N samples a second wants N / (pairs a second) workers, and one
-for good measure. `cold` is reading alone, after the system was asked to forget the files, of the whole set.
+A GPU that takes N samples a second wants N / (pairs a second) workers. `trained` is how many pairs a second the small
+model is trained on by this machine's processor, on all its threads: while that is less, one worker will do.
+`cold` is reading alone, after the system was asked to forget the files, of the whole set.
 """
 
 import argparse
@@ -11,8 +12,10 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +30,13 @@ from ttsr.data.packing import PackOptions, pack
 from ttsr.data.photos import PhotoPairs, PhotosOptions
 from ttsr.data.sample import Pair, collate
 from ttsr.data.store import open_store
+from ttsr.runtime import Runtime
+from ttsr.training.recipe_text import read_recipe
+from ttsr.training.trainer import Trainer
 
 BATCH = 9
+RECIPES = {"photos": "ttsr-lite", "cufed": "ttsr-lite_CUFED"}
+TRAINING_STEPS = 3
 EXAMPLES = Path(__file__).parent.parent / "examples" / "pairs"
 
 
@@ -36,7 +44,8 @@ EXAMPLES = Path(__file__).parent.parent / "examples" / "pairs"
 class Row:
     """Medians of the turns. open_s: until the first pair can be made (photos are decoded then). cold_ms: reading a
     picture. make_ms: drawing, cutting and warping a pair, of CUFED decoding and degrading too, and collate_ms: what is
-    left to degrade, and stacking; both processor time. pairs_s: what a worker hands over."""
+    left to degrade, and stacking; both processor time. pairs_s: what a worker hands over; trained_s: what training
+    takes of it, and times_faster the ratio of the two."""
 
     data: str
     form: str
@@ -47,6 +56,8 @@ class Row:
     make_ms: float
     collate_ms: float
     pairs_s: float
+    trained_s: float
+    times_faster: float
 
 
 def make_photos(folder: Path, copies: int = 10) -> None:
@@ -76,19 +87,40 @@ def make_cufed(folder: Path, pairs: int = 400, side: int = 160) -> None:
             Image.fromarray(crop).save(folder / role / f"{number:05}.png")
 
 
-def measure(path: Path, form: str, seconds: float, turns: int) -> Row:
+def open_pairs(path: Path) -> tuple[str, Dataset[Pair]]:
+    """What kind of data it is, and its pairs as the recipes of `RECIPES` have them: 96 px of photos, 160 of CUFED."""
+    if is_cufed(open_store(path)):
+        return "cufed", CufedPairs(path, CufedOptions(), 0)
+    return "photos", PhotoPairs(path, PhotosOptions(), 0)
+
+
+def training_rate(path: Path) -> float:
+    """Pairs a second that the small model is trained on, its extractor and all; the first step warms up."""
+    kind, pairs = open_pairs(path)
+    recipe = read_recipe(RECIPES[kind], ["--extractor.start=random", "--schedule.contrastive_steps=0"])
+    trainer = Trainer(recipe, Runtime("cpu"))
+    seconds: list[float] = []
+    for step in range(1 + TRAINING_STEPS):
+        batch = collate([pairs[step * recipe.batch_size + n] for n in range(recipe.batch_size)])
+        started = time.perf_counter()
+        trainer.train_step(batch)
+        seconds.append(time.perf_counter() - started)
+    return recipe.batch_size / statistics.median(seconds[1:])
+
+
+def measure(path: Path, form: str, seconds: float, turns: int, trained_s: float) -> Row:
     """One form of one data set."""
     store = open_store(path)
     cold = [_cold_read_s(path) for _ in range(turns)]
     started = time.perf_counter()
-    pairs: Dataset[Pair]
-    pairs = CufedPairs(path, CufedOptions(), 0) if is_cufed(store) else PhotoPairs(path, PhotosOptions(), 0)
+    kind, pairs = open_pairs(path)
     open_s = time.perf_counter() - started
     made = [pairs[number] for number in range(BATCH)]
     make = [_per_pair(lambda turn=turn: [pairs[turn * BATCH + n] for n in range(BATCH)]) for turn in range(5 * turns)]
     stack = [_per_pair(lambda: collate(made)) for _ in range(5 * turns)]
+    pairs_s = statistics.median(_worker_rate(pairs, seconds) for _ in range(turns))
     return Row(
-        "cufed" if is_cufed(store) else "photos",
+        kind,
         form,
         len(store.names),
         sum(len(store.read(name)) for name in store.names) / 1e6,
@@ -96,7 +128,9 @@ def measure(path: Path, form: str, seconds: float, turns: int) -> Row:
         1e3 * statistics.median(cold) / len(store.names),
         1e3 * statistics.median(make),
         1e3 * statistics.median(stack),
-        statistics.median(_worker_rate(pairs, seconds) for _ in range(turns)),
+        pairs_s,
+        trained_s,
+        pairs_s / trained_s,
     )
 
 
@@ -109,13 +143,20 @@ def _per_pair(work: Callable[[], object]) -> float:
 
 def _worker_rate(pairs: Dataset[Pair], seconds: float) -> float:
     """Pairs a second of one worker, once it runs and its queue is drained."""
-    numbers = [list(range(first, first + BATCH)) for first in range(0, 10**6, BATCH)]
+    ended = False
+
+    def numbers() -> Iterator[list[int]]:
+        first = 0
+        while not ended:
+            yield list(range(first, first + BATCH))
+            first += BATCH
+
     loader = DataLoader(
         pairs,
-        batch_sampler=numbers,
+        batch_sampler=numbers(),
         collate_fn=collate,
         num_workers=1,
-        worker_init_fn=lambda _: torch.set_num_threads(1),
+        worker_init_fn=_on_one_thread,
     )
     batches = iter(loader)
     for _ in range(4):
@@ -123,7 +164,15 @@ def _worker_rate(pairs: Dataset[Pair], seconds: float) -> float:
     started, count = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:
         count += len(next(batches))
-    return count / (time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    ended = True
+    for _ in batches:  # a worker that is left in the middle of its work complains
+        pass
+    return count / seconds
+
+
+def _on_one_thread(_: int) -> None:
+    torch.set_num_threads(1)
 
 
 def _cold_read_s(path: Path) -> float:
@@ -144,13 +193,15 @@ def _cold_read_s(path: Path) -> float:
 def show(rows: list[Row]) -> None:
     """A table, and what follows from it."""
     print(f"{'data':8} {'form':8} {'pictures':>8} {'MB':>7} {'open s':>7} {'cold ms':>8} {'make ms':>8} ", end="")
-    print(f"{'collate ms':>10} {'pairs/s':>8}")
+    print(f"{'collate ms':>10} {'pairs/s':>8} {'trained/s':>10}")
     for row in rows:
         print(f"{row.data:8} {row.form:8} {row.pictures:8} {row.megabytes:7.1f} {row.open_s:7.2f} ", end="")
-        print(f"{row.cold_ms:8.2f} {row.make_ms:8.2f} {row.collate_ms:10.2f} {row.pairs_s:8.0f}")
+        print(f"{row.cold_ms:8.2f} {row.make_ms:8.2f} {row.collate_ms:10.2f} {row.pairs_s:8.0f} {row.trained_s:10.1f}")
     for row in rows:
         needed = ", ".join(f"{rate} by {int(np.ceil(rate / row.pairs_s))}" for rate in (100, 500, 2000))
-        print(f"{row.data} from a {row.form}: samples a second and the workers that feed them: {needed}")
+        source = {"folder": "a folder", "packed": "a packed file"}[row.form]
+        print(f"{row.data} from {source}: samples a second and the workers that feed them: {needed};", end=" ")
+        print(f"one makes pairs {row.times_faster:.1f} times as fast as {RECIPES[row.data]} trains on them here")
 
 
 def main() -> None:
@@ -160,6 +211,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--output", type=Path, help="JSON file to write")
     options = parser.parse_args()
+    all_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -168,13 +220,21 @@ def main() -> None:
             make_photos(folders[0])
             make_cufed(folders[1])
         for number, folder in enumerate(folders):
+            # In a process of its own: workers forked from one that has computed on several threads may hang.
+            with ProcessPoolExecutor(1, get_context("spawn")) as process:
+                trained_s = process.submit(training_rate, folder).result()
             packed = Path(temporary) / f"{number}.zip"
             pack(open_store(folder), packed, PackOptions())
             for form, path in (("folder", folder), ("packed", packed)):
-                rows.append(measure(path, form, options.seconds, options.turns))
+                rows.append(measure(path, form, options.seconds, options.turns, trained_s))
     show(rows)
     if options.output is not None:
-        report: dict[str, Any] = {"machine": machine(), "batch": BATCH, "rows": [asdict(row) for row in rows]}
+        report: dict[str, Any] = {
+            "machine": machine(),
+            "batch": BATCH,
+            "training_threads": all_threads,
+            "rows": [asdict(row) for row in rows],
+        }
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from ttsr.training.memory import peak_memory
 
 # LR sizes, rows x columns.
 SIZES = ("40x40", "80x125", "125x125", "160x250")
@@ -52,8 +53,7 @@ def compare(script: Path, about: str, measure_one: Callable[[str, int, int], Non
 
 def peak_memory_gb() -> float:
     """The most memory this process has held so far, in units of 10^9 bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
+    return peak_memory(torch.device("cpu"))
 
 
 def in_this_process(work: Callable[[], object]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import textbook
 import torch
-from measure import machine, peak_memory_gb
+from measure import machine
 from torch.utils.flop_counter import FlopCounterMode
 
 from ttsr.data.sample import Batch
@@ -29,9 +29,11 @@ RECIPE = "ttsr-rec_x4c64b16_1xb9-200k_CUFED"
 HR = 160
 WARM_UP = 2
 
-# What is set otherwise in the recipe; the textbook form is fp32 as PyTorch has it, without any of it.
+# What is set otherwise in the recipe. A textbook form is the same network, as PyTorch lays it out by itself, with the
+# search and transfer of textbook.py.
 FORMS = {
     "textbook": [],
+    "textbook-tf32": ["--engine.precision=tf32"],
     "ours": [],
     "tf32": ["--engine.precision=tf32"],
     "bf16": ["--engine.precision=bf16"],
@@ -67,10 +69,9 @@ def measure_one(form: str, size: int, steps: int, device: str) -> dict[str, floa
     recipe = read_recipe(RECIPE, [f"--batch_size={size}", "--extractor.start=random", *FORMS[form]])
     runtime = Runtime(device)
     trainer = Trainer(recipe, runtime)
-    if form == "textbook":
+    if form.startswith("textbook"):
         use_the_textbook_form(trainer)
     batch = random_batch(size).to(runtime.device)
-    before = peak_memory_gb()
     for _ in range(WARM_UP if runtime.device.type == "cuda" else 1):
         trainer.train_step(batch)
     seconds = []
@@ -80,8 +81,7 @@ def measure_one(form: str, size: int, steps: int, device: str) -> dict[str, floa
         seconds.append(time.perf_counter() - started)
     return {
         "seconds": statistics.median(seconds),
-        "peak_gb": peak_memory(runtime.device) if runtime.device.type == "cuda" else peak_memory_gb(),
-        "before_gb": before,
+        "peak_gb": peak_memory(runtime.device),
     }
 
 
@@ -93,9 +93,9 @@ def flops_of_a_step(size: int) -> float:
     return counter.get_total_flops() * size
 
 
-def matrix_rate(device: str, dtype: torch.dtype, side: int = 8192) -> float:
-    """Operations a second of a large matrix product."""
-    a, b = (torch.rand(side, side, device=device, dtype=dtype) for _ in range(2))
+def matrix_rate(dtype: torch.dtype, side: int = 8192) -> float:
+    """Operations a second of a large matrix product on the GPU."""
+    a, b = (torch.rand(side, side, device="cuda", dtype=dtype) for _ in range(2))
     for _ in range(3):
         torch.mm(a, b)
     torch.cuda.synchronize()
@@ -150,6 +150,10 @@ def main() -> None:
         options.output.write_text(json.dumps(report, indent=1) + "\n")
 
 
+def _precision(form: str) -> str:
+    return next((name for name in ("tf32", "bf16", "fp16") if name in form), "fp32")
+
+
 def measured_rows(sizes: dict[str, set[int]], options: argparse.Namespace) -> dict[str, Any]:
     cases = [(form, size) for form, its in sizes.items() for size in sorted(its)]
     found: dict[tuple[str, int], list[dict[str, float]]] = {case: [] for case in cases}
@@ -157,9 +161,16 @@ def measured_rows(sizes: dict[str, set[int]], options: argparse.Namespace) -> di
         for case in cases:
             measured = in_a_process(*case, options)
             found[case] += [measured] if measured else []
+    # The chip's own rate for each precision, measured: what the steps' operations are held against.
     rates = {}
     if options.device == "cuda":
-        rates = {str(dtype): matrix_rate("cuda", dtype) for dtype in (torch.float32, torch.bfloat16)}
+        rates = {
+            "fp32": matrix_rate(torch.float32),
+            "bf16": matrix_rate(torch.bfloat16),
+            "fp16": matrix_rate(torch.float16),
+        }
+        torch.set_float32_matmul_precision("high")
+        rates["tf32"] = matrix_rate(torch.float32)
     flops = flops_of_a_step(1)
     rows = []
     print(
@@ -176,7 +187,9 @@ def measured_rows(sizes: dict[str, set[int]], options: argparse.Namespace) -> di
             statistics.median(b["seconds"] / a["seconds"] for a, b in zip(measured, slow, strict=False)) if slow else 0
         )
         tera = flops * size / seconds / 1e12
-        print(f"{form:18} {size:5} {1 / seconds:8.3f} {size / seconds:8.2f} {peak:8.2f} {tera:8.2f} {ratio:17.2f}")
+        share = tera * 1e12 / rates[_precision(form)] if rates else 0.0
+        rate = f"{1 / seconds:8.3f} {size / seconds:8.2f}"
+        print(f"{form:18} {size:5} {rate} {peak:8.2f} {tera:8.2f} {share:8.1%} {ratio:17.2f}")
         rows.append(
             {
                 "form": form,
@@ -185,6 +198,7 @@ def measured_rows(sizes: dict[str, set[int]], options: argparse.Namespace) -> di
                 "all_seconds": [row["seconds"] for row in measured],
                 "peak_gb": peak,
                 "tflops": tera,
+                "share_of_matrix_rate": share,
                 "times_faster_than_textbook": ratio,
             }
         )

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from ttsr.errors import UserError
 
+TEMPORARY = ".ttsr-"
+"""What the names of unfinished files begin with. Only a kill leaves one behind."""
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -21,14 +24,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     # Without the stem, for a name as long as the file system allows would grow too long.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".ttsr-", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY, suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -56,7 +59,8 @@ def _identities(path: Path) -> Iterator[str | tuple[int, int]]:
     yield status.st_dev, status.st_ino
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The rights that the user denies to new files."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -8,7 +8,8 @@ network's are 27 MB, milliseconds on any interconnect that several GPUs are wort
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -18,6 +19,8 @@ from ttsr.errors import UserError
 from ttsr.inference.device import choose_device
 
 T = TypeVar("T")
+
+_BAD_INPUT = 2  # the command line's code for it
 
 
 class Runtime:
@@ -32,7 +35,8 @@ class Runtime:
         """Join the processes that were launched together, if any were.
 
         Raises:
-            UserError: there is no such device, or several processes were launched and Accelerate is not installed.
+            UserError: there is no such device, or several processes were launched and Accelerate is not installed, or
+                there are fewer GPUs than processes.
         """
         self.count = int(os.environ.get("WORLD_SIZE", "1"))
         if self.count == 1:
@@ -42,8 +46,14 @@ class Runtime:
             from accelerate import PartialState
         except ImportError:
             raise UserError('several processes need Accelerate: pip install "ttsr[train]"') from None
+        kind = choose_device(device).type
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        if kind == "cuda" and here > torch.cuda.device_count():
+            raise UserError(
+                f"{here} processes for {torch.cuda.device_count()} GPUs: launch one for each, or --device cpu"
+            )
         # Accelerate deals out the GPUs itself, one a process.
-        state = PartialState(cpu=choose_device(device).type == "cpu")
+        state = PartialState(cpu=kind == "cpu")
         assert state.device is not None
         self.rank, self.device = state.process_index, state.device
 
@@ -68,6 +78,32 @@ class Runtime:
         raised = torch.tensor([float(flag)], device=self.device)
         self.average([raised])
         return bool(raised.item() > 0)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What fails in the block for one process ends all of them, with its line; the block must not communicate.
+
+        Raises:
+            UserError, OSError: the failure; on the main process, if it was another's, its text as a UserError.
+            SystemExit: on the others, which leave the word to the main one.
+        """
+        failure: UserError | OSError | None = None
+        try:
+            yield
+        except (UserError, OSError) as error:
+            if self.count == 1:
+                raise
+            failure = error
+        if not self.agree(failure is not None):
+            return
+        texts = [text for text in self.gather([str(failure) if failure else ""]) if text]
+        if not self.is_main:
+            raise SystemExit(_BAD_INPUT)
+        raise failure or UserError(texts[0])
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        self.agree(False)
 
     def average(self, tensors: Iterable[Tensor]) -> None:
         """Replace each tensor by its mean over the processes, in place."""

@@ -2,10 +2,14 @@
 
 import csv
 import json
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ttsr.cli import main
@@ -83,13 +87,18 @@ def test_levels_of_two_models_in_one_command(folder: Path, capsys: pytest.Captur
         (["set", "--model", "ttsr-huge"], "no weights are named ttsr-huge"),
         (["set", "--model", "m.safetensors", "--reference", "6"], "reference"),
         (["set", "--model", "m.safetensors", "--protocol", "other"], "protocol"),
-        (["set", "--model", "m.safetensors", "--json", "nowhere/a.json"], "nowhere/a.json"),
+        (["set", "--model", "m.safetensors", "--json", "nowhere/a.json"], "nowhere: there is no such folder"),
         (["set", "--model", "m.safetensors", "--json", "set/000_0.png"], "set/000_0.png: is the output and an input"),
         (["set", "--model", "m.safetensors", "--json", "set/000_2.png"], "set/000_2.png: is the output and an input"),
         (["set", "--model", "m.safetensors", "--json", "m.safetensors"], "m.safetensors: is the output and an input"),
         (["set", "--model", "m.safetensors", "--html", "set/000_2.png"], "set/000_2.png: is the output and an input"),
         (["set", "--model", "m.safetensors", "--csv", "a", "--html", "./a"], "is asked for as two outputs"),
-        (["set", "--model", "m.safetensors", "--csv", "nowhere/a.csv"], "nowhere/a.csv"),
+        (["set", "--model", "m.safetensors", "--csv", "nowhere/a.csv"], "nowhere: there is no such folder"),
+        (["set", "--model", "m.safetensors", "--csv", "/proc/x.csv"], "/proc: cannot be written to"),
+        (["set", "--model", "m.safetensors", "--csv", f"{260 * 'x'}.csv"], "File name too long"),
+        (["set", "--model", "m.safetensors", "--html", "set"], "set: is a folder"),
+        (["set", "--model", "m.safetensors", "--model", "bad.safetensors"], "bad.safetensors"),
+        (["unreadable", "--model", "m.safetensors"], "unreadable/001_1.png: not a picture"),
         (["set", "--model", "http://[bad/x.pth"], "is no URL"),
         ([300 * "x", "--model", "m.safetensors"], "no such folder"),
         (["broken", "--model", "m.safetensors"], "000_0.png"),
@@ -106,9 +115,96 @@ def test_bad_input_is_one_line(
     Path("broken").mkdir()
     Path("broken/000_0.png").write_bytes((folder / "000_0.png").read_bytes()[:200])
     Path("broken/000_1.png").write_bytes((folder / "000_1.png").read_bytes())
+    shutil.copytree(folder, "unreadable")
+    Path("unreadable/001_1.png").write_text("no picture")
+    Path("bad.safetensors").write_text("no weights")
+
+    def no_work(*_: object) -> None:
+        raise AssertionError("scored before all was checked")
+
+    monkeypatch.setattr(TTSR, "forward", no_work)
     before = {path: path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()}
     assert main(["evaluate", *arguments]) == 2
     assert {path: path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()} == before
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_names_are_only_text(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(folder.parent)
+    odd = Path("e[/b]")  # to Rich the end of something bold
+    odd.parent.mkdir()
+    folder.rename(odd)
+    for number in (0, 1):
+        (odd / f"001_{number}.png").rename(odd / f"[red]x:cat:_{number}.png")
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["evaluate", str(odd), "--model", "m.safetensors", "--pictures", "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "e[/b]: 2 pictures" in printed
+    assert "[red]x:cat: " in printed and "[red]x:cat:_1.png" in printed
+
+
+def test_names_that_are_no_utf8(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = os.fsdecode(b"\xff\xfe")
+    for number in (0, 1):
+        (folder / f"001_{number}.png").rename(folder / f"{name}_{number}.png")
+    out = {suffix: folder.parent / f"report.{suffix}" for suffix in ("json", "csv", "html")}
+    files = [text for suffix, path in out.items() for text in (f"--{suffix}", str(path))]
+    model = str(folder.parent / "m.safetensors")
+    assert main(["evaluate", str(folder), "--model", model, "--device", "cpu", "--pictures", *files]) == 0
+    assert "\\udcff\\udcfe" in capsys.readouterr().out
+    with out["csv"].open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        assert {line["picture"] for line in csv.DictReader(file)} == {"000", name}
+    assert b",\xff\xfe," in out["csv"].read_bytes()
+    assert [picture["name"] for picture in json.loads(out["json"].read_text())["rows"][0]["pictures"]] == ["000", name]
+    assert 'data-name="\\udcff\\udcfe"' in out["html"].read_text()
+
+
+def test_outputs_go_through_links(folder: Path) -> None:
+    target, link = folder.parent / "kept.json", folder.parent / "link.json"
+    target.write_text("old")
+    link.symlink_to(target.name)
+    model = str(folder.parent / "m.safetensors")
+    assert main(["evaluate", str(folder), "--model", model, "--device", "cpu", "--json", str(link)]) == 0
+    assert link.is_symlink()
+    assert json.loads(target.read_text())["num_pictures"] == 2
+
+
+def test_one_failing_output_leaves_the_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = {suffix: folder.parent / f"report.{suffix}" for suffix in ("json", "csv", "html")}
+    forward = TTSR.forward
+
+    def meanwhile(self: TTSR, *args: Any, **options: Any) -> Any:
+        out["csv"].mkdir(exist_ok=True)  # what was free before the work is taken after it
+        return forward(self, *args, **options)
+
+    monkeypatch.setattr(TTSR, "forward", meanwhile)
+    files = [text for suffix, path in out.items() for text in (f"--{suffix}", str(path))]
+    model = str(folder.parent / "m.safetensors")
+    assert main(["evaluate", str(folder), "--model", model, "--device", "cpu", *files]) == 2
+    printed = capsys.readouterr()
+    assert "paper-y" in printed.out
+    assert "report.csv: cannot be written" in printed.err and printed.err.count("\n") == 1
+    assert json.loads(out["json"].read_text())["num_pictures"] == 2
+    assert out["html"].read_text().endswith("</html>\n")
+
+
+def test_a_picture_without_error_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Bicubic of black is black: its PSNR is infinite, and the means with it."""
+    exact = TTSR(TTSRConfig(4, (0, 0, 0, 0), (4, 4, 4), bicubic_skip=True))
+    for parameter in exact.synthesis.merge.tail2.parameters():
+        torch.nn.init.zeros_(parameter)
+    save(exact, folder.parent / "exact.safetensors")
+    Image.new("RGB", (40, 32)).save(folder / "001_0.png")
+    out = folder.parent / "report.json"
+    options = ["--model", str(folder.parent / "exact.safetensors"), "--protocol", "paper-y", "--device", "cpu"]
+    assert main(["evaluate", str(folder), *options, "--json", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "bicubic equals the truth on 001 by paper-y" in printed
+    assert "exact.safetensors with reference 1 equals the truth on 001 by paper-y" in printed
+    means = json.loads(out.read_text())["rows"][0]["means"]["paper-y"]
+    assert means["model"]["psnr"] is None and means["bicubic"]["psnr"] is None
+    assert means["gain"]["psnr"] == pytest.approx(0, abs=1e-4)

@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from ttsr.cli.outputs import Job, plan_jobs, prepare_target
-from ttsr.errors import ImageError
+from ttsr.cli.outputs import Job, check_writable, plan_jobs, prepare_target
+from ttsr.errors import ImageError, UserError
 
 
 def touch(folder: Path, *names: str) -> list[Path]:
@@ -97,7 +98,7 @@ def test_targets_that_cannot_be(tmp_path: Path) -> None:
         (Job(photo, tmp_path / ("x" * 300 + ".png")), "File name too long"),
         (Job(photo, Path("/proc/c.png")), "cannot be written to"),
     ):
-        with pytest.raises(ImageError, match=message):
+        with pytest.raises(UserError, match=message):
             prepare_target(job)
     assert sorted(tmp_path.iterdir()) == [photo, taken]
 
@@ -105,6 +106,23 @@ def test_targets_that_cannot_be(tmp_path: Path) -> None:
 def test_no_folder_is_made_beside_an_input(tmp_path: Path) -> None:
     missing = tmp_path / "absent" / "a.png"
     (job,) = plan_jobs([missing], None)
-    with pytest.raises(ImageError, match="no such folder"):
+    with pytest.raises(UserError, match="no such folder"):
         prepare_target(job)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_links_are_followed_before_writing(tmp_path: Path) -> None:
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "absent" / "a.csv")
+    with pytest.raises(UserError, match="absent: there is no such folder"):
+        check_writable(link)
+    (tmp_path / "absent").mkdir()
+    check_writable(link)
+    assert list((tmp_path / "absent").iterdir()) == []
+
+
+def test_devices_and_pipes_are_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError, match="pipe: is a device or the like"):
+        check_writable(pipe)

@@ -63,6 +63,16 @@ def test_replaces_a_file_only_if_told(source: Path, tmp_path: Path) -> None:
     assert open_store(smaller).picture("1.png").size == (40, 30)
 
 
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_no_photo_is_overwritten_by_another_name(link, source: Path, tmp_path: Path) -> None:
+    before = (source / "1.png").read_bytes()
+    out = tmp_path / "out.zip"
+    link(out, source / "1.png")
+    with pytest.raises(UserError, match=r"out\.zip: is the output and an input"):
+        run(source, out, "--overwrite")
+    assert (source / "1.png").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ttsr.cli import main
 from ttsr.data.cufed import CufedOptions, CufedPairs
+from ttsr.data.store import open_store
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "pairs"
 NAMES = ("aloe_hr.png", "aloe_ref.png", "leuven_hr.png", "leuven_ref.png")
@@ -125,6 +126,30 @@ def test_at_most_so_many_pairs_into_an_empty_folder(folder: Path, tmp_path: Path
     assert len(rows(out)) == len(list((out / "input").iterdir())) == 3
 
 
+def test_into_the_folder_that_the_user_stands_in(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays that folder, as a mount point must, and gets nothing but the result."""
+    out = tmp_path / "out"
+    out.mkdir()
+    inode = out.stat().st_ino
+    monkeypatch.chdir(out)
+    assert main(["pairs", "../photos", ".", "--workers", "1", "--max-pairs", "2"]) == 0
+    assert out.stat().st_ino == inode
+    assert sorted(path.name for path in Path().iterdir()) == ["input", "manifest.csv", "ref", "report.html"]
+    assert len(rows(out)) == 2
+
+
+def test_pairs_of_photos_whose_names_are_no_utf8_can_be_packed(folder: Path, tmp_path: Path) -> None:
+    (folder / "aloe_hr.png").rename(folder / "alo\udce9.png")
+    out, packed = tmp_path / "out", tmp_path / "out.zip"
+    assert main(["pairs", str(folder), str(out), "--workers", "1", "--max-pairs", "2"]) == 0
+    assert {name for row in rows(out) for name in (row["input"], row["reference"])} == {
+        "alo\\udce9.png",
+        "aloe_ref.png",
+    }
+    assert main(["pack", str(out), str(packed)]) == 0
+    assert open_store(packed).text("manifest.csv") == (out / "manifest.csv").read_text()
+
+
 def test_copies_of_a_photo_are_no_references(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("leuven_hr.png", "leuven_ref.png", "aloe_ref.png"):
         (folder / name).unlink()
@@ -147,6 +172,8 @@ def test_copies_of_a_photo_are_no_references(folder: Path, tmp_path: Path, capsy
         (["empty", "out"], "empty: holds no pictures"),
         (["photos", "used"], "used: exists already"),
         (["photos", "photos/aloe_hr.png"], "aloe_hr.png: exists already"),
+        (["photos", "photos/out"], "photos/out: lies in photos"),
+        (["photos", "photos/../photos/out"], "lies in photos"),
         (["photos", "nowhere/out"], "there is no folder nowhere"),
         (["photos", "out", "--size", "90"], "--size 90"),
         (["photos", "out", "--size", "400"], "0 of the pictures can be used"),

@@ -12,11 +12,11 @@ class Terminal(io.StringIO):
         return True
 
 
-def run(monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO, patience_s: float) -> str:
+def run(monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO, patience_s: float, label: str = "photo.png") -> str:
     monkeypatch.setattr(sys, "stderr", stderr)
     monkeypatch.setattr(progress, "_PATIENCE_S", patience_s)
     monkeypatch.setenv("TERM", "xterm")
-    with LateBar("photo.png") as bar:
+    with LateBar(label) as bar:
         for done in (0.25, 0.5, 1.0):
             bar(done)
     return stderr.getvalue()
@@ -28,6 +28,10 @@ def test_short_work_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_long_work_shows_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "photo.png" in run(monkeypatch, Terminal(), 0.0)
+
+
+def test_brackets_in_a_name_are_only_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "e[/b][red]x.png" in run(monkeypatch, Terminal(), 0.0, "e[/b][red]x.png")
 
 
 def test_a_log_file_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,6 +156,38 @@ def test_another_pair_stands_in_for_an_unusable_one(cufed: Path) -> None:
     assert sorted(batch.skipped) == sorted(reasons) and len(batch) == 6
 
 
+@pytest.mark.parametrize(("shape", "ref_size"), [((44, 48), 40), ((88, 96), 40), ((88, 96), 60), ((44, 30), 40)])
+def test_a_larger_reference_is_cut_where_its_input_is(cufed: Path, shape: tuple[int, int], ref_size: int) -> None:
+    """So far along as the input's crop is; ramps tell where both were cut."""
+
+    def ramps(height: int, width: int) -> np.ndarray:
+        rows, columns = np.mgrid[:height, :width]
+        return np.stack([rows, columns, np.full_like(rows, 200)], -1).astype(np.uint8)
+
+    for number in range(6):
+        (cufed / "ref" / f"{number}.jpg").unlink(missing_ok=True)
+        Image.fromarray(ramps(44, 48)).save(cufed / "input" / f"{number}.png")
+        Image.fromarray(ramps(*shape)).save(cufed / "ref" / f"{number}.png")
+    pairs = CufedPairs(cufed, replace(PLAIN, ref_size=ref_size), seed=0)
+    places = set()
+    for number in range(24):
+        (top, left, _), (ref_top, ref_left, _) = pairs[number].hr[0, 0].tolist(), pairs[number].ref[0, 0].tolist()
+        assert ref_top == round(top * max(0, shape[0] - ref_size) / 4)
+        assert ref_left == round(left * max(0, shape[1] - ref_size) / 8)
+        places.add((top, left))
+    assert len(places) > 10
+
+
+def test_of_a_larger_reference_to_a_whole_input_the_top_left_is_kept(cufed: Path) -> None:
+    for number in range(6):
+        Image.open(cufed / "input" / f"{number}.png").crop((0, 0, 40, 40)).save(cufed / "input" / f"{number}.png")
+    pairs = CufedPairs(cufed, replace(PLAIN, ref_size=32), seed=0)
+    for number in range(6):
+        pair = pairs[number]
+        (path,) = (cufed / "ref").glob(f"{place_of(pair.hr, cufed)}.*")
+        assert np.array_equal(pair.ref, pixels(path)[:32, :32])
+
+
 def test_a_set_of_which_nothing_can_be_used_says_so(cufed: Path) -> None:
     pairs = CufedPairs(cufed, replace(OPTIONS, hr_size=160), 0)
     with pytest.raises(DataError, match=r"none of its 6 pairs can be used; the first: .*48x44 is smaller than"):

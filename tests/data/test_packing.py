@@ -125,6 +125,70 @@ def test_cufed_pairs_of_a_packed_file_are_those_of_the_folder(cufed: Path, tmp_p
             assert np.array_equal(getattr(first[number], name), getattr(second[number], name))
 
 
+def test_the_manifest_of_pairs_follows_them(cufed: Path, tmp_path: Path) -> None:
+    (cufed / "ref" / "3.png").write_bytes(b"nothing")
+    text = "name,input,input_left\n" + "".join(f"{number}.png,IMG_{number}.jpg,7\n" for number in range(6))
+    (cufed / "manifest.csv").write_text(text)
+    pack(open_store(cufed), tmp_path / "as_is.zip", PackOptions())
+    assert open_store(tmp_path / "as_is.zip").text("manifest.csv") == text.replace("3.png,IMG_3.jpg,7\n", "")
+    pack(open_store(cufed), tmp_path / "anew.zip", PackOptions(quality=90))
+    store = open_store(tmp_path / "anew.zip")
+    assert [(row["name"], row["input"]) for row in rows_of(tmp_path / "anew.zip")] == [
+        (f"{number}.jpg", f"IMG_{number}.jpg") for number in (0, 1, 2, 4, 5)
+    ]
+    assert all(store.holds(f"{side}/{row['name']}") for row in rows_of(store.files()[0]) for side in ("input", "ref"))
+    (cufed / "manifest.csv").write_text("something,else\n")
+    pack(open_store(cufed), tmp_path / "other.zip", PackOptions(quality=90))
+    assert open_store(tmp_path / "other.zip").text("manifest.csv") == "something,else\n"
+
+
+@pytest.mark.parametrize(("side", "other"), [("input", "ref"), ("ref", "input")])
+def test_half_of_a_cufed_set_is_no_photos(side: str, other: str, cufed: Path, tmp_path: Path) -> None:
+    for file in (cufed / side).iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match=rf"no pictures in {side}/, 6 beside it"):
+        pack(open_store(cufed), tmp_path / "p.zip", PackOptions())
+    (cufed / side).rmdir()
+    with pytest.raises(DataError, match=rf"no pictures in {side}/, 6 beside it"):
+        pack(open_store(cufed), tmp_path / "p.zip", PackOptions())
+    assert [path.name for path in tmp_path.iterdir()] == ["cufed"]
+
+
+def test_a_suffix_that_is_no_pictures_is_no_matter(photos_with_manifest: Path, tmp_path: Path) -> None:
+    folder = photos_with_manifest
+    (folder / "2.jpg").rename(folder / "2.jfif")
+    (folder / "manifest.csv").write_text("file\n2.jfif\n0.png\n")
+    for options, name in ((PackOptions(), "2.jfif"), (PackOptions(quality=90), "2.jpg"), (PackOptions(80), "2.png")):
+        pack(open_store(folder), tmp_path / "p.zip", options)
+        assert rows_of(tmp_path / "p.zip")[0]["file"] == name
+        assert len(PhotoPairs(tmp_path / "p.zip", PhotosOptions(hr_size=32, ref_size=32), 0).photos) == 2
+
+
+@pytest.mark.parametrize("name", ["{}/../out.png", "../photos/../out.png", "/{}/out.png"])
+def test_nothing_from_beyond_the_folder(name: str, photos_with_manifest: Path, tmp_path: Path) -> None:
+    (photos_with_manifest / "0.png").rename(tmp_path / "out.png")
+    (photos_with_manifest / "manifest.csv").write_text(f"file\n{name.format(tmp_path)}\n")
+    with pytest.raises(DataError, match="line 2 names"):
+        pack(open_store(photos_with_manifest), tmp_path / "p.zip", PackOptions())
+    assert not (tmp_path / "p.zip").exists()
+
+
+def test_any_name_that_a_zip_can_hold(photos_with_manifest: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "named"
+    folder.mkdir()
+    data = (photos_with_manifest / "0.png").read_bytes()
+    names = ["Screenshot at 9.41\u202fAM.png", "\U0001f469\u200d\U0001f467.png", "two\nlines.png", "ä.png"]
+    for name in (*names, "\udcff.png"):
+        (folder / name).write_bytes(data)
+    packed = pack(open_store(folder), tmp_path / "p.zip", PackOptions())
+    assert open_store(tmp_path / "p.zip").names == tuple(sorted(names))
+    assert len(packed.skipped) == 1 and "\\udcff.png': no name for a packed file" in packed.skipped[0]
+    packed.skipped[0].encode()
+    (folder / "manifest.csv").write_text("file\nä.png\n\0.png\n")
+    packed = pack(open_store(folder), tmp_path / "p.zip", PackOptions())
+    assert packed.num_pictures == 1 and "\\x00.png': no name" in packed.skipped[0]
+
+
 def test_names_that_would_meet_are_refused(photos: Path, tmp_path: Path) -> None:
     folder = tmp_path / "p"
     folder.mkdir()

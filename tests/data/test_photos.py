@@ -99,6 +99,22 @@ def test_photos_of_a_group_serve_as_each_others_references(tmp_path):
     assert all(0.4 < c < 0.6 or 1.6 < c < 2.5 for c in contrasts)
 
 
+def test_photos_that_do_not_fit_into_memory_are_not_decoded(tmp_path, monkeypatch):
+    """The headers tell; photos that are left out anyway do not count."""
+    folder = folder_of(tmp_path / "p", [photo(1), photo(2), photo(3, 40, 2000)])
+    (folder / "cut.png").write_bytes((folder / "0.png").read_bytes()[:100])
+    options = PhotosOptions(hr_size=48, ref_size=48)
+    needed = 2 * 200 * 240 * 3 + 200 * 240 * 3  # the one that is cut off has a whole header
+    monkeypatch.setattr("ttsr.data.photos.available_bytes", lambda device: needed)
+    assert len(PhotoPairs(folder, options, 0).photos) == 2
+    monkeypatch.setattr("ttsr.data.photos.available_bytes", lambda device: needed - 1)
+    monkeypatch.setattr("ttsr.data.photos._decode", None)
+    match = rf"take 0\.0 GB of memory .* 0\.0 GB are free; .*: ttsr pack {folder} OUT\.zip --max-side N"
+    with pytest.raises(DataError, match=match) as caught:
+        PhotoPairs(folder, options, 0)
+    assert "\n" not in str(caught.value)
+
+
 def test_only_open_photos_are_taken(tmp_path):
     rows = [{"file": "0.png", "open": "yes", "group": ""}, {"file": "1.png", "open": "no", "group": ""}]
     folder = folder_of(tmp_path / "p", [photo(8), photo(9)], rows)

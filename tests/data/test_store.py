@@ -65,6 +65,39 @@ def test_names_bytes_and_text(kind: str, request: pytest.FixtureRequest) -> None
         store.picture("top.png")
 
 
+@pytest.mark.parametrize("kind", ["folder", "packed"])
+def test_the_start_of_a_file_and_the_size_of_a_picture(kind: str, tmp_path: Path) -> None:
+    """Also of a large file, and of one in a format that is checked as a whole."""
+    (tmp_path / "set").mkdir()
+    pixels = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8))
+    for name in ("a.png", "b.tiff", "c.webp"):
+        pixels.save(tmp_path / "set" / name, lossless=True)
+        assert (tmp_path / "set" / name).stat().st_size > 150_000
+    (tmp_path / "set" / "d.png").write_bytes(b"nothing")
+    path = tmp_path / "set"
+    if kind == "packed":
+        path = tmp_path / "set.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in sorted((tmp_path / "set").iterdir()):
+                archive.write(file, file.name)
+    store = open_store(path)
+    assert [store.size(name) for name in store.names[:3]] == [(300, 200)] * 3
+    with pytest.raises(ImageError, match=r"d\.png: not a picture"):
+        store.size("d.png")
+    assert [store.start("d.png", length) for length in (3, 100)] == [b"not", b"nothing"]
+    assert set(store.files()) == ({path} if kind == "packed" else {path / name for name in store.names})
+
+
+def test_what_might_never_end_is_not_read(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.png")
+    (folder / "endless.png").symlink_to("/dev/zero")
+    store = open_store(folder)
+    for name in ("pipe.png", "endless.png"):
+        assert name in store.names
+        with pytest.raises(ImageError, match=rf"{name}: is no regular file"):
+            store.read(name)
+
+
 def test_text_must_be_utf8(folder: Path) -> None:
     (folder / "manifest.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"manifest\.csv: not UTF-8"):

@@ -1,3 +1,4 @@
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -228,6 +229,11 @@ def test_bad_files_get_one_line_each(tmp_path: Path, rgb: np.ndarray) -> None:
         read_picture(tmp_path / "missing.png")
     with pytest.raises(ImageError, match="is a folder"):
         read_picture(tmp_path)
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "endless.png").symlink_to("/dev/zero")
+    for name in ("pipe.png", "endless.png"):
+        with pytest.raises(ImageError, match=rf"{name}: is no regular file"):
+            read_picture(tmp_path / name)
     with pytest.raises(ImageError, match=r"x\.png: cannot be read \(File name too long\)"):
         read_picture(tmp_path / ("x" * 300 + "x.png"))
 

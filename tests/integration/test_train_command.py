@@ -160,6 +160,8 @@ def test_two_processes_stop_together_and_go_on(photos, tmp_path):
     arguments = ["debug", "--data", photos, "--device", "cpu", "--losses.contrastive_group=1", "--schedule.steps=6"]
     begun = run(*arguments, "--out", tmp_path, "--max-time=0", launcher=TORCHRUN)
     assert "step 1 of 6" in begun.stdout and begun.stdout.count("stopped, go on with") == 1, begun.stderr
+    assert begun.returncode != 0 and last_step(tmp_path) == 1
+    assert (tmp_path / "debug.safetensors").exists()
     done = run(*arguments, "--out", tmp_path, "--resume")
     assert done.returncode == 0 and [line["step"] for line in losses(tmp_path)] == [1, 2, 3, 4, 5, 6]
     environment = json.loads((tmp_path / "environment.json").read_text())
@@ -193,7 +195,7 @@ def test_every_shipped_recipe_takes_two_steps(photos, vgg19_file, tmp_path, name
     data = photos
     smaller = ["--batch_size=1", "--losses.contrastive_group=1", "--schedule.steps=2", "--log_steps=1"]
     smaller += ["--schedule.contrastive_steps=1" if "contrastive" in name else "--schedule.pixel_steps=0"]
-    if read_recipe(name).data == "cufed":
+    if read_recipe(name).pairs == "cufed":
         smaller += ["--cufed.hr_size=48", "--cufed.ref_size=48"]
         data = tmp_path / "data"
         for folder in ("input", "ref"):
@@ -218,7 +220,8 @@ def test_every_shipped_recipe_takes_two_steps(photos, vgg19_file, tmp_path, name
         (["debug", "--workers=-1"], "--workers -1: take 0 or more"),
         (["debug", "--resume"], "nothing to resume"),
         (["nothing"], "nothing: no such recipe; there are debug"),
-        (["debug", "--photos.hr_size=640"], "photo"),
+        (["debug", "--photos.hr_size=640"], "can be used; the first: "),
+        (["debug", "--seed=99999999999999999999999"], "seed must lie in"),
         (["debug", "--vgg19=nowhere.pth", "--extractor.start=vgg19"], "nowhere.pth"),
         (["debug", "--validate=nowhere"], "nowhere: no such folder"),
     ],

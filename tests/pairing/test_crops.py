@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ttsr.pairing.crops import Box, Rejected, aim, cut, detail, draw_crops
+from ttsr.data.detail import MIN_DETAIL, detail
+from ttsr.pairing.crops import Box, Rejected, aim, cut, draw_crops
 from ttsr.pairing.matching import View, project
 
 SIZE = 64
@@ -96,7 +97,7 @@ def test_crops_are_apart_detailed_and_the_same_for_the_same_seed() -> None:
     assert len(boxes) == 6
     assert rejected.keys() == {"too little detail"}
     for number, box in enumerate(boxes):
-        assert detail(cut(photo, box, SIZE)) >= 4
+        assert detail(cut(photo, box, SIZE)) >= MIN_DETAIL
         for other in boxes[:number]:
             assert np.abs(box.centre - other.centre).max() >= 0.6 * SIZE
 

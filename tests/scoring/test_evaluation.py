@@ -192,6 +192,15 @@ def test_truth_too_small_to_score_is_named_before_the_work(model: TTSR, folder: 
     assert len(evaluate(model, list_groups(folder), protocols=[PAPER_Y])) == 4
 
 
+def test_unreadable_reference_is_named_before_the_work(model: TTSR, folder: Path) -> None:
+    (folder / "003_1.png").write_text("no picture")
+    seen = []
+    with pytest.raises(ImageError, match=r"003_1\.png: not a picture"):
+        evaluate(model, list_groups(folder), on_picture=lambda *args: seen.append(args))
+    assert seen == []
+    assert len(evaluate(model, list_groups(folder), references=["none"], protocols=[PAPER_Y])) == 4
+
+
 def test_missing_scikit_image_is_noticed_before_the_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "skimage.metrics", None)
     untouched = bicubic_plus(0)

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 
 from ttsr.data.cufed5 import list_groups
-from ttsr.metrics.protocols import PAPER_Y
+from ttsr.metrics.protocols import PAPER_Y, Score
 from ttsr.models.ttsr import TTSR
 from ttsr.scoring.evaluation import evaluate
 from ttsr.scoring.page import Panel, page, panels
@@ -88,6 +90,29 @@ def test_pictures_in_rows_by_gain(model: TTSR, folder: Path) -> None:
     for attrs, pixels in zip(images, wanted, strict=False):
         assert pixels is not None
         assert np.array_equal(image(attrs["src"]), pixels)
+
+
+def test_infinite_scores_are_numbers_to_the_script(model: TTSR, folder: Path) -> None:
+    scores = evaluate(model, list_groups(folder), protocols=[PAPER_Y])
+    infinite, middling = Score(math.inf, 1.0), Score(25.0, 0.8)
+    pairs = [(middling, infinite), (infinite, infinite), (Score(math.nan, 0.0), middling), (infinite, middling)]
+    changed = [
+        replace(score, model={"paper-y": ours}, bicubic={"paper-y": bicubic})
+        for score, (ours, bicubic) in zip(scores, pairs, strict=True)
+    ]
+    report = Report((PAPER_Y,), tuple(make_rows("m", changed, ["1"])))
+    uris = dict.fromkeys(("LR", "bicubic", "by m", "truth", "reference"), "data:,")
+    encoded = [Panel(number, part, uri) for number in range(4) for part, uri in uris.items()]
+    reader = Reader()
+    reader.feed("".join(page(report, "set", encoded, lossless=True)))
+    sections = [attrs for tag, attrs in reader.tags if tag == "section" and attrs.get("class") == "picture"]
+    assert [(attrs["data-name"], attrs["data-gain"]) for attrs in sections] == [
+        ("003", "Infinity"),
+        ("001", "0.000000"),
+        ("000", "-Infinity"),
+        ("002", "NaN"),
+    ]
+    assert [attrs["data-bicubic"] for attrs in sections] == ["25.000000", "Infinity", "Infinity", "25.000000"]
 
 
 def test_nothing_is_loaded(model: TTSR, folder: Path) -> None:

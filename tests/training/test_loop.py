@@ -13,9 +13,12 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ttsr.errors import DataError, RecipeError
+from ttsr.losses.reconstruction import reconstruction_loss
 from ttsr.training.checkpoint import read_checkpoint
 from ttsr.training.loop import train
 from ttsr.training.recipe_text import read_recipe
+from ttsr.training.stopping import stop_requests
+from ttsr.training.validation import Validation, ValidationScore
 from ttsr.weights.loading import load
 
 
@@ -136,10 +139,49 @@ def test_losses_without_a_finite_value_are_skipped_and_in_the_end_stop_the_run(p
     with pytest.raises(RecipeError, match=r"step 1\d: the loss was not finite 10 times in a row"):
         train(wild, photos, tmp_path, num_workers=0)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    bad = [line["step"] for line in lines if not math.isfinite(line.get("rec", line["contrastive"]))]
+    bad = [line["step"] for line in lines if line.get("rec", line["contrastive"]) is None]
     assert len(bad) == 9  # the tenth is not logged any more
     saved = read_checkpoint(tmp_path, silent) if (tmp_path / "checkpoints").exists() else {"step": 0}
     assert saved["step"] < bad[0]
+
+
+def test_a_run_that_is_stopped_after_a_skipped_step_keeps_its_steps(photos, debug, tmp_path, monkeypatch):
+    """A skipped step has moved no weights: there is nothing wrong with keeping them."""
+    calls = []
+
+    def seventh_fails(sr, hr):
+        calls.append(sr)
+        return reconstruction_loss(sr, hr) * (float("nan") if len(calls) == 7 else 1)
+
+    monkeypatch.setattr("ttsr.training.objective.reconstruction_loss", seventh_fails)
+    recipe = debug("rec", "--checkpoint_steps=50")
+    _, outcome = train(recipe, photos, tmp_path, num_workers=0, report=stop_at(11, signal.SIGTERM))
+    assert outcome.step == 11 and outcome.skipped_steps == 1
+    assert read_checkpoint(tmp_path, silent)["step"] == 11
+    line = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert line["skipped"] == 1 and line["rec"] is None
+
+
+def test_an_unreadable_checkpoint_is_put_aside_and_does_not_crowd_out_good_ones(photos, debug, tmp_path):
+    recipe = debug("rec", "--keep=1")
+    train(recipe, photos, tmp_path, num_workers=0, report=stop_at(7, signal.SIGTERM))
+    (tmp_path / "checkpoints" / "step-00000012.pt").write_bytes(b"PK")
+    (tmp_path / "checkpoints" / ".ttsr-killed.pt").write_bytes(b"half")
+    train(recipe, photos, tmp_path, num_workers=0, resume=True, report=stop_at(9, signal.SIGTERM))
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert kept == ["step-00000009.pt", "step-00000012.unusable"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_asks_twice_is_heard_at_once_by_ctrl_c_alone(number):
+    with stop_requests() as requested:
+        os.kill(os.getpid(), number)
+        assert requested()
+        if number == signal.SIGINT:
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), number)
+        else:
+            os.kill(os.getpid(), number)
 
 
 def test_a_half_written_log_line_is_dropped(photos, unbroken, debug, losses, tmp_path):
@@ -186,7 +228,7 @@ def test_a_corrupt_picture_in_the_middle_is_named_once_and_left_out(photos, tmp_
     broken = data / "input" / "photo_1.png"
     broken.write_bytes(broken.read_bytes()[:2000])
     without = "--losses.contrastive=0 --extractor.start=random --schedule.contrastive_steps=0"
-    sizes = "--data=cufed --cufed.hr_size=32 --cufed.ref_size=32"
+    sizes = "--pairs=cufed --cufed.hr_size=32 --cufed.ref_size=32"
     recipe = read_recipe("debug", f"{sizes} {without}".split())
     said: list[str] = []
     _, outcome = train(recipe, data, tmp_path / "run", num_workers=2, say=said.append)
@@ -226,6 +268,28 @@ def test_validation_keeps_the_best_model_and_shows_pictures(photos, debug, test_
     shown = board.Images("validation/000")
     # LR, reference, bicubic, SR, truth and relevance.
     assert [picture.step for picture in shown] == [8, 16, 20] and shown[0].width == 6 * 48
+
+
+def test_a_run_stopped_at_a_validation_makes_up_for_it(photos, debug, test_set, tmp_path):
+    recipe = debug("rec", "--validation_steps=8", "--schedule.steps=10")
+    _, outcome = train(
+        recipe, photos, tmp_path / "run", validation=test_set, num_workers=0, report=stop_at(8, signal.SIGTERM)
+    )
+    assert outcome.step == 8 and outcome.best is None
+    train(recipe, photos, tmp_path / "run", validation=test_set, num_workers=0, resume=True)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line.get("kind") == "validation"] == [8, 10]
+
+
+def test_a_score_that_is_no_number_is_never_the_best(photos, debug, test_set, tmp_path, monkeypatch):
+    scores = iter([25.0, float("nan"), 24.0])
+    monkeypatch.setattr(
+        Validation, "__call__", lambda self, trainer, _: ValidationScore(trainer.step, next(scores), "x")
+    )
+    recipe = debug("rec", "--validation_steps=7")
+    _, outcome = train(recipe, photos, tmp_path / "run", validation=test_set, num_workers=0)
+    assert outcome.best == ValidationScore(7, 25.0, "x")
+    assert (tmp_path / "run" / "best.safetensors").exists()
 
 
 def test_validating_changes_no_step(photos, unbroken, debug, losses, test_set, tmp_path):

@@ -33,8 +33,10 @@ def test_a_file_is_read(tmp_path):
         ("name: a\nmodel: {width: 3, depth: 1}", r"unknown fields model\.depth, model\.width"),
         ("seed: 3", "missing name"),
         ("name: a\nseed: three", "seed must be int"),
+        ("name: a\nseed: 9223372036854775808", "seed must lie in"),
+        ("name: a\noptimizer: {lr: .nan}", "optimizer.lr must be finite"),
         ("name: a\nseed: true", "seed must be int"),
-        ("name: a\ndata: flickr", "data must be one of cufed, photos"),
+        ("name: a\npairs: flickr", "pairs must be one of cufed, photos"),
         ("name: a\nmodel: {num_blocks: [1, 2]}", r"model\.num_blocks must be a list of 4"),
         ("name: a\nmodel: {channels: 0}", "cannot be built"),
         ("name: a\noptimizer: {lr: fast}", r"optimizer\.lr must be a number"),
@@ -45,7 +47,7 @@ def test_a_file_is_read(tmp_path):
         ("name: a\nschedule: {steps: -3}", "steps must be at least 1"),
         ("name: a\nlog_steps: 0", "log_steps and keep: 1 at least"),
         ("name: a\nschedule: {halve_at: 5}", r"schedule\.halve_at must be a list, not 5"),
-        ("name: a\nlosses: {contrastive: 1}", "the contrastive term needs data: photos"),
+        ("name: a\nlosses: {contrastive: 1}", "the contrastive term needs pairs: photos"),
         ("name: a\nextractor: {start: contrastive}", r"needs schedule\.contrastive_steps"),
         ("name: a\nlosses: {adversarial_kind: lsgan}", "adversarial_kind must be one of bce, wgan-gp"),
         ("name: a\nengine: {precision: fp8}", "precision must be one of fp32, tf32, bf16, fp16"),
@@ -75,11 +77,11 @@ def test_unknown_names_list_what_there_is():
 
 
 def test_any_field_is_set_otherwise_from_the_command_line():
-    words = "--optimizer.lr 2e-4 --schedule.halve_at=[3,5] --photos.warp.rotation 7 --batch-size 3 --data photos"
+    words = "--optimizer.lr 2e-4 --schedule.halve_at=[3,5] --photos.warp.rotation 7 --batch-size 3 --pairs photos"
     recipe = read_recipe("ttsr-rec_x4c64b16_1xb9-200k_CUFED", words.split())
     assert recipe.optimizer.lr == 2e-4 and recipe.optimizer.extractor_lr == 1e-5
     assert recipe.schedule.halve_at == (3, 5) and recipe.schedule.steps == 200_000
-    assert recipe.photos.warp.rotation == 7.0 and recipe.batch_size == 3 and recipe.data == "photos"
+    assert recipe.photos.warp.rotation == 7.0 and recipe.batch_size == 3 and recipe.pairs == "photos"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,9 @@ import torch
 from ttsr.data.photos import PhotoPairs
 from ttsr.data.sample import Batch, collate
 from ttsr.errors import RecipeError
+from ttsr.losses.adversarial import discriminator_loss
+from ttsr.models.extractor import LearnableTextureExtractor
+from ttsr.models.synthesis import SynthesisNetwork
 from ttsr.runtime import Runtime
 from ttsr.training.trainer import Trainer
 
@@ -39,21 +42,65 @@ def test_accumulation_gives_the_losses_of_the_whole_batch(photos, debug, kind):
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_sixteen_bits_move_the_extractor_as_far_as_thirty_two(photos, debug, precision):
-    """Gradients of fp16 come scaled up by 65536: an optimiser that is not told would take other steps."""
-    recipe = debug("rec", "--schedule.contrastive_steps=0", "--extractor.start=random", "--schedule.warmup_steps=0")
+    """Gradients of fp16 come scaled up by 65536; what the optimiser has seen of the extractor's must not be."""
+    recipe = debug("rec", "--schedule.contrastive_steps=0", "--extractor.start=random", "--optimizer.clip_norm=0")
     (batch,) = first_batches(photos, recipe, 1)
-    norms, gradients = {}, {}
+    seen = {}
     for name in ("fp32", precision):
         trainer = Trainer(replace(recipe, engine=replace(recipe.engine, precision=name)), Runtime("cpu"))
-        before = {key: value.clone() for key, value in trainer.model.extractor.state_dict().items()}
-        figures = trainer.train_step(batch)
-        gradients[name] = figures["gradient"]
-        moved = trainer.model.extractor.state_dict()
-        norms[name] = torch.stack([(moved[key] - before[key]).norm() for key in before]).norm().item()
-        assert norms[name] > 0
-    assert gradients[precision] == pytest.approx(gradients["fp32"], rel=0.1)
-    # Adam's first step is as long as the rate for each weight whose gradient has not vanished.
-    assert norms[precision] == pytest.approx(norms["fp32"], rel=0.1)
+        trainer.train_step(batch)
+        for part in (trainer.model.synthesis, trainer.model.extractor):
+            # After one step Adam's first moment is a tenth of the gradient.
+            moments = [trainer.update.optimizer.state[parameter]["exp_avg"] for parameter in part.parameters()]
+            seen[name, type(part)] = torch.cat([moment.flatten() for moment in moments])
+    for part in (SynthesisNetwork, LearnableTextureExtractor):
+        expected, ours = seen["fp32", part], seen[precision, part]
+        assert expected.norm() > 0
+        assert (ours - expected).norm() < 0.1 * expected.norm()
+
+
+def test_fp16_that_no_scale_can_help_is_counted_and_stops_the_run(photos, debug):
+    options = [
+        "--engine.precision=fp16",
+        "--losses.rec=1e30",
+        "--schedule.contrastive_steps=0",
+        "--extractor.start=random",
+    ]
+    recipe = debug("rec", "--losses.contrastive=0", *options)
+    (batch,) = first_batches(photos, recipe, 1)
+    trainer = Trainer(recipe, Runtime("cpu"))
+    with pytest.raises(RecipeError, match="10 times in a row"):
+        for _ in range(60):
+            trainer.train_step(batch)
+    assert trainer.skipped == 10 and trainer.step < 40
+
+
+def test_a_discriminator_turn_without_a_finite_loss_is_counted(photos, debug, monkeypatch):
+    recipe = debug("gan", "--schedule.pixel_steps=0", "--schedule.contrastive_steps=0", "--extractor.start=random")
+    (batch,) = first_batches(photos, recipe, 1)
+    trainer = Trainer(recipe, Runtime("cpu"))
+    calls = []
+
+    def first_turn_fails(*arguments):
+        loss, figures = discriminator_loss(*arguments)
+        calls.append(loss)
+        return (loss * float("nan") if len(calls) == 1 else loss), figures
+
+    monkeypatch.setattr("ttsr.training.trainer.discriminator_loss", first_turn_fails)
+    trainer.train_step(batch)
+    assert len(calls) == 2 and trainer.skipped == 1 and trainer.is_sound
+
+
+def test_changed_betas_hold_from_a_checkpoint_on(photos, debug):
+    recipe = debug("gan")
+    trainer = Trainer(recipe, Runtime("cpu"))
+    (batch,) = first_batches(photos, recipe, 1)
+    trainer.train_step(batch)
+    other = debug("gan", "--optimizer.betas=[0.5,0.8]", "--discriminator.betas=[0.1,0.2]")
+    resumed = Trainer(other, Runtime("cpu"), state=trainer.state())
+    assert all(group["betas"] == (0.5, 0.8) for group in resumed.update.optimizer.param_groups)
+    assert resumed.adversary is not None
+    assert resumed.adversary.optimizer.param_groups[0]["betas"] == (0.1, 0.2)
 
 
 def test_fp16_lowers_its_scale_instead_of_taking_a_bad_step(photos, debug):
@@ -71,6 +118,14 @@ def test_fp16_lowers_its_scale_instead_of_taking_a_bad_step(photos, debug):
 def test_a_batch_that_does_not_share_out_is_refused(debug):
     with pytest.raises(RecipeError, match="a batch of 2 cannot be shared out evenly among 1 processes x 3 parts"):
         Trainer(debug("rec", "--engine.accumulation=3"), Runtime("cpu"))
+
+
+def test_parts_that_would_share_their_negatives_otherwise_are_refused(debug):
+    with pytest.raises(RecipeError, match=r"no multiple of losses\.contrastive_group 2"):
+        Trainer(
+            debug("rec", "--losses.contrastive=0", "--engine.accumulation=2", "--losses.contrastive_group=2"),
+            Runtime("cpu"),
+        )
 
 
 def test_the_moving_average_follows_the_weights(photos, debug):
@@ -100,5 +155,8 @@ def test_weights_to_begin_with(debug, tmp_path):
     fresh = Trainer(recipe, Runtime("cpu")).model
     assert all(torch.equal(value, half.extractor.state_dict()[k]) for k, value in other.extractor.state_dict().items())
     assert all(torch.equal(value, half.synthesis.state_dict()[k]) for k, value in fresh.synthesis.state_dict().items())
+    # Whole weights leave nothing for the extractor's own beginning, not even VGG19 to be fetched.
+    whole = Trainer(replace(recipe, start=str(file), extractor=replace(extractor, start="vgg19")), Runtime("cpu")).model
+    assert all(torch.equal(value, whole.state_dict()[key]) for key, value in other.state_dict().items())
     with pytest.raises(RecipeError, match=r"start: .*other\.safetensors is of other sizes"):
         Trainer(replace(recipe, start=str(file), model=replace(recipe.model, channels=12)), Runtime("cpu"))

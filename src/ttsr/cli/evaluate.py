@@ -1,7 +1,8 @@
 """`ttsr evaluate`."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
@@ -73,33 +74,42 @@ def evaluate(
     """
     from rich.console import Console
 
-    from ttsr.inference.device import choose_device
     from ttsr.metrics.protocols import PROTOCOLS
     from ttsr.runtime import Runtime
     from ttsr.scoring import page, records, table
     from ttsr.scoring.references import LEVELS
     from ttsr.weights.loading import locate
 
-    outputs = [path for path in (csv, json, html) if path is not None]
-    _check_outputs(outputs)
-    groups = list_groups(data)
-    choose_device(device)
-    weights = {name: locate(name) for name in dict.fromkeys(model)}
-    if outputs:
-        _refuse_inputs(outputs, groups, list(weights.values()))
+    runtime = Runtime(device)
+    with runtime.together():
+        outputs = [path for path in (csv, json, html) if path is not None]
+        _check_outputs(outputs)
+        groups = list_groups(data)
+        weights = {name: locate(name) for name in dict.fromkeys(model)}
+        if outputs:
+            _refuse_inputs(outputs, groups, list(weights.values()))
     references: list[ReferenceChoice] = []
     for name in reference:
         references += LEVELS if name == "levels" else (name,)
-    references = _once(references)
     protocols = _once([p for name in protocol for p in (PROTOCOLS.values() if name == "all" else (PROTOCOLS[name],))])
-    runtime = Runtime(device)
+    title = data.resolve().name
     try:
-        report, panels = _score(runtime, weights, groups, data.name, references, protocols, html is not None, lossless)
+        stored = None if html is None else "lossless" if lossless else "lossy"
+        job = _Job(title, dict(_named(weights)), tuple(groups), tuple(_once(references)), tuple(protocols), stored)
+        report, panels = _score(job, runtime)
     finally:
         runtime.close()
     if not runtime.is_main:
         return
-    console = Console()
+    failures: list[str] = []
+    if csv is not None:
+        failures += _write(csv, [records.as_csv(report)], errors="surrogateescape")
+    if json is not None:
+        failures += _write_json(json, records.as_json(report, data, runtime.device.type))
+    if html is not None:
+        failures += _write(html, page.page(report, title, panels, lossless=lossless), errors="backslashreplace")
+    # Names are only text, whatever brackets and colons they hold.
+    console = Console(markup=False, emoji=False)
     if pictures:
         console.print(table.single_pictures(report))
     console.print(table.summary(report, f"{data}: {report.counted}"))
@@ -107,24 +117,26 @@ def evaluate(
         console.print(note, soft_wrap=True)
     if published:
         console.print(table.published())
-    if csv is not None:
-        _write(csv, [records.as_csv(report)])
-    if json is not None:
-        _write_json(json, records.as_json(report, data, runtime.device.type))
-    if html is not None:
-        _write(html, page.page(report, data.resolve().name, panels, lossless=lossless))
+    if failures:
+        raise DataError("; ".join(failures))
 
 
-def _score(
-    runtime: "Runtime",
-    weights: dict[str, Path],
-    groups: Sequence[Group],
-    title: str,
-    references: Sequence[ReferenceChoice],
-    protocols: "Sequence[Protocol]",
-    with_panels: bool,
-    lossless: bool,
-) -> "tuple[Report, list[Panel]]":
+@dataclass(frozen=True)
+class _Job:
+    """What to score: checkpoint files by the models' names, on which pictures, with what and how.
+
+    stored: how the page's pictures are encoded; None for no page.
+    """
+
+    title: str
+    models: dict[str, Path]
+    groups: tuple[Group, ...]
+    references: tuple[ReferenceChoice, ...]
+    protocols: "tuple[Protocol, ...]"
+    stored: Literal["lossless", "lossy"] | None
+
+
+def _score(job: _Job, runtime: "Runtime") -> "tuple[Report, list[Panel]]":
     """Every model's rows, and of this and all other processes the page's pictures if wanted."""
     from ttsr.cli.progress import LateBar
     from ttsr.scoring.evaluation import evaluate
@@ -133,27 +145,36 @@ def _score(
     from ttsr.scoring.report import Report, make_rows
     from ttsr.weights.loading import load
 
-    share = (runtime.rank, runtime.count)
-    steps = max(1, len(range(*share[:1], len(groups), share[1])) * len(references) * len(weights))
+    own_share = len(range(runtime.rank, len(job.groups), runtime.count))
+    steps = max(1, own_share * len(job.references) * len(job.models))
     rows, encoded, done = [], list[Panel](), 0
-    with LateBar(f"{title}, {len(groups)} pictures") as bar:
-        for name, file in _named(weights):
+    # All at once, so that a bad file is found before the first is scored.
+    with runtime.together():
+        networks = {name: load(file) for name, file in job.models.items()}
+    with LateBar(f"{job.title}, {len(job.groups)} pictures") as bar:
+        for name, network in networks.items():
 
             def on_picture(score: PictureScore, shown: Shown, name: str = name, first: bool = not rows) -> None:
                 nonlocal done
                 done += 1
                 if runtime.is_main:
                     bar(done / steps)
-                if with_panels and score.reference == references[0]:
-                    encoded.extend(panels(score, shown, name, everything=first, lossless=lossless))
+                if job.stored is not None and score.reference == job.references[0]:
+                    encoded.extend(panels(score, shown, name, everything=first, lossless=job.stored == "lossless"))
 
-            network = load(file, device=runtime.device)
-            scores = evaluate(
-                network, groups, references=references, protocols=protocols, on_picture=on_picture, share=share
-            )
-            rows += make_rows(name, runtime.gather(scores), references)
-            assert len(rows[-1].pictures) == len(groups), "every process scored its share"
-    return Report(tuple(protocols), tuple(rows)), runtime.gather(encoded)
+            with runtime.together():
+                scores = evaluate(
+                    network,
+                    job.groups,
+                    references=job.references,
+                    protocols=job.protocols,
+                    device=runtime.device,
+                    on_picture=on_picture,
+                    share=(runtime.rank, runtime.count),
+                )
+            rows += make_rows(name, runtime.gather(scores), job.references)
+            assert len(rows[-1].pictures) == len(job.groups), "every process scored its share"
+    return Report(job.protocols, tuple(rows)), runtime.gather(encoded)
 
 
 def _once(items: Sequence[T]) -> list[T]:
@@ -171,9 +192,10 @@ def _named(weights: dict[str, Path]) -> list[tuple[str, Path]]:
 
 def _check_outputs(outputs: Sequence[Path]) -> None:
     """See before the work that the files can be written and are different ones."""
+    from ttsr.cli.outputs import check_writable
+
     for path in outputs:
-        if os.path.isdir(path) or not os.path.isdir(path.parent):
-            raise DataError(f"{path}: no file can be written there")
+        check_writable(path)
         if sum(os.path.realpath(other) == os.path.realpath(path) for other in outputs) > 1:
             raise DataError(f"{path}: is asked for as two outputs; name another file")
 
@@ -185,17 +207,25 @@ def _refuse_inputs(outputs: Sequence[Path], groups: Sequence[Group], weights: Se
     refuse_overwriting(outputs, [*weights, *pictures])
 
 
-def _write_json(path: Path, report: dict[str, object]) -> None:
+def _write_json(path: Path, report: dict[str, object]) -> list[str]:
     import json
 
-    _write(path, [json.dumps(report, indent=1), "\n"])
+    return _write(path, [json.dumps(report, indent=1), "\n"], errors="strict")
 
 
-def _write(path: Path, parts: "Iterator[str] | list[str]") -> None:
+def _write(path: Path, parts: Iterable[str], *, errors: str) -> list[str]:
+    """Write a file as a whole, through a link to what it points at; what went wrong, so that others are still written.
+
+    errors: what becomes of a name that is no UTF-8.
+    """
     from ttsr.files import atomic_path
 
     try:
-        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        with (
+            atomic_path(os.path.realpath(path)) as temporary,
+            temporary.open("w", encoding="utf-8", errors=errors, newline="") as file,
+        ):
             file.writelines(parts)
     except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from None
+        return [f"{path}: cannot be written ({error.strerror})"]
+    return []

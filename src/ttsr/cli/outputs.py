@@ -1,13 +1,14 @@
 """Which file becomes which: inputs and `-o` to pairs of paths, and the check of each before its work."""
 
 import os
+import stat
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ttsr.errors import ImageError
+from ttsr.errors import ImageError, UserError
 from ttsr.images.formats import READ
 from ttsr.images.reading import pictures_in
 from ttsr.images.writing import format_for
@@ -63,7 +64,7 @@ def prepare_target(job: Job) -> None:
     """See before the work that the output can be written, and make its folder if that is ours to make.
 
     Raises:
-        ImageError: the folder is missing, cannot be made or refuses files, or the output is a folder itself.
+        UserError: the folder is missing, cannot be made or refuses files, or the output cannot be a file.
     """
     folder = job.target.parent
     if job.makes_folder:
@@ -71,21 +72,35 @@ def prepare_target(job: Job) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ImageError(f"{folder}: the folder cannot be made ({error.strerror})") from None
+    check_writable(job.target)
+
+
+def check_writable(path: Path) -> None:
+    """See before the work that a file can be written under this name; a link is followed. Nothing stays behind.
+
+    Raises:
+        UserError: the folder is missing or refuses files, the name cannot be a file's, or it is that of a folder, a
+            device or the like.
+    """
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
+    folder = target.parent
     if not os.path.exists(folder):
-        raise ImageError(f"{folder}: there is no such folder to write to")
+        raise UserError(f"{folder}: there is no such folder to write to")
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ImageError(f"{folder}: cannot be written to ({error.strerror})") from None
+        raise UserError(f"{folder}: cannot be written to ({error.strerror})") from None
     try:
-        os.lstat(job.target)
+        mode = os.stat(target).st_mode
     except FileNotFoundError:
         return
     except OSError as error:
-        raise ImageError(f"{job.target}: cannot be written ({error.strerror})") from None
-    if job.target.is_dir():
-        raise ImageError(f"{job.target}: is a folder; name another output with -o")
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+    if stat.S_ISDIR(mode):
+        raise UserError(f"{path}: is a folder; name another output")
+    if not stat.S_ISREG(mode):  # to replace one of these would take it from other programs
+        raise UserError(f"{path}: is a device or the like; name a file")
 
 
 def _means_folder(out: str) -> bool:

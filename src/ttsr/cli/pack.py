@@ -62,9 +62,10 @@ def pack(
     if os.path.isdir(out):
         raise DataError(f"{out}: is a folder; name another file")
     store = open_store(source)
-    refuse_overwriting([out], [source])
-    if os.path.lexists(out) and not overwrite:
-        raise DataError(f"{out}: exists; name another file, or replace it with --overwrite")
+    if os.path.lexists(out):
+        refuse_overwriting([out], [source, *store.files()])
+        if not overwrite:
+            raise DataError(f"{out}: exists; name another file, or replace it with --overwrite")
     if not os.path.isdir(out.parent):
         raise DataError(f"{out.parent}: there is no such folder to write to")
     with LateBar("packing") as bar:

@@ -29,8 +29,9 @@ def pairs(
     folder
         The photos, in this folder and the folders in it.
     out
-        The folder to make: input/NAME.png, ref/NAME.png, manifest.csv (where each pair was cut), report.html
-        (counts, and twenty pairs to look at).
+        The folder to make, or an empty one, outside FOLDER. It gets input/NAME.png, ref/NAME.png, manifest.csv (where
+        each pair was cut), report.html (counts, and twenty pairs to look at), when all is done. Until then it is a
+        hidden folder .ttsr-pairs-XXXX beside OUT (in OUT, if that exists); if the process is killed, delete that.
     size
         Side of the crops in pixels, a multiple of 4. References that are finer than the input by more than a
         quarter are shrunk to its scale; all others are cut as they are.
@@ -43,11 +44,10 @@ def pairs(
     longest_side
         Shrink larger photos to this many pixels first: a phone's photo holds little detail in 160 of its pixels.
     workers
-        Processes; as many as there are processors if not given.
+        Processes; if not given, as many as there are processors that this process may use.
     seed
         Another seed cuts other places.
     """
-    import os
     from contextlib import ExitStack
 
     from ttsr.cli.printing import say, tell
@@ -62,7 +62,7 @@ def pairs(
         max_pairs=max_pairs,
         longest_side=longest_side,
         seed=seed,
-        workers=workers if workers is not None else os.cpu_count() or 1,
+        workers=workers if workers is not None else _num_processors(),
     )
     bars: dict[str, LateBar] = {}
     with ExitStack() as stack:
@@ -78,6 +78,13 @@ def pairs(
         say(f"{reason} (left out)")
     tell(_described(summary))
     tell(f"wrote {len(summary.pairs)} pairs to {out}: {out / MANIFEST}, and {out / REPORT} to look at")
+
+
+def _num_processors() -> int:
+    """Those that this process may use, where the system tells."""
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _described(summary: "Summary") -> str:

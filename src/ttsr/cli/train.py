@@ -33,7 +33,7 @@ def train(
 ) -> int:
     """Train a model by a recipe. Leaves with code 3 if it stopped before the end; go on with --resume.
 
-    For several GPUs or hosts: accelerate launch -m ttsr train ..., or torchrun -m ttsr train ...
+    For several GPUs or hosts: torchrun -m ttsr train ..., or accelerate launch -m ttsr train ...
 
     Parameters
     ----------
@@ -62,6 +62,7 @@ def train(
     device
         Where to train; auto takes a GPU if there is one.
     """
+    from ttsr.files import refuse_overwriting
     from ttsr.runtime import Runtime
     from ttsr.training.checkpoint import has_checkpoint
     from ttsr.training.loop import train as run
@@ -69,14 +70,17 @@ def train(
     from ttsr.weights.metadata import Provenance
     from ttsr.weights.saving import save
 
-    chosen = read_recipe(recipe, overrides)
-    if workers < 0:
-        raise RecipeError(f"--workers {workers}: take 0 or more")
-    folder = out if out is not None else Path("runs") / chosen.name
-    max_seconds = None if max_time is None else parse_time(max_time)
-    if not resume and has_checkpoint(folder):
-        raise RecipeError(f"{folder}: holds a run already; go on with --resume, or name another folder with --out")
     runtime = Runtime(device)
+    with runtime.together():
+        chosen = read_recipe(recipe, overrides)
+        if workers < 0:
+            raise RecipeError(f"--workers {workers}: take 0 or more")
+        folder = out if out is not None else Path("runs") / chosen.name
+        max_seconds = None if max_time is None else parse_time(max_time)
+        if not resume:
+            if has_checkpoint(folder):
+                raise RecipeError(f"{folder}: holds a run already; go on with --resume, or take another --out")
+            refuse_overwriting([folder / "recipe.yaml"], [Path(recipe)])
     with _Bar(chosen, shown=runtime.is_main) as bar:
         try:
             trainer, outcome = run(
@@ -94,13 +98,14 @@ def train(
                 say=say,
             )
         except OSError as error:
-            reason = error.strerror or error
-            raise RecipeError(f"{error.filename or folder}: cannot be written ({reason}); resume from there") from None
+            where = error.filename2 or error.filename or folder
+            raise RecipeError(f"{where}: cannot be written ({error.strerror or error})") from None
     if runtime.is_main:
         file = folder / f"{chosen.name}.safetensors"
         provenance = Provenance(source="trained by ttsr", recipe=recipe_text(chosen), licence=chosen.licence)
         save(trainer.averaged_model(), file, provenance=provenance)
         _tell(chosen, outcome, folder, file)
+    runtime.wait()  # a launcher ends the others when the first one leaves with another code than 0
     runtime.close()
     return 0 if outcome.finished else UNFINISHED
 

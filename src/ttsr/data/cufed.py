@@ -22,7 +22,8 @@ class CufedOptions:
     """How pairs are cut, padded and turned.
 
     hr_size: side of the HR crop in pixels, a multiple of 4; it is cut at random from a larger input.
-    ref_size: side of the reference in pixels, a multiple of 4; of a larger one the top left is kept, as MMagic does.
+    ref_size: side of the reference in pixels, a multiple of 4. Of a larger one the top left is kept, as MMagic does;
+        but where the input is cut too, as far along as that, so that both still show the same.
     padding: of a smaller reference with zeros at the right and the bottom. `degrade-then-pad` is the authors' order:
         the blurred reference is made at the reference's own size. `pad-then-degrade` is MMagic's.
     mask_padding: keep padded cells out of the search.
@@ -102,10 +103,18 @@ class CufedPairs(Dataset[Pair]):
         turn = draw_turn(rng) if options.flips else upright
         hr, lr, lr_up = (turned(image, *turn) for image in (hr, lr, upscale4(lr)))
         turn = draw_turn(rng) if options.flips else upright
+        places = zip(reference.shape[:2], (top, left), (height, width), strict=True)
+        ref_top, ref_left = (_along(there, options.ref_size, start, side, size) for there, start, side in places)
+        reference = reference[ref_top:, ref_left:]
         fitted = fit_reference(reference, options.ref_size, options.padding)
         ref, ref_blur, mask = (turned(image, *turn) for image in fitted)
         ref_mask = mask if options.mask_padding else None
         return Pair(hr, ref, lr=lr, lr_up=lr_up, ref_blur=ref_blur, ref_mask=ref_mask, skipped=skipped)
+
+
+def _along(ref_side: int, ref_size: int, start: int, side: int, size: int) -> int:
+    """Where a reference of `ref_side` is cut to `ref_size`, its input of `side` being cut to `size` at `start`."""
+    return round(max(0, ref_side - ref_size) * start / (side - size)) if side > size else 0
 
 
 def list_pairs(store: Store) -> list[tuple[str, str]]:
@@ -143,8 +152,8 @@ def list_pairs(store: Store) -> list[tuple[str, str]]:
 
 
 def is_cufed(store: Store) -> bool:
-    """Whether there are pictures in both of the layout's folders."""
-    return all(_below(store, side) for side in ("input", "ref"))
+    """Whether there are pictures in a folder of the layout; `list_pairs` says whether they are pairs."""
+    return any(_below(store, side) for side in ("input", "ref"))
 
 
 def _below(store: Store, folder: str) -> list[str]:

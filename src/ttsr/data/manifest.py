@@ -1,36 +1,78 @@
-"""`manifest.csv`, a table of a folder's photos: `file`, and if known `open` (yes or no) and `group` (of one scene)."""
+"""`manifest.csv`, a table of a folder's photos: `file`, and if known `open` (yes or no) and `group` (of one scene).
+
+That of pairs in CUFED's layout, which `ttsr pairs` writes, has `name` instead: of input/NAME, and where it was cut.
+"""
 
 import csv
 import io
+from pathlib import PurePosixPath, PureWindowsPath
 
 from ttsr.errors import DataError
 
+from .cufed import is_cufed
 from .store import Store
 
 MANIFEST = "manifest.csv"
 
 
 def read_manifest(store: Store) -> list[dict[str, str]] | None:
-    """The rows, by column, or None if there is no manifest.
+    """The rows of photos, by column, or None if there is no manifest.
 
     Raises:
-        DataError: not UTF-8, no column `file`, or a row without a file's name.
+        DataError: not UTF-8, no column `file`, or a row without a file's name, or with one outside the data set.
     """
+    table = _read(store)
+    if table is None:
+        return None
+    columns, rows = table
+    where = store.shown(MANIFEST)
+    if "file" not in columns:
+        if is_cufed(store):
+            other = "take a recipe with `pairs: cufed`, such as ttsr-lite_CUFED"
+            raise DataError(f"{store.where}: holds pairs in CUFED's layout, not photos; {other}")
+        raise DataError(f"{where}: no column `file`; its first line must name the columns")
+    for line, row in rows:
+        name = row.get("file")
+        if not name:
+            raise DataError(f"{where}: line {line} names no file; fill in or remove it")
+        if _leads_out(name):
+            raise DataError(f"{where}: line {line} names {name!r}; names are relative, without `..`: move the file in")
+    return [row for _, row in rows]
+
+
+def read_pair_manifest(store: Store) -> list[dict[str, str]] | None:
+    """The rows of pairs, by column, or None if there is no manifest, or it has no column `name`.
+
+    Raises:
+        DataError: not UTF-8 or no CSV.
+    """
+    table = _read(store)
+    if table is None or "name" not in table[0]:
+        return None
+    return [row for _, row in table[1]]
+
+
+def _read(store: Store) -> tuple[list[str], list[tuple[int, dict[str, str]]]] | None:
+    """The columns, and each row with its line."""
     text = store.text(MANIFEST)
     if text is None:
         return None
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
-        if "file" not in (reader.fieldnames or []):
-            raise DataError(f"{store.shown(MANIFEST)}: no column `file`; its first line must name the columns")
-        rows: list[dict[str, str]] = []
+        columns = list(reader.fieldnames or [])
+        rows: list[tuple[int, dict[str, str]]] = []
         for row in reader:
-            if not row["file"]:
-                raise DataError(f"{store.shown(MANIFEST)}: line {reader.line_num} names no file; fill in or remove it")
-            rows.append({name: value for name, value in row.items() if name is not None and value is not None})
+            cells = {name: value for name, value in row.items() if name is not None and value is not None}
+            rows.append((reader.line_num, cells))
     except csv.Error as error:
         raise DataError(f"{store.shown(MANIFEST)}: no CSV after line {reader.line_num} ({error})") from None
-    return rows
+    return columns, rows
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a file of this name would lie outside the folder that it is said to be in, on any system."""
+    paths = PurePosixPath(name), PureWindowsPath(name)
+    return any(path.is_absolute() or ".." in path.parts for path in paths)
 
 
 def open_rows(rows: list[dict[str, str]], store: Store) -> list[dict[str, str]]:

@@ -15,9 +15,10 @@ from ttsr.errors import DataError, ImageError
 from ttsr.files import atomic_path
 from ttsr.images.formats import READ
 from ttsr.images.picture import Picture
+from ttsr.images.reading import decode_picture
 
 from .cufed import is_cufed, list_pairs
-from .manifest import MANIFEST, manifest_text, open_rows, read_manifest
+from .manifest import MANIFEST, manifest_text, open_rows, read_manifest, read_pair_manifest
 from .store import Store
 
 Codec = Literal["jpeg", "webp"]
@@ -73,20 +74,21 @@ def pack(store: Store, out: Path, options: PackOptions, progress: Callable[[floa
     """Write a folder's photos (with a manifest: those of its rows), or its pairs in CUFED's layout, into one file.
 
     Every picture is decoded once to see that it can be; one that cannot is left out, of a pair both. Names stay, save
-    that the suffix follows the format; `manifest.csv` of photos is rewritten to suit. The same input gives the same
-    bytes. `progress` is called with the fraction done.
+    that the suffix follows the format; `manifest.csv` is rewritten to suit. The same input gives the same bytes.
+    `progress` is called with the fraction done.
 
     Raises:
-        DataError: no pictures, none that can be read, two that would get one name, `only_open` with nothing to tell by,
-            or a file that cannot be written; nothing is left behind then.
+        DataError: no pictures, inputs or references without their partner, a manifest that cannot be understood or
+            leads out of the folder, no picture that can be read, two that would get one name, `only_open` with nothing
+            to tell by, or a file that cannot be written; nothing is left behind then.
     """
-    rows: list[dict[str, str]] | None = None
     if is_cufed(store):
         if options.only_open:
             raise DataError(f"{store.where}: in CUFED's layout no manifest tells which pictures are open")
         units: list[tuple[str, ...]] = [*list_pairs(store)]
+        rows, renewed = read_pair_manifest(store), _pair_rows
     else:
-        rows = read_manifest(store)
+        rows, renewed = read_manifest(store), _photo_rows
         if options.only_open:
             if rows is None:
                 raise DataError(f"{store.where}: only open photos are wanted, but there is no {MANIFEST} to tell")
@@ -102,7 +104,7 @@ def pack(store: Store, out: Path, options: PackOptions, progress: Callable[[floa
                 skipped = _write_units(store, units, options, archive, written, progress)
                 if not written:
                     raise DataError(f"{store.where}: none of its pictures can be used; the first: {skipped[0]}")
-                text = store.text(MANIFEST) if rows is None else _manifest(rows, written)
+                text = store.text(MANIFEST) if rows is None else manifest_text(renewed(rows, written))
                 if text is not None:
                     archive.writestr(_entry(MANIFEST), text.encode())
             size = temporary.stat().st_size
@@ -151,10 +153,10 @@ def _write_units(
 
 
 def _member(store: Store, name: str, options: PackOptions) -> _Member:
-    if not name.isprintable():
+    if not _can_be_a_members(name):
         raise ImageError(f"{store.shown(name)!r}: no name for a packed file; rename it")
     data = store.read(name)
-    picture = store.picture(name)
+    picture = decode_picture(data, store.shown(name))
     width, height = picture.size
     longest = max(width, height)
     shrunk = options.max_side is not None and longest > options.max_side
@@ -176,7 +178,7 @@ def _encoded(image: Image.Image, picture: Picture, suffix: str, options: PackOpt
         if options.quality is not None and options.codec == "webp":
             kind = "WEBP"
             image.save(file, kind, quality=options.quality, method=4, icc_profile=profile)
-        elif options.quality is not None or READ[suffix.lower()] == "JPEG":
+        elif options.quality is not None or READ.get(suffix.lower()) == "JPEG":
             kind, quality = "JPEG", options.quality or _LIKE_THE_SOURCE
             image.save(file, kind, quality=quality, subsampling=0, optimize=True, icc_profile=profile)
         else:
@@ -185,10 +187,19 @@ def _encoded(image: Image.Image, picture: Picture, suffix: str, options: PackOpt
     except (OSError, ValueError) as error:
         raise ImageError(f"{shown}: cannot be encoded ({error})") from None
     usual = {"WEBP": ".webp", "JPEG": ".jpg", "PNG": ".png"}[kind]
-    return suffix if READ[suffix.lower()] == kind else usual, file.getvalue()
+    return suffix if READ.get(suffix.lower()) == kind else usual, file.getvalue()
 
 
-def _manifest(rows: Sequence[dict[str, str]], written: dict[str, _Member]) -> str:
+def _can_be_a_members(name: str) -> bool:
+    """A ZIP's names are UTF-8, and end at a zero byte."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in name
+
+
+def _photo_rows(rows: Sequence[dict[str, str]], written: dict[str, _Member]) -> list[dict[str, str]]:
     """The rows of what was written, under the new names; sizes in pixels, where they are given, are the new ones."""
     kept = []
     for row in rows:
@@ -196,7 +207,13 @@ def _manifest(rows: Sequence[dict[str, str]], written: dict[str, _Member]) -> st
         if member is not None:
             sizes = {"width": str(member.width), "height": str(member.height)}
             kept.append(row | {"file": member.name} | {name: sizes[name] for name in sizes if name in row})
-    return manifest_text(kept)
+    return kept
+
+
+def _pair_rows(rows: Sequence[dict[str, str]], written: dict[str, _Member]) -> list[dict[str, str]]:
+    """The rows of the pairs that were written, under the inputs' new names."""
+    members = [(row, written.get(f"input/{row.get('name', '')}")) for row in rows]
+    return [row | {"name": member.name.removeprefix("input/")} for row, member in members if member is not None]
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch.utils.data import Dataset
 
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
+from ttsr.inference.memory import available_bytes
 
 from .aligning import find
 from .manifest import MANIFEST, open_rows, read_manifest
@@ -65,7 +67,8 @@ class PhotoPairs(Dataset[Pair]):
     skipped: photos that could not be used, 'name: reason'; the pairs are those of a folder without them.
 
     Raises:
-        DataError: no folder, no photos in it, or none that can be read and is as large as the crops.
+        DataError: no folder, no photos in it, none that can be read and is as large as the crops, or more than fit
+            into memory.
     """
 
     def __init__(self, folder: Path, options: PhotosOptions, seed: int) -> None:
@@ -74,6 +77,7 @@ class PhotoPairs(Dataset[Pair]):
         store = open_store(folder)
         groups = photo_groups(store, options.only_open)
         smallest = max(options.hr_size, options.ref_size)
+        _see_that_they_fit(store, [name for names in groups for name in names], smallest)
         self.photos: list[Pixels] = []
         self.others: list[list[int]] = []
         skipped: list[str] = []
@@ -149,6 +153,24 @@ def photo_groups(store: Store, only_open: bool) -> list[list[str]]:
     if not found:
         raise DataError(f"{store.where}: no photos in it (looked for {' '.join(READ)})")
     return found
+
+
+def _see_that_they_fit(store: Store, names: list[str], smallest: int) -> None:
+    """By the photos' headers, before any of them is decoded."""
+    needed = 0
+    for name in names:
+        try:
+            width, height = store.size(name)
+        except ImageError:  # left out, and named, when it is to be decoded
+            continue
+        if min(width, height) >= smallest:
+            needed += 3 * width * height
+    free = available_bytes(torch.device("cpu"))
+    if needed > free:
+        raise DataError(
+            f"{store.where}: its photos take {needed / 1e9:.1f} GB of memory when they are decoded, and "
+            f"{free / 1e9:.1f} GB are free; train on smaller copies: ttsr pack {store.where} OUT.zip --max-side N"
+        )
 
 
 def _decode(store: Store, name: str, smallest: int) -> Pixels:

@@ -6,6 +6,7 @@ slice of the file mapped into memory. `ttsr pack` writes it.
 
 import mmap
 import os
+import stat
 import struct
 import zipfile
 import zlib
@@ -15,13 +16,15 @@ from pathlib import Path, PurePosixPath
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
 from ttsr.images.picture import Picture
-from ttsr.images.reading import decode_picture
+from ttsr.images.reading import decode_picture, stored_size
 
 # A member's local header: its signature, 22 bytes that the central directory repeats, and the lengths of the name and
 # of the extra field, after which the data begins. The extra field may differ from the central directory's.
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LOCAL_SIGNATURE = b"PK\3\4"
 _ENCRYPTED = 0x1
+
+_HEAD = 2**16  # bytes that hold nearly every picture's header
 
 
 class Store(ABC):
@@ -41,6 +44,18 @@ class Store(ABC):
         Raises:
             ImageError: it is not there or cannot be read.
         """
+
+    @abstractmethod
+    def start(self, name: str, length: int) -> bytes:
+        """The first bytes of a file, all of a shorter one.
+
+        Raises:
+            ImageError: as `read`.
+        """
+
+    @abstractmethod
+    def files(self) -> list[Path]:
+        """All files on the disk that it reads or might: none of them is to be written over."""
 
     @abstractmethod
     def holds(self, name: str) -> bool:
@@ -72,6 +87,17 @@ class Store(ABC):
             ImageError: as `read_picture`.
         """
         return decode_picture(self.read(name), self.shown(name))
+
+    def size(self, name: str) -> tuple[int, int]:
+        """Width and height of a picture as it is stored, before it is turned the right way up; it is not decoded.
+
+        Raises:
+            ImageError: it cannot be read. That it is damaged further on is not noticed.
+        """
+        try:
+            return stored_size(self.start(name, _HEAD), self.shown(name))
+        except ImageError:  # a header further on, or a format that is checked as a whole
+            return stored_size(self.read(name), self.shown(name))
 
 
 def open_store(path: Path) -> Store:
@@ -109,15 +135,30 @@ class FolderStore(Store):
     def holds(self, name: str) -> bool:
         return os.path.isfile(self._folder / name)
 
+    def files(self) -> list[Path]:
+        return [self._folder / name for name in self._walk()]
+
     def read(self, name: str) -> bytes:
+        return self.start(name, -1)
+
+    def start(self, name: str, length: int) -> bytes:
+        path = self._folder / name
         try:
-            return (self._folder / name).read_bytes()
+            # Asked first, for opening a pipe might already never end, and reading a device.
+            is_regular = stat.S_ISREG(path.stat().st_mode)
+            data = b""
+            if is_regular:
+                with path.open("rb") as file:
+                    data = file.read(length)
         except (FileNotFoundError, NotADirectoryError):
             raise ImageError(f"{self.shown(name)}: there is no such file") from None
         except OSError as error:
             raise ImageError(f"{self.shown(name)}: cannot be read ({error.strerror})") from None
         except ValueError:  # a name that no file can have, from a manifest
             raise ImageError(f"{self.shown(name)!r}: no file can have this name") from None
+        if not is_regular:
+            raise ImageError(f"{self.shown(name)}: is no regular file")
+        return data
 
 
 class PackedStore(Store):
@@ -139,20 +180,35 @@ class PackedStore(Store):
     def holds(self, name: str) -> bool:
         return name in self._members
 
+    def files(self) -> list[Path]:
+        return [self._file]
+
     def read(self, name: str) -> bytes:
+        place = self._place(name)
+        data = self._map[place]
+        if zlib.crc32(data) != self._members[name][2]:
+            raise self._damaged(name)
+        return data
+
+    def start(self, name: str, length: int) -> bytes:
+        place = self._place(name)
+        return self._map[place.start : min(place.start + length, place.stop)]
+
+    def _place(self, name: str) -> slice:
+        """Where a member's bytes lie in the file, all of them."""
         if name not in self._members:
             raise ImageError(f"{self.shown(name)}: there is no such file in it")
-        offset, size, checksum = self._members[name]
+        offset, size, _ = self._members[name]
         header = self._map[offset : offset + _LOCAL_HEADER.size]
-        data = b""
         if len(header) == _LOCAL_HEADER.size:
             signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
             start = offset + _LOCAL_HEADER.size + name_length + extra_length
-            if signature == _LOCAL_SIGNATURE:
-                data = self._map[start : start + size]
-        if len(data) != size or zlib.crc32(data) != checksum:
-            raise ImageError(f"{self.shown(name)}: damaged in the packed file; pack it anew")
-        return data
+            if signature == _LOCAL_SIGNATURE and start + size <= len(self._map):
+                return slice(start, start + size)
+        raise self._damaged(name)
+
+    def _damaged(self, name: str) -> ImageError:
+        return ImageError(f"{self.shown(name)}: damaged in the packed file; pack it anew")
 
 
 def _leads_back(path: str, here: str) -> bool:

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .detail import MIN_DETAIL, detail
 from .sample import Pair, Pixels
 from .turning import draw_turn, turned
 
-# A crop whose neighbouring pixels differ by less than this on average (of 255) teaches little; another is drawn, so
-# often at most.
-MIN_DETAIL = 4.0
 MAX_DRAWS = 8
+"""Crops drawn at most, in place of such as have too little detail."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ def draw_window(photo: Pixels, side: int, crop: int, rng: np.random.Generator) -
     for _ in range(MAX_DRAWS):
         top = int(rng.integers(0, max(1, height - crop + 1)))
         left = int(rng.integers(0, max(1, width - crop + 1)))
-        green = _square(photo, top, left, crop)[..., 1].astype(np.int16)
-        if np.abs(np.diff(green)).mean() + np.abs(np.diff(green, axis=0)).mean() >= 2 * MIN_DETAIL:
+        if detail(_square(photo, top, left, crop)[..., 1]) >= MIN_DETAIL:  # green tells enough
             break
     window = _square(photo, top - margin, left - margin, side)
     return turned(window, *draw_turn(rng))

@@ -54,6 +54,8 @@ def read_picture(source: Source) -> Picture:
         raise ImageError(f"{path}: cannot be read ({error.strerror})") from None
     if stat.S_ISDIR(status.st_mode):
         raise ImageError(f"{path}: is a folder, not a picture")
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device might never end
+        raise ImageError(f"{path}: is no regular file")
     if status.st_size == 0:
         raise ImageError(f"{path}: the file is empty")
     # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be turned.
@@ -71,6 +73,16 @@ def decode_picture(data: bytes, name: str) -> Picture:
         raise ImageError(f"{name}: the file is empty")
     with _pillow_errors(name):
         return _from_file(io.BytesIO(data))
+
+
+def stored_size(data: bytes, name: str) -> tuple[int, int]:
+    """Width and height by a picture's header, as it is stored; `data` may be cut off after it.
+
+    Raises:
+        ImageError: as `read_picture`, or the header is not all there.
+    """
+    with _pillow_errors(name), _opened(io.BytesIO(data)) as image:
+        return image.size
 
 
 def pictures_in(folder: str | Path) -> list[Path]:
@@ -113,10 +125,13 @@ def _pillow_errors(name: str) -> Iterator[None]:
 
 
 def _from_file(file: IO[bytes]) -> Picture:
-    Image.init()
-    formats = [name for name in _FORMATS if name in Image.OPEN]
-    with Image.open(file, formats=formats) as image:
+    with _opened(file) as image:
         return _from_pillow(image)
+
+
+def _opened(file: IO[bytes]) -> Image.Image:
+    Image.init()
+    return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
 
 
 def _from_pillow(image: Image.Image) -> Picture:

@@ -23,6 +23,10 @@ class Score(NamedTuple):
     psnr: float
     ssim: float
 
+    def over(self, other: "Score") -> "Score":
+        """What this one has more than `other`; two infinite PSNRs differ by 0."""
+        return Score(0.0 if self.psnr == other.psnr else self.psnr - other.psnr, self.ssim - other.ssim)
+
 
 @dataclass(frozen=True)
 class Protocol:

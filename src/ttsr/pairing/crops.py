@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ttsr.data.detail import MIN_DETAIL, detail
+
 from .matching import View, jacobian, project
 
 MAX_FINER = 1.25
@@ -19,9 +21,6 @@ MAX_FINER = 1.25
 
 MIN_FINER = 0.5
 """A reference that is coarser than this lacks the detail that it is to lend."""
-
-MIN_DETAIL = 4.0
-"""Mean difference (of 255) of neighbouring pixels that both crops must reach: a piece of sky teaches nothing."""
 
 MIN_NEAR = 4
 """Inliers that must lie in and around the input crop, and that say where the reference shows it."""
@@ -150,12 +149,6 @@ def cut(photo: NDArray[np.uint8], box: Box, size: int) -> NDArray[np.uint8]:
         return np.ascontiguousarray(piece)
     image = Image.fromarray(np.ascontiguousarray(piece))
     return np.array(image.resize((size, size), Image.Resampling.BICUBIC))
-
-
-def detail(image: NDArray[np.uint8]) -> float:
-    """Mean absolute difference of neighbouring pixels, in [0, 255]."""
-    values = image.astype(np.int16)
-    return float((np.abs(np.diff(values, axis=0)).mean() + np.abs(np.diff(values, axis=1)).mean()) / 2)
 
 
 def _check(crop: Crop, photo: NDArray[np.uint8], ref_photo: NDArray[np.uint8], min_overlap: float) -> None:

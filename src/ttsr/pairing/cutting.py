@@ -80,7 +80,7 @@ def cut_pairs(reader: Reader, options: PairsOptions, task: Task) -> Cuts:
     return cuts
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=2)
 def read_pixels(reader: Reader, name: str) -> NDArray[np.uint8]:
     """Decoded once for a photo's pairs that follow each other."""
     return reader.pixels(name)

@@ -1,10 +1,8 @@
 """A folder of photos into a data set of pairs in CUFED's layout: find what matches, cut, write."""
 
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from .features import Features, scikit_image_sift
 from .manifest import WrittenPair, write_manifest
 from .matching import MIN_INLIERS
 from .options import PairsOptions
+from .output import made_whole
 from .page import write_page
 from .photos import Reader, photo_names
 from .search import Matched, search
@@ -36,13 +35,13 @@ def make_pairs(folder: Path, out: Path, options: PairsOptions, progress: Progres
     The same files for the same photos and options, whatever the number of workers. `out` appears when all is written.
 
     Raises:
-        DataError: `out` is in use or cannot be written, fewer than two photos, none that match, no crop that passes,
-            or scikit-image is not installed.
+        DataError: `out` is in use, in `folder`, or cannot be written, fewer than two photos, none that match, no crop
+            that passes, or scikit-image is not installed.
     """
     scikit_image_sift()
     names = photo_names(folder)
     reader = Reader(folder, options.longest_side)
-    with _made_whole(out) as made, Workers(options.workers) as workers:
+    with made_whole(out, folder) as made, Workers(options.workers) as workers:
         summary = Summary()
         store = made / "features"
         store.mkdir()
@@ -62,39 +61,6 @@ def make_pairs(folder: Path, out: Path, options: PairsOptions, progress: Progres
         write_manifest(made / MANIFEST, summary.pairs)
         write_page(made / REPORT, made, reader, summary)
     return summary
-
-
-@contextmanager
-def _made_whole(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its name once the block has ended well, and is gone otherwise.
-
-    Raises:
-        DataError: `out` is a file or holds something, or there is no folder to make it in, or no room.
-    """
-    try:
-        if out.is_dir() and not any(out.iterdir()):
-            pass
-        elif os.path.lexists(out):
-            raise DataError(f"{out}: exists already; name a new folder, or an empty one")
-        elif not out.resolve().parent.is_dir():
-            raise DataError(f"{out}: there is no folder {out.parent} to make it in")
-        made = Path(tempfile.mkdtemp(dir=out.resolve().parent, prefix=".ttsr-pairs-"))
-        try:
-            yield made
-            made.chmod(0o777 & ~_umask())
-            if out.is_dir():
-                out.resolve().rmdir()  # empty, or this fails
-            made.rename(out.resolve())
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror or error})") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _features(

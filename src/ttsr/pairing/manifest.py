@@ -46,8 +46,8 @@ def write_manifest(path: Path, pairs: Iterable[WrittenPair]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    # A name that is no UTF-8 keeps its bytes.
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    # The bytes of a name that is no UTF-8 are spelt out, so that the file is.
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for pair in pairs:

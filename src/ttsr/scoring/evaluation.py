@@ -1,16 +1,15 @@
 """A model scored on a test set in the CUFED5 layout, bicubic beside it; several processes can share the work."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
 from ttsr.data.cufed5 import Group, ReferenceChoice
-from ttsr.errors import ImageError
 from ttsr.metrics.protocols import MMAGIC_RGB, PAPER_Y, Protocol
 from ttsr.metrics.ssim import scikit_image_ssim
 from ttsr.models.ttsr import TTSR
-from ttsr.scoring.picture import OnPicture, PictureScore, read_truth, score_picture
+from ttsr.scoring.checking import check_reference, check_truth
+from ttsr.scoring.picture import OnPicture, PictureScore, score_picture
 from ttsr.scoring.references import Chosen, choose
 
 DEFAULT_PROTOCOLS = (PAPER_Y, MMAGIC_RGB)
@@ -47,14 +46,17 @@ def evaluate(
 
     Raises:
         DataError: a group has no reference at all, or "unrelated" is asked of fewer than two groups.
-        ImageError: a truth cannot be read or is too small to score, which is found before the first forward pass; or
-            a reference cannot be read or has less than 4 pixels a side.
+        ImageError: a truth cannot be read or is too small to score, or a reference is no picture or has less than 4
+            pixels a side: all found before the first forward pass. A reference whose header is well and whose pixels
+            are not is found at its turn.
         UserError: scikit-image is not installed, or a picture does not fit into memory.
     """
     scikit_image_ssim()
     chosen: list[tuple[ReferenceChoice, list[Chosen]]] = [(name, choose(groups, name)) for name in references]
     for group in groups:
-        _check_scorable(group.hr, protocols)
+        check_truth(group.hr, protocols)
+    for path in dict.fromkeys(path for _, all_files in chosen for files in all_files for path in files.files):
+        check_reference(path)
     home, was_training = next(model.parameters()).device, model.training
     scores = []
     try:
@@ -68,13 +70,3 @@ def evaluate(
     finally:
         model.to(home).train(was_training)
     return scores
-
-
-def _check_scorable(hr: Path, protocols: Sequence[Protocol]) -> None:
-    height, width = read_truth(hr).shape[:2]
-    strictest = max(protocols, key=lambda protocol: protocol.smallest_side)
-    side = strictest.smallest_side
-    if min(height, width) < side:
-        raise ImageError(
-            f"{hr}: {width}x{height} pixels are too few to score by {strictest.name}, it takes {side}x{side} at least"
-        )

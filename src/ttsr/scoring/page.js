@@ -83,16 +83,30 @@ for (const section of document.querySelectorAll(".picture")) {
   });
 }
 
+// Largest first; infinities are equal to themselves, and what is no number comes last.
+function falling(key) {
+  const value = (section) => {
+    const number = Number(section.dataset[key]);
+    return Number.isNaN(number) ? -Infinity : number;
+  };
+  return (a, b) => value(a) === value(b) ? 0 : value(b) - value(a);
+}
+
 document.getElementById("order").addEventListener("change", (event) => {
   const sections = [...document.querySelectorAll(".picture")], key = event.target.value;
   if (key === "name") sections.sort((a, b) => a.dataset.name.localeCompare(b.dataset.name, "en", { numeric: true }));
-  else sections.sort((a, b) => b.dataset[key] - a.dataset[key]);
+  else sections.sort(falling(key));
   for (const section of sections) section.parentNode.append(section);
 });
 
+// A % that begins no code stands for itself.
+function decoded(text) {
+  try { return decodeURIComponent(text); } catch { return text; }
+}
+
 // #NAME or #NAME@zoom,x,y leads to a picture, with the point (x, y) of it, in fractions, in the middle.
 function follow() {
-  const [name, at] = decodeURIComponent(location.hash.slice(1)).split(/@(?=[\d.,]+$)/);
+  const [name, at] = decoded(location.hash.slice(1)).split(/@(?=[\d.,]+$)/);
   const section = [...document.querySelectorAll(".picture")].find((one) => one.dataset.name === name);
   if (!section) return;
   if (at) {

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,8 +72,9 @@ def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool)
     yield _summary(report)
     yield _published()
     yield _controls(first, protocol, lossless)
-    gains = [_gain(row_picture, protocol) for row_picture in first.pictures]
-    for place in sorted(range(report.num_pictures), key=lambda k: -gains[k]):
+    gains = [picture.gain(protocol).psnr for picture in first.pictures]
+    # What is no number comes last, as in the script.
+    for place in sorted(range(report.num_pictures), key=lambda k: math.inf if math.isnan(gains[k]) else -gains[k]):
         yield _picture(shown, place, protocol, by_picture[first.pictures[place].number])
     yield f"</main>\n<script>\n{sheet.joinpath('page.js').read_text('utf-8')}</script>\n</body>\n</html>\n"
 
@@ -80,10 +82,12 @@ def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool)
 def _summary(report: Report) -> str:
     head = "".join(f'<th colspan="3">{escape(p.name)}</th>' for p in report.protocols)
     units = '<th class="first">PSNR, dB</th><th>SSIM</th><th>over bicubic</th>' * len(report.protocols)
-    first = report.rows[0]
-    lines = [_line("bicubic", "", [(first.bicubic_mean(p), None) for p in report.protocols])]
+    lines = [
+        _line("bicubic", references, [(row.bicubic_mean(p), None) for p in report.protocols])
+        for references, row in report.bicubic_rows(report.protocols)
+    ]
     for row in report.rows:
-        scores = [(row.model_mean(p), row.bicubic_mean(p)) for p in report.protocols]
+        scores = [(row.model_mean(p), row.gain(p)) for p in report.protocols]
         lines.append(_line(row.model, DESCRIBED[row.reference], scores))
     notes = "".join(f"<p>{escape(note)}.</p>\n" for note in report.notes())
     return (
@@ -94,10 +98,11 @@ def _summary(report: Report) -> str:
 
 
 def _line(name: str, references: str, scores: Sequence[tuple[Score, Score | None]]) -> str:
+    """A row of the summary: for each protocol the means and, but for bicubic itself, the gain."""
     cells = "".join(
         f'<td class="first">{score.psnr:.2f}</td><td>{score.ssim:.4f}</td>'
-        f"<td>{'' if bicubic is None else f'{score.psnr - bicubic.psnr:+.2f}'}</td>"
-        for score, bicubic in scores
+        f"<td>{'' if gain is None else f'{gain.psnr:+.2f}'}</td>"
+        for score, gain in scores
     )
     return f"<tr><th>{escape(name)}</th><th>{escape(references)}</th>{cells}</tr>\n"
 
@@ -132,15 +137,16 @@ def _controls(first: Row, protocol: Protocol, lossless: bool) -> str:
 def _picture(rows: Sequence[Row], place: int, protocol: Protocol, uris: Mapping[str, str]) -> str:
     own = rows[0].pictures[place]
     bicubic = own.bicubic[protocol.name]
-    gain = _gain(own, protocol)
+    gain = own.gain(protocol).psnr
     width, height = own.size
     captions = [("LR", "LR", f"{width // 4}x{height // 4}")]
     if "reference" in uris:
         captions.append(("reference", _name_of_reference(own), "reference"))
     captions.append(("bicubic", "bicubic", _described(bicubic)))
     for row in rows:
-        score = row.pictures[place].model[protocol.name]
-        captions.append((_part_of(row.model), row.model, f"{_described(score)}, {score.psnr - bicubic.psnr:+.2f}"))
+        score = row.pictures[place]
+        text = f"{_described(score.model[protocol.name])}, {score.gain(protocol).psnr:+.2f}"
+        captions.append((_part_of(row.model), row.model, text))
     captions.append(("truth", "truth", f"{width}x{height}"))
     figures = "".join(
         f'<figure><div class="view" style="aspect-ratio: {width}/{height}">'
@@ -149,8 +155,8 @@ def _picture(rows: Sequence[Row], place: int, protocol: Protocol, uris: Mapping[
         for part, name, text in captions
     )
     return (
-        f'<section class="picture" tabindex="0" data-name="{escape(own.name)}" data-gain="{gain:.6f}" '
-        f'data-bicubic="{bicubic.psnr:.6f}">\n<h3>{escape(own.name)} <small>{gain:+.2f} dB</small></h3>\n'
+        f'<section class="picture" tabindex="0" data-name="{escape(own.name)}" data-gain="{_number(gain)}" '
+        f'data-bicubic="{_number(bicubic.psnr)}">\n<h3>{escape(own.name)} <small>{gain:+.2f} dB</small></h3>\n'
         f'<div class="row">\n{figures}</div>\n</section>\n'
     )
 
@@ -161,8 +167,11 @@ def _name_of_reference(picture: PictureScore) -> str:
     return " + ".join(picture.files) or "LR"
 
 
-def _gain(picture: PictureScore, protocol: Protocol) -> float:
-    return picture.model[protocol.name].psnr - picture.bicubic[protocol.name].psnr
+def _number(value: float) -> str:
+    """As JavaScript's Number() reads it."""
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return "NaN" if math.isnan(value) else f"{value:.6f}"
 
 
 def _described(score: Score) -> str:

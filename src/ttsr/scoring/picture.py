@@ -52,6 +52,10 @@ class PictureScore:
     relevance: float
     seconds: float
 
+    def gain(self, protocol: Protocol) -> Score:
+        """What the model's picture has more than bicubic's; PSNR 0 where both are the truth itself."""
+        return self.model[protocol.name].over(self.bicubic[protocol.name])
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -99,14 +103,10 @@ def score_picture(
     """
     hr = read_truth(group.hr)
     references, fixed = _references(hr, reference, chosen.files)
-    passes: dict[Fit, _Pass] = {}
-    ways: list[Fit] = []
-    for protocol in protocols:
-        # Where all sizes agree already, every fit is the same.
-        alike = all(image.shape == hr.shape for image in references)
-        ways.append("whole" if fixed or alike else protocol.fit)
-        if ways[-1] not in passes:
-            passes[ways[-1]] = _run(model, hr, fit(hr, references, ways[-1]))
+    # Where all sizes agree already, every fit is the same.
+    alike = fixed or all(image.shape == hr.shape for image in references)
+    ways: list[Fit] = ["whole" if alike else protocol.fit for protocol in protocols]
+    passes = {way: _run(model, hr, fit(hr, references, way)) for way in dict.fromkeys(ways)}
     first = passes[ways[0]]
     used = first.inputs.references
     score = PictureScore(
@@ -140,10 +140,15 @@ def read_truth(path: Path) -> np.ndarray:
     Raises:
         ImageError: it cannot be read or has less than 4 pixels a side.
     """
-    return cut_to_multiple(_read(path))
+    return cut_to_multiple(read_reference(path))
 
 
-def _read(path: Path) -> np.ndarray:
+def read_reference(path: Path) -> np.ndarray:
+    """A reference, whole: (H, W, 3) uint8.
+
+    Raises:
+        ImageError: it cannot be read or has less than 4 pixels a side.
+    """
     rgb = read_picture(path).rgb
     if min(rgb.shape[:2]) < SCALE:
         raise ImageError(f"{path}: {rgb.shape[1]}x{rgb.shape[0]} pixels are too few, it takes 4x4 at least")
@@ -156,7 +161,7 @@ def _references(hr: np.ndarray, reference: ReferenceChoice, files: Sequence[Path
         return [], True
     if reference == "lr":
         return [own_reference(downscale4(hr))], True
-    images = [_read(path) for path in files]
+    images = [read_reference(path) for path in files]
     return ([stack(images)], True) if reference == "stacked" else (images, False)
 
 

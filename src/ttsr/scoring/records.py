@@ -28,13 +28,13 @@ def as_json(report: Report, data: Path, device: str) -> dict[str, Any]:
 
 
 def as_csv(report: Report) -> str:
-    """One line for each model, choice of references, picture and protocol."""
+    """One line for each model, choice of references, picture and protocol; `files` are set apart by `|`."""
     lines = [
         {
             "model": row.model,
             "references": row.reference,
             "picture": picture.name,
-            "files": " ".join(picture.files),
+            "files": "|".join(picture.files),
             "substituted": int(picture.substituted),
             "protocol": protocol.name,
             "psnr": f"{picture.model[protocol.name].psnr:.6f}",

@@ -1,5 +1,7 @@
 """Scores of single pictures put together: means over pictures, as in the published tables."""
 
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -9,6 +11,9 @@ from ttsr.metrics.protocols import Protocol, Score
 from ttsr.scoring.fitting import STACKED_SIDE
 from ttsr.scoring.picture import PictureScore
 from ttsr.scoring.references import DESCRIBED
+
+# Pictures that a note names; the rest are counted.
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,8 @@ class Row:
         return _mean([picture.bicubic[protocol.name] for picture in self.pictures])
 
     def gain(self, protocol: Protocol) -> Score:
-        """The model's means less bicubic's."""
-        model, bicubic = self.model_mean(protocol), self.bicubic_mean(protocol)
-        return Score(model.psnr - bicubic.psnr, model.ssim - bicubic.ssim)
+        """What the model has more than bicubic, averaged over the pictures: the means' difference, where it has one."""
+        return _mean([picture.gain(protocol) for picture in self.pictures])
 
     def notes(self) -> list[str]:
         """What a reader of the means must know."""
@@ -54,7 +58,23 @@ class Row:
                     f"{len(larger)} of {count} with references larger than {STACKED_SIDE}x{STACKED_SIDE}, stacked on "
                     f"squares of up to {max(larger)}x{max(larger)}: the paper's set has none"
                 )
+        bicubic, model = ([getattr(picture, of) for picture in self.pictures] for of in ("bicubic", "model"))
+        notes += self._exact("bicubic", bicubic)
+        notes += self._exact(f"{self.model} with {DESCRIBED[self.reference]}", model)
         return notes
+
+    def _exact(self, who: str, scores: Sequence[dict[str, Score]]) -> list[str]:
+        """Notes on pictures whose infinite PSNR makes the mean infinite."""
+        protocols: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for protocol in scores[0]:
+            pairs = zip(self.pictures, scores, strict=True)
+            names = tuple(picture.name for picture, score in pairs if score[protocol].psnr == math.inf)
+            if names:
+                protocols[names].append(protocol)
+        return [
+            f"{who} equals the truth on {_listed(names)} by {', '.join(of)}: PSNR is infinite there, and so is its mean"
+            for names, of in protocols.items()
+        ]
 
 
 @dataclass(frozen=True)
@@ -73,6 +93,20 @@ class Report:
     def counted(self) -> str:
         """The same in words."""
         return "1 picture" if self.num_pictures == 1 else f"{self.num_pictures} pictures"
+
+    def bicubic_rows(self, protocols: Sequence[Protocol]) -> list[tuple[str, Row]]:
+        """Rows of which to show bicubic's means, each with the words for its references.
+
+        One, without words, where those of all references are the same to the digits that tables show. Under
+        c2-matching they need not be: the LR is padded to its reference's size.
+        """
+        firsts: dict[ReferenceChoice, Row] = {}
+        for row in self.rows:
+            firsts.setdefault(row.reference, row)
+        means = [[row.bicubic_mean(protocol) for protocol in protocols] for row in firsts.values()]
+        if len({tuple(f"{mean.psnr:.2f} {mean.ssim:.4f}" for mean in row) for row in means}) == 1:
+            return [("", self.rows[0])]
+        return [(DESCRIBED[reference], row) for reference, row in firsts.items()]
 
     def notes(self) -> list[str]:
         """Those of all rows, each once."""
@@ -93,4 +127,14 @@ def make_rows(model: str, scores: Iterable[PictureScore], references: Sequence[R
 
 
 def _mean(scores: Sequence[Score]) -> Score:
-    return Score(fmean(score.psnr for score in scores), fmean(score.ssim for score in scores))
+    return Score(_average([score.psnr for score in scores]), _average([score.ssim for score in scores]))
+
+
+def _average(values: Sequence[float]) -> float:
+    """NaN where infinities of both signs meet."""
+    return math.nan if math.inf in values and -math.inf in values else fmean(values)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

@@ -1,4 +1,7 @@
-"""The report as tables in a terminal, narrow enough for one of 80 columns."""
+"""The report as tables in a terminal, narrow enough for one of 80 columns.
+
+To be printed by a console without markup and emoji codes: names are only text.
+"""
 
 from rich.table import Table
 
@@ -9,12 +12,17 @@ from ttsr.scoring.report import Report
 
 
 def summary(report: Report, title: str) -> Table:
-    """For each protocol a row for bicubic and one for each model and choice of references."""
+    """For each protocol a row for bicubic and one for each model and choice of references.
+
+    Where the references make a difference to bicubic too, it has a row for each choice of them.
+    """
     table = _scores(title, "protocol", "", "references")
     for protocol in report.protocols:
-        table.add_row(protocol.name, "bicubic", "", *_cells(report.rows[0].bicubic_mean(protocol), None))
+        for place, (references, row) in enumerate(report.bicubic_rows([protocol])):
+            name = protocol.name if place == 0 else ""
+            table.add_row(name, "bicubic", references, *_cells(row.bicubic_mean(protocol), None))
         for row in report.rows:
-            cells = _cells(row.model_mean(protocol), row.bicubic_mean(protocol))
+            cells = _cells(row.model_mean(protocol), row.gain(protocol))
             table.add_row("", row.model, DESCRIBED[row.reference], *cells)
         table.add_section()
     return table
@@ -28,7 +36,7 @@ def single_pictures(report: Report) -> Table:
             for place, picture in enumerate(row.pictures):
                 used = "+".join(picture.files) or DESCRIBED[row.reference]
                 heads = (protocol.name, row.model) if place == 0 else ("", "")
-                cells = _cells(picture.model[protocol.name], picture.bicubic[protocol.name])
+                cells = _cells(picture.model[protocol.name], picture.gain(protocol))
                 table.add_row(*heads, picture.name, used, *cells)
             table.add_section()
     return table
@@ -57,6 +65,5 @@ def _scores(title: str, *heads: str) -> Table:
     return table
 
 
-def _cells(score: Score, bicubic: Score | None) -> list[str]:
-    over = "" if bicubic is None else f"{score.psnr - bicubic.psnr:+.2f}"
-    return [f"{score.psnr:.2f}", f"{score.ssim:.4f}", over]
+def _cells(score: Score, gain: Score | None) -> list[str]:
+    return [f"{score.psnr:.2f}", f"{score.ssim:.4f}", "" if gain is None else f"{gain.psnr:+.2f}"]

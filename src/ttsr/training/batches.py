@@ -25,7 +25,7 @@ def open_pairs(recipe: Recipe, data: Path) -> CufedPairs | PhotoPairs:
     Raises:
         DataError: what is wrong with the data.
     """
-    if recipe.data == "cufed":
+    if recipe.pairs == "cufed":
         return CufedPairs(data, recipe.cufed, recipe.seed)
     return PhotoPairs(data, recipe.photos, recipe.seed)
 

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from ttsr.errors import RecipeError
-from ttsr.files import atomic_path
+from ttsr.files import TEMPORARY, atomic_path
 
 _FOLDER = "checkpoints"
-_KEYS = {"recipe", "step", "seconds", "skipped", "model", "average", "update", "best"}
+_KEYS = {"recipe", "step", "seconds", "skipped", "model", "average", "update", "best", "validated"}
 
 
 def write_checkpoint(run: Path, state: dict[str, Any], keep: int) -> None:
@@ -54,6 +54,15 @@ def read_checkpoint(run: Path, say: Callable[[str], None]) -> dict[str, Any]:
             return state
         say(f"{path}: is no checkpoint of a training run, passed over for the one before")
     raise RecipeError(f"{run / _FOLDER}: none of the checkpoints can be read; start anew with another --out")
+
+
+def clear_after(run: Path, step: int) -> None:
+    """Put aside, as `.unusable`, the checkpoints of later steps, which could not be read; and drop what a kill left."""
+    for later, path in _checkpoints(run):
+        if later > step:
+            path.replace(path.with_suffix(".unusable"))
+    for left in (run / _FOLDER).glob(f"{TEMPORARY}*"):
+        left.unlink()
 
 
 def _checkpoints(run: Path) -> list[tuple[int, Path]]:

@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ def record_environment(run: Path, recipe: Recipe, runtime: Runtime, step: int) -
     path = run / "environment.json"
     parts: list[dict[str, Any]] = []
     if path.is_file() and step:
-        parts = [part for part in json.loads(path.read_text()) if part["from_step"] < step]
+        with suppress(ValueError, TypeError, KeyError):  # damaged: what it said is lost, which is no reason to stop
+            parts = [part for part in json.loads(path.read_text()) if part["from_step"] < step]
     device = runtime.device
     parts.append(
         {

@@ -43,13 +43,13 @@ def build_networks(
     scale_residuals(model, recipe.residual_start)
     discriminator = Discriminator(recipe.crop, recipe.discriminator.channels) if losses.adversarial else None
     judged = losses.perceptual > 0 and losses.perceptual_features == "vgg19"
-    from_vgg19 = recipe.extractor.start == "vgg19" and not begun
+    from_vgg19 = recipe.extractor.start == "vgg19" and not recipe.start and not begun
     vgg19 = load_vgg19(vgg19_file) if judged or from_vgg19 else None
     if recipe.start and not begun:
         _start(model, recipe.start, "start")
     if from_vgg19 and vgg19 is not None:
         start_extractor(model.extractor, vgg19)
-    elif recipe.extractor.start not in ("random", "contrastive", "vgg19") and not begun:
+    elif recipe.extractor.start not in ("random", "contrastive", "vgg19") and not recipe.start and not begun:
         _start(model.extractor, recipe.extractor.start, "extractor.start")
     networks = Networks(model.train(), discriminator, vgg19 if judged else None)
     for network in (networks.model, networks.discriminator, networks.vgg19):

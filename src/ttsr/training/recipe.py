@@ -135,9 +135,10 @@ class EngineOptions:
 class Recipe:
     """A training run.
 
-    data: `cufed` (input/ and ref/) or `photos` (a plain folder, pairs made on the fly); either may be a packed file.
+    pairs: `cufed` (input/ and ref/) or `photos` (a plain folder, pairs made on the fly); either may be a packed file.
     batch_size: pairs a step, of all processes together.
-    start: weights of the same sizes to begin with (a name, file or URL); the seed's random ones if empty.
+    start: weights of the same sizes to begin with (a name, file or URL), `extractor.start` notwithstanding; the seed's
+        random ones if empty.
     residual_start: what the last convolution of every residual block is multiplied by at a random start.
     ema: decay of the moving average of the weights, which is what is saved as the model; 0 for none.
     checkpoint_steps, validation_steps, log_steps: how often. keep: how many of the last checkpoints stay.
@@ -146,7 +147,7 @@ class Recipe:
 
     name: str
     model: TTSRConfig = field(default_factory=TTSRConfig)
-    data: Literal["cufed", "photos"] = "cufed"
+    pairs: Literal["cufed", "photos"] = "cufed"
     cufed: CufedOptions = field(default_factory=CufedOptions)
     photos: PhotosOptions = field(default_factory=PhotosOptions)
     batch_size: int = 9
@@ -171,13 +172,17 @@ class Recipe:
         often = (self.checkpoint_steps, self.validation_steps, self.log_steps, self.keep)
         _require(min(often) >= 1, "checkpoint_steps, validation_steps, log_steps and keep: 1 at least", self)
         _require(0 <= self.ema < 1, "ema must lie in [0, 1)", self)
-        _require(self.seed >= 0, "seed must not be negative", self)
-        contrastive = self.losses.contrastive > 0 or self.schedule.contrastive_steps > 0
-        _require(self.data == "photos" or not contrastive, "the contrastive term needs data: photos", self)
+        _require(0 <= self.seed < 2**63, "seed must lie in [0, 2^63)", self)
+        _require(self.pairs == "photos" or not self.is_contrastive, "the contrastive term needs pairs: photos", self)
         alone = self.extractor.start != "contrastive" or self.schedule.contrastive_steps > 0
         _require(alone, "extractor.start: contrastive needs schedule.contrastive_steps", self)
 
     @property
     def crop(self) -> int:
         """Side of the HR crops in pixels."""
-        return self.cufed.hr_size if self.data == "cufed" else self.photos.hr_size
+        return self.cufed.hr_size if self.pairs == "cufed" else self.photos.hr_size
+
+    @property
+    def is_contrastive(self) -> bool:
+        """Whether the contrastive term has any part in the run."""
+        return self.losses.contrastive > 0 or self.schedule.contrastive_steps > 0

@@ -1,5 +1,6 @@
 """Recipes to and from YAML, and fields of them from the command line."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from importlib import resources
@@ -158,6 +159,8 @@ def _build(kind: Any, value: Any, where: str) -> Any:
             raise TypeError(f"{where} must be a number, not {value!r}") from None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
+    if kind is float and isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} must be finite, not {value}")
     if type(value) is not kind:
         raise TypeError(f"{where} must be {kind.__name__}, not {value!r}")
     return value

@@ -1,6 +1,7 @@
 """What a run writes down as it goes: `log.jsonl` for programs, TensorBoard's files for people."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class Record:
         path = run / "log.jsonl"
         _keep_until(path, step)
         self._log = path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1 if step else None)
+        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def close(self) -> None:
         """No more is written."""
@@ -35,7 +36,9 @@ class Record:
     def write(self, step: int, figures: Mapping[str, float], *, under: str = "training") -> None:
         """A line of the log with these figures, and a point on each one's curve."""
         kind = {} if under == "training" else {"kind": under}
-        self._log.write(json.dumps({"step": step} | kind | dict(figures)) + "\n")
+        # JSON knows no infinity.
+        plain = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        self._log.write(json.dumps({"step": step} | kind | plain) + "\n")
         self._log.flush()
         for name, value in figures.items():
             self._board.add_scalar(f"{under}/{name}", value, step)
@@ -54,7 +57,7 @@ def _keep_until(log: Path, step: int) -> None:
         try:
             if json.loads(line)["step"] <= step:
                 kept.append(line)
-        except ValueError:
+        except (ValueError, TypeError, KeyError):
             break
     with atomic_path(log) as temporary:
         temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")

@@ -12,7 +12,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     noted: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:
-        if noted:
+        if noted and number == signal.SIGINT:  # schedulers and launchers repeat SIGTERM by themselves
             raise KeyboardInterrupt
         noted.append(number)
 

@@ -27,6 +27,8 @@ from .update import Update
 
 # So many steps in a row may give no finite loss; each is skipped.
 MOST_SKIPPED = 10
+# One may be a bad batch; after so many in a row it is the weights.
+SUSPECT_SKIPPED = 3
 
 
 class Trainer:
@@ -52,7 +54,7 @@ class Trainer:
                 f"processes x {recipe.engine.accumulation} parts; set --batch_size to a multiple of {parts}"
             )
         alone = recipe.batch_size // parts % recipe.losses.contrastive_group == 0
-        if parts > 1 and recipe.losses.contrastive and not alone:
+        if parts > 1 and recipe.is_contrastive and not alone:
             raise RecipeError(
                 f"{recipe.name}: {recipe.batch_size // parts} pairs a part are no multiple of losses.contrastive_group "
                 f"{recipe.losses.contrastive_group}; set --losses.contrastive_group to a divisor"
@@ -83,8 +85,9 @@ class Trainer:
 
     @property
     def is_sound(self) -> bool:
-        """Whether the last step's loss was finite."""
-        return self._skipped_in_a_row == 0
+        """Whether the weights are worth keeping: finite, and not what several losses in a row failed with."""
+        finite = all(bool(value.isfinite().all()) for value in self.model.state_dict().values())
+        return finite and self._skipped_in_a_row < SUSPECT_SKIPPED
 
     def state(self) -> dict[str, Any]:
         """All that the run needs to go on as if it had never stopped; pairs and draws need but the step."""
@@ -113,7 +116,8 @@ class Trainer:
                 self.discriminator.load_state_dict(state["discriminator"])
                 self.adversary.load_state(state["adversary"])
         except (RuntimeError, ValueError, KeyError) as error:
-            raise RecipeError(f"the checkpoint is of other networks than the recipe's ({error})") from error
+            last = [type(error).__name__, *str(error).splitlines()][-1].strip()
+            raise RecipeError(f"the checkpoint is of other networks than the recipe's ({last})") from error
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """One step with this process's share of the batch; the losses are those of the whole batch.
@@ -129,6 +133,7 @@ class Trainer:
         numbers = [
             range(first + part * len(parts[0]), first + (part + 1) * len(parts[0])) for part in range(len(parts))
         ]
+        unsound = self._num_unsound()
         with training_in(self.recipe.engine.precision, self.runtime.device):
             if self.step < schedule.contrastive_steps:
                 figures = self._extractor_step(parts, numbers)
@@ -137,7 +142,7 @@ class Trainer:
             else:
                 self.adversary.set_rates(factor, self.recipe.discriminator.lr)
                 figures = self._adversarial_step(parts, numbers)
-        self._count_if_skipped()
+        self._count_if_skipped(self._num_unsound() > unsound)
         self._update_average()
         self.step += 1
         return figures | {"rate": factor}
@@ -212,10 +217,12 @@ class Trainer:
         dtype = dtypes.get(self.recipe.engine.precision)
         return torch.autocast(self.runtime.device.type, dtype, enabled=dtype is not None)
 
-    def _count_if_skipped(self) -> None:
-        sound = self.update.is_sound and (self.adversary is None or self.adversary.is_sound)
-        self.skipped += not sound
-        self._skipped_in_a_row = 0 if sound else self._skipped_in_a_row + 1
+    def _num_unsound(self) -> int:
+        return self.update.num_unsound + (self.adversary.num_unsound if self.adversary else 0)
+
+    def _count_if_skipped(self, skipped: bool) -> None:
+        self.skipped += skipped
+        self._skipped_in_a_row = self._skipped_in_a_row + 1 if skipped else 0
         if self._skipped_in_a_row >= MOST_SKIPPED:
             raise RecipeError(
                 f"step {self.step + 1}: the loss was not finite {MOST_SKIPPED} times in a row; go on from the last "

@@ -21,11 +21,12 @@ NUM_SHOWN = 4
 
 
 @dataclass(frozen=True)
-class Best:
-    """The validation with the highest mean PSNR (dB, `paper-y`, reference 1), and the step it was at."""
+class ValidationScore:
+    """A validation's mean PSNR (dB, `paper-y`, reference 1), the step it was at, and the test set's folder."""
 
     step: int
     psnr: float
+    test_set: str
 
 
 class Validation:
@@ -38,10 +39,10 @@ class Validation:
 
     def __init__(self, folder: Path, runtime: Runtime) -> None:
         scikit_image_ssim()
-        self.groups, self.runtime = list_groups(folder), runtime
+        self.groups, self.runtime, self.test_set = list_groups(folder), runtime, str(folder)
 
-    def __call__(self, trainer: Trainer, record: Record | None) -> float:
-        """The mean PSNR in dB, the same on every process; the main one records it, and the first pictures.
+    def __call__(self, trainer: Trainer, record: Record | None) -> ValidationScore:
+        """The score, the same on every process; the main one records it, and the first pictures.
 
         Raises:
             DataError: a group has no reference.
@@ -54,7 +55,9 @@ class Validation:
                 strips.append((score.number, score.name, side_by_side(shown)))
 
         share = (self.runtime.rank, self.runtime.count)
-        mine = evaluate(trainer.averaged_model(), self.groups, protocols=[PAPER_Y], on_picture=keep, share=share)
+        mine: list[PictureScore] = []
+        with self.runtime.together():
+            mine = evaluate(trainer.averaged_model(), self.groups, protocols=[PAPER_Y], on_picture=keep, share=share)
         scores = sorted(self.runtime.gather(mine), key=lambda score: score.number)
         shown = sorted(self.runtime.gather(strips), key=lambda strip: strip[0])
         model, bicubic = ([getattr(score, which)[PAPER_Y.name] for score in scores] for which in ("model", "bicubic"))
@@ -69,7 +72,7 @@ class Validation:
             record.write(trainer.step, figures, under="validation")
             for _, name, strip in shown:
                 record.show(trainer.step, f"validation/{name}", strip)
-        return psnr
+        return ValidationScore(trainer.step, psnr, self.test_set)
 
 
 def side_by_side(shown: Shown) -> np.ndarray:
