@@ -129,7 +129,8 @@ def _tell(recipe: "Recipe", outcome: "Outcome", folder: Path, file: Path) -> Non
     state = "finished" if outcome.finished else f"stopped, go on with --resume --out {folder}"
     tell(f"{recipe.name}: step {outcome.step} of {recipe.schedule.steps} after {hours} h {minutes} min, {state}")
     steps_per_s = outcome.pairs_per_s / recipe.batch_size
-    tell(f"{steps_per_s:.3g} steps/s, {outcome.pairs_per_s:.3g} pairs/s, {outcome.peak_memory_gb:.2f} GB at most")
+    speed = f"{steps_per_s:.3g} steps/s, {outcome.pairs_per_s:.3g} pairs/s, " if steps_per_s else ""
+    tell(f"{speed}{outcome.peak_memory_gb:.2f} GB at most")
     if outcome.skipped_steps:
         tell(f"{outcome.skipped_steps} steps were skipped: their loss was not finite")
     if outcome.skipped_pictures:
