@@ -50,9 +50,7 @@ class Update:
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         self.runtime.average(gradients)
         self.scaler.unscale_(self.optimizer)
-        norm = nn.utils.get_total_norm(gradients)
-        if self.clip_norm:
-            nn.utils.clip_grads_with_norm_(self.parameters, self.clip_norm, norm)
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip_norm or math.inf)
         means = self.runtime.means({**figures, gradient: norm})
         sound = all(math.isfinite(means[name]) for name in figures)
         if sound and (math.isfinite(means[gradient]) or self.scaler.is_enabled()):
