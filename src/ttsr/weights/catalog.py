@@ -39,7 +39,7 @@ _PUBLISHED = {
         Provenance(
             source="MMagic (open-mmlab/mmagic)",
             recipe="ttsr-rec_x4c64b16_1xb9-200k_CUFED",
-            scores={"CUFED5 reference 1 mmagic-rgb, as published": {"psnr": 25.2433, "ssim": 0.7491}},
+            scores={"CUFED5 reference 1 mmedit-rgb, as published": {"psnr": 25.2433, "ssim": 0.7491}},
             licence="Apache-2.0",
         ),
     ),
@@ -48,7 +48,7 @@ _PUBLISHED = {
         Provenance(
             source="MMagic (open-mmlab/mmagic)",
             recipe="ttsr-gan_x4c64b16_1xb9-500k_CUFED",
-            scores={"CUFED5 reference 1 mmagic-rgb, as published": {"psnr": 24.6075, "ssim": 0.7234}},
+            scores={"CUFED5 reference 1 mmedit-rgb, as published": {"psnr": 24.6075, "ssim": 0.7234}},
             licence="Apache-2.0",
         ),
     ),
