@@ -46,4 +46,4 @@ def forward(model: TTSR, lr: Tensor, lr_up: Tensor, refs: Sequence[Tensor], ref_
     sr = model.synthesis(2 * lr - 1, relevance, kept)
     if model.config.bicubic_skip:
         sr = sr + (2 * lr_up - 1)
-    return TTSROutput((sr.clamp(-1, 1) + 1) / 2, relevance, index, kept, queries)
+    return TTSROutput((sr.clamp(-1, 1) + 1) / 2, relevance, relevance.expand(-1, 3, -1, -1), index, None, kept, queries)

@@ -19,7 +19,8 @@ from measure import machine
 from torch.utils.flop_counter import FlopCounterMode
 
 from ttsr.data.sample import Batch
-from ttsr.models.ttsr import ReferenceFeatures, TTSROutput
+from ttsr.models.reference import ReferenceFeatures
+from ttsr.models.ttsr import TTSROutput
 from ttsr.runtime import Runtime
 from ttsr.training.memory import peak_memory
 from ttsr.training.recipe_text import read_recipe

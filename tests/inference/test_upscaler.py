@@ -11,6 +11,7 @@ from ttsr.images.reading import read_picture
 from ttsr.images.resize import degrade, upscale4
 from ttsr.inference.plan import Plan
 from ttsr.inference.upscaler import Upscaler, places
+from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 
 
@@ -57,6 +58,24 @@ def test_places_counts_along_the_references() -> None:
     answer = places(index, [(2, 3), (1, 4), (1, 2)])
     expected = [[[0, 0, 0], [0, 4, 8], [1, 0, 0]], [[1, 0, 12], [2, 0, 0], [2, 0, 4]]]
     np.testing.assert_array_equal(answer, expected)
+
+
+def test_places_to_the_pixel_stay_within_the_reference() -> None:
+    index = np.array([[0, 1], [9, 10]])
+    shift = np.array([[[1, 0], [2, -9]], [[0, 3], [-2, -2]]])
+    answer = places(index, [(2, 3), (1, 4), (1, 2)], shift)
+    expected = [[[0, 1, 0], [0, 0, 7]], [[1, 0, 0], [2, 0, 2]]]
+    np.testing.assert_array_equal(answer, expected)
+
+
+def test_an_aligned_model_tells_pixels_and_how_far_it_trusts_them() -> None:
+    model = TTSR(TTSRConfig(4, (1, 1, 1, 1), (4, 4, 4), alignment=2)).eval()
+    upscaler = Upscaler(model, device="cpu")
+    picture = noise(64, 64, 3)
+    upscaler.set_references([picture])
+    result = upscaler.upscale(picture[10:26, 7:23])
+    assert result.attention.shape == (16, 16, 3)
+    assert (result.index[..., 1] % 4).any() and result.index[..., 1:].max() <= 60
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (5, 2), (3, 3), (4, 4), (13, 6)])

@@ -1,18 +1,20 @@
 """What is written is what is read."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from ttsr.errors import WeightsError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 from ttsr.weights.adapters import AUTHORS, LAYOUTS, MMAGIC, Layout
 from ttsr.weights.loading import load
-from ttsr.weights.metadata import Provenance
+from ttsr.weights.metadata import Metadata, Provenance
 from ttsr.weights.saving import read_metadata, save
 
 PROVENANCE = Provenance(
@@ -31,8 +33,11 @@ def test_metadata_there_and_back(small: TTSR, tmp_path: Path) -> None:
     assert metadata.provenance == PROVENANCE
 
 
-def test_bicubic_skip_is_kept(assert_same_weights: Callable[..., None], tmp_path: Path) -> None:
-    model = TTSR(TTSRConfig(4, (1, 0, 0, 1), (3, 4, 5), bicubic_skip=True))
+@pytest.mark.parametrize("beyond", [{"bicubic_skip": True}, {"alignment": 2}], ids=str)
+def test_what_goes_beyond_the_paper_is_kept(
+    assert_same_weights: Callable[..., None], beyond: dict[str, Any], tmp_path: Path
+) -> None:
+    model = TTSR(TTSRConfig(4, (1, 0, 0, 1), (3, 4, 5), **beyond))
     save(model, tmp_path / "a.safetensors")
     assert_same_weights(load(tmp_path / "a.safetensors"), model)
 
@@ -63,10 +68,23 @@ def test_too_large_for_half_precision(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", [AUTHORS, MMAGIC], ids=lambda layout: layout.name)
-def test_bicubic_skip_has_no_foreign_layout(layout: Layout, tmp_path: Path) -> None:
-    model = TTSR(TTSRConfig(4, (0, 0, 0, 0), (3, 4, 5), bicubic_skip=True))
-    with pytest.raises(WeightsError, match="bicubic_skip cannot be written"):
+@pytest.mark.parametrize("beyond", [{"bicubic_skip": True}, {"alignment": 2}], ids=str)
+def test_what_goes_beyond_the_paper_has_no_foreign_layout(
+    layout: Layout, beyond: dict[str, Any], tmp_path: Path
+) -> None:
+    model = TTSR(TTSRConfig(4, (0, 0, 0, 0), (3, 4, 5), **beyond))
+    with pytest.raises(WeightsError, match=f"{next(iter(beyond))} cannot be written"):
         save(model, tmp_path / "a.pt", layout=layout)
+
+
+def test_a_file_from_before_alignment_has_none(small: TTSR, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save(small, path)
+    strings = Metadata(small.config).to_strings()
+    config = json.loads(strings["config"])
+    del config["alignment"]
+    save_file(load_file(path), path, strings | {"config": json.dumps(config)})
+    assert load(path).config == small.config
 
 
 def test_folder_that_is_not_there(small: TTSR, tmp_path: Path) -> None:

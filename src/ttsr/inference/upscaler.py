@@ -24,7 +24,8 @@ from ttsr.inference.device import check_precision, choose_device, computing_in
 from ttsr.inference.memory import peak_bytes
 from ttsr.inference.plan import Plan, make_plan
 from ttsr.inference.references import own_reference, reference_pixels
-from ttsr.models.ttsr import TTSR, ReferenceFeatures, TTSROutput
+from ttsr.models.reference import ReferenceFeatures
+from ttsr.models.ttsr import TTSR, TTSROutput
 from ttsr.weights.loading import load
 
 Progress = Callable[[float], None]
@@ -37,8 +38,11 @@ class Upscaled:
     Attributes:
         picture: the pixels, with transparency, colour profile and metadata of the LR picture.
         relevance: (h, w) float32 on the LR grid: the cosine between each place and its best match, at most 1.
+        attention: (h, w, 3) float32: how far the textures of the 1x, 2x and 4x level were let in; the relevance
+            itself in the published network, in others learned from it.
         index: (h, w, 3) int32: for each LR pixel the number of the reference, from 0 on, and the row and
-            column, in pixels of that reference, of the 4x4 cell that matches it best.
+            column, in pixels of that reference, of the first of the 4x4 pixels that match it best: a multiple of 4
+            in the published network, any pixel in one with `alignment`.
         seconds: time taken by `Upscaler.upscale`.
         peak_memory_bytes: the most that the process has held so far (on CUDA: of the GPU's memory).
         plan: what was estimated before.
@@ -47,6 +51,7 @@ class Upscaled:
 
     picture: Picture
     relevance: np.ndarray
+    attention: np.ndarray
     index: np.ndarray
     seconds: float
     peak_memory_bytes: int
@@ -160,12 +165,21 @@ class Upscaler:
         with self._computing():
             output, grids = self._forward(picture.rgb, plan, progress)
             relevance = output.relevance[0, 0].float().cpu().numpy()
-            index = places(output.index[0].cpu().numpy(), grids)
+            attention = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
+            shift = None if output.alignment is None else output.alignment.shift[0].cpu().numpy()
+            index = places(output.index[0].cpu().numpy(), grids, shift)
             rgb = output.sr[0].float().mul(255).round_().clamp_(0, 255).byte().permute(1, 2, 0).cpu().numpy()
         result = _like(picture, np.ascontiguousarray(rgb))
         seconds = time.perf_counter() - start
         return Upscaled(
-            result, relevance, index, seconds, peak_bytes(self.device), plan, own_reference=not self._features
+            result,
+            relevance,
+            attention,
+            index,
+            seconds,
+            peak_bytes(self.device),
+            plan,
+            own_reference=not self._features,
         )
 
     def _forward(
@@ -206,18 +220,25 @@ class Upscaler:
             raise _out_of_memory(self.device) from None
 
 
-def places(index: np.ndarray, grids: list[tuple[int, int]]) -> np.ndarray:
+def places(index: np.ndarray, grids: list[tuple[int, int]], shift: np.ndarray | None = None) -> np.ndarray:
     """Positions over all grids laid end to end to (h, w, 3): reference, and row and column in its pixels.
 
     Args:
         index: (h, w), as in `TTSROutput.index`.
         grids: (H / 4, W / 4) of each reference.
+        shift: (2, h, w), from a cell's pixels in the enlarged LR to the reference's, as in `Alignment.shift`; where
+            there is one the positions are to the pixel.
     """
     first = np.cumsum([0, *(height * width for height, width in grids)])
     number = np.searchsorted(first, index, side="right") - 1
-    local = index - first[number]
-    width = np.array([width for _, width in grids])[number]
-    return np.stack([number, local // width * SCALE, local % width * SCALE], axis=-1).astype(np.int32)
+    heights, widths = np.array(grids).T[:, number]
+    if shift is None:
+        local = index - first[number]
+        row, column = local // widths * SCALE, local % widths * SCALE
+    else:
+        cells = SCALE * np.indices(index.shape)
+        row, column = np.clip(shift + cells, 0, SCALE * np.stack([heights, widths]) - SCALE)
+    return np.stack([number, row, column], axis=-1).astype(np.int32)
 
 
 def _like(lr: Picture, rgb: np.ndarray) -> Picture:

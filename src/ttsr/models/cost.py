@@ -34,10 +34,12 @@ def count(config: TTSRConfig, lr_grid: Grid, reference_grids: list[Grid]) -> Cos
     on_2x = square * (2 + 2 * n2 + 1) + attention2
     chain = square * (2 * n4 + 1)
     on_4x = chain + square * (3 + 3 + 0.5) + attention4
+    # Windows of 12x12 pixels at each move; what is not a product of matrices runs at a fraction of its rate.
+    aligning = 4 * 144 * (2 * config.alignment + 1) ** 2 if config.alignment and keys else 0
     return Cost(
         references=2 * keys * extractor,
         queries=cells * extractor if keys else 0,
-        search=cells * keys * coarse,
+        search=cells * (keys * coarse + aligning),
         coarse=cells * (on_1x + 4 * on_2x),
         fine=cells * (chain + 5 * square + 4 * (chain + 10 * square) + 16 * on_4x),
     )

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .blocks import BicubicUp, PixelShuffleUp, ResidualChain, bicubic_up, conv_of_parts
 from .convolution import Conv3x3
+from .trust import Trust
 
 
 class ShallowFeatures(nn.Module):
@@ -106,11 +107,16 @@ class SynthesisNetwork(nn.Module):
     """LR image, relevance and transferred textures to an RGB image, in [-1, 1] up to clamping.
 
     num_blocks: residual blocks of the shallow features and of the 1x, 2x and 4x stages.
-    texture_channels: of the three levels, coarse to fine.
+    texture_channels: of the three levels, coarse to fine. has_trust: with a `Trust`, which makes the relevance of the
+    three levels out of what is known of the matches.
     """
 
     def __init__(
-        self, channels: int, num_blocks: tuple[int, int, int, int], texture_channels: tuple[int, int, int]
+        self,
+        channels: int,
+        num_blocks: tuple[int, int, int, int],
+        texture_channels: tuple[int, int, int],
+        has_trust: bool = False,
     ) -> None:
         super().__init__()
         shallow, first, second, third = num_blocks
@@ -129,6 +135,7 @@ class SynthesisNetwork(nn.Module):
         self.chain4_2 = ResidualChain(channels, third)
         self.chain4_4 = ResidualChain(channels, third)
         self.merge = Merge(channels)
+        self.trust = Trust() if has_trust else None
         # How many LR rows `fine` looks up and down: the chain on the 1x grid with its integration and tail (2 n + 2),
         # two more for the bicubic up-sampling behind it, and less than six for everything on the 2x and 4x grids.
         self.fine_reach = 2 * third + 10
@@ -138,16 +145,17 @@ class SynthesisNetwork(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The stages on the 1x and 2x grids: (x1, x2).
 
-        lr: (B, 3, h, w) RGB in [-1, 1]; relevance: (B, 1, h, w); texture1: (B, C3, h, w); texture2: (B, C2, 2h, 2w).
+        lr: (B, 3, h, w) RGB in [-1, 1]; relevance: (B, 1, h, w) for all levels, or (B, 3, h, w) for each, coarse to
+        fine; texture1: (B, C3, h, w); texture2: (B, C2, 2h, 2w).
         Textures that are None stand for a relevance of 0: the soft attention then lets nothing in and is left out.
         """
         x1 = self.shallow(lr)
         if texture1 is not None:
-            x1 = self.attention1(x1, texture1, relevance)
+            x1 = self.attention1(x1, texture1, _at_level(relevance, 0))
         x1 = self.chain1(x1, x1)
         x2 = self.up2(x1)
         if texture2 is not None:
-            x2 = self.attention2(x2, texture2, bicubic_up(relevance, 2))
+            x2 = self.attention2(x2, texture2, bicubic_up(_at_level(relevance, 1), 2))
         y1, y2 = self.integration2(x1, x2)
         return self.chain2_1(y1, x1), self.chain2_2(y2, x2)
 
@@ -159,7 +167,7 @@ class SynthesisNetwork(nn.Module):
         """
         x4 = self.up4(x2)
         if texture4 is not None:
-            x4 = self.attention4(x4, texture4, bicubic_up(relevance, 4))
+            x4 = self.attention4(x4, texture4, bicubic_up(_at_level(relevance, 2), 4))
         y1, y2, y4 = self.integration4(x1, x2, x4)
         x4 = self.chain4_4(y4, x4)
         del y4, texture4
@@ -169,3 +177,8 @@ class SynthesisNetwork(nn.Module):
         """textures: coarse to fine, (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w)."""
         x1, x2 = self.coarse(lr, relevance, textures[0], textures[1])
         return self.fine(x1, x2, relevance, textures[2])
+
+
+def _at_level(relevance: Tensor, level: int) -> Tensor:
+    """(B, 1, h, w) of a level, 0 to 2 from coarse to fine."""
+    return relevance if relevance.shape[1] == 1 else relevance[:, level : level + 1]

@@ -5,7 +5,7 @@ cell at offset d beside the match of the neighbour at offset -d. Textures of the
 too, a row of the table holding the 2x2 or 4x4 pixels of a cell.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -40,8 +40,17 @@ def transfer(index: Tensor, tables: list[Tensor], grids: list[Grid], top: int, b
             ]
         )
         sources.append(rows.view(len(OFFSETS), -1))
-    mean = _GatherMean.apply(sources, *[table.flatten(0, 1) for table in tables])
+    mean = gather_mean(sources, [table.flatten(0, 1) for table in tables])
     return mean.view(batch, (bottom - top) * width, -1)
+
+
+def gather_mean(sources: list[Tensor], tables: list[Tensor]) -> Tensor:
+    """The sum of nine gathered rows over nine: (P, D), with gradients to the tables.
+
+    sources: for each table (9, P) int64, the rows to take of it, -1 for none; tables: (N, D) each. Of a single table,
+    row 0 must be zeros if any source is -1.
+    """
+    return cast(Tensor, _GatherMean.apply(sources, *tables))
 
 
 def _shifted(around: Tensor, dy: int, dx: int) -> Tensor:

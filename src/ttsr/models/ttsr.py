@@ -8,37 +8,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import extractor as extractors
+from .alignment import Alignment, align, coherence, luma
 from .blocks import in_strips
 from .config import SCALE, TTSRConfig
 from .extractor import LearnableTextureExtractor
+from .matches import Matches
 from .matching import relevance_at, search
-from .patches import Grid, cells_to_pixels, empty_table, write_cells
+from .patches import empty_table, write_cells
 from .precision import at_least_float32
+from .reference import CELLS, ReferenceFeatures
 from .stages import Progress, Stages
 from .synthesis import SynthesisNetwork
-from .transfer import transfer
-
-# Pixels of a cell's side at each level, coarse to fine.
-CELLS = (1, 2, 4)
-
-
-@dataclass(frozen=True)
-class ReferenceFeatures:
-    """What is kept of a reference image: compute it once, use it for many LR images.
-
-    keys: (B, C3, H/4, W/4), the coarse features of the blurred reference.
-    tables: textures of the reference itself, coarse to fine, as padded tables (see `patches`).
-    mask: (B, H/4, W/4) bool, the cells that may be matched; None for all.
-    """
-
-    keys: Tensor
-    tables: tuple[Tensor, Tensor, Tensor]
-    mask: Tensor | None = None
-
-    @property
-    def grid(self) -> Grid:
-        """(H/4, W/4)."""
-        return self.keys.shape[2], self.keys.shape[3]
 
 
 @dataclass(frozen=True)
@@ -47,7 +27,9 @@ class TTSROutput:
 
     sr: (B, 3, 4h, 4w) RGB; in [0, 1] in eval mode, not clamped while training.
     relevance: (B, 1, h, w), the soft-attention map S: cosine of each cell's best match; 0 where there is no reference.
+    attention: (B, 3, h, w), how far each level's texture is let in, coarse to fine: S, or with `alignment` the trust.
     index: (B, h, w) int64, flat over the references' (H/4, W/4) grids laid end to end; -1 where there is no reference.
+    alignment: where in the references that is to the pixel; None for the published network or if there is no reference.
     textures: transferred textures, coarse to fine: (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w); None if not kept or
         if there is no reference.
     queries: (B, C3, h, w), the features of lr_up that were looked up among the keys; None in the same cases.
@@ -55,7 +37,9 @@ class TTSROutput:
 
     sr: Tensor
     relevance: Tensor
+    attention: Tensor
     index: Tensor
+    alignment: Alignment | None
     textures: tuple[Tensor, Tensor, Tensor] | None
     queries: Tensor | None
 
@@ -71,7 +55,10 @@ class TTSR(nn.Module):
         self.config = config or TTSRConfig()
         fine, middle, coarse = self.config.extractor_channels
         self.extractor = LearnableTextureExtractor(self.config.extractor_channels)
-        self.synthesis = SynthesisNetwork(self.config.channels, self.config.num_blocks, (coarse, middle, fine))
+        widths = coarse, middle, fine
+        self.synthesis = SynthesisNetwork(
+            self.config.channels, self.config.num_blocks, widths, has_trust=self.config.alignment > 0
+        )
 
     def forward(
         self,
@@ -134,13 +121,16 @@ class TTSR(nn.Module):
             index = torch.full_like(relevance[:, 0], -1, dtype=torch.long)
         kept_queries = queries if keep_textures else None
         del queries
+        alignment = self._aligned(lr_up, features, index)
+        matches = Matches(index, features, alignment)
+        attention = self._attention(relevance, alignment)
         stages.end("search")
-        textures, sr = self._synthesise(lr, features, relevance, index, block_bytes, keep_textures, stages)
+        textures, sr = self._synthesise(lr, matches, attention, block_bytes, keep_textures, stages)
         if self.config.bicubic_skip:
             sr = sr + (2 * lr_up - 1)
         if not self.training:
             sr = sr.clamp(-1, 1)
-        return TTSROutput((sr + 1) / 2, relevance, index, textures, kept_queries)
+        return TTSROutput((sr + 1) / 2, relevance, attention, index, alignment, textures, kept_queries)
 
     def encode_reference(
         self, ref: Tensor, ref_blur: Tensor | None = None, mask: Tensor | None = None, *, block_bytes: int = 2**30
@@ -165,8 +155,11 @@ class TTSR(nn.Module):
         ref_blur = resize(resize(ref, 1 / SCALE), SCALE) if ref_blur is None else _whole_cells(ref_blur)
         keys = self._coarse_features(ref_blur, block_bytes)
         fine, middle, coarse = self.config.extractor_channels
+        aligned = self.config.alignment > 0
         tables = tuple(
-            empty_table(keys, grid, cell * cell * width)
+            keys.new_empty(keys.shape[0], cell * grid[0] * cell * grid[1], width)
+            if aligned
+            else empty_table(keys, grid, cell * cell * width)
             for cell, width in zip(CELLS, (coarse, middle, fine), strict=True)
         )
         height, rows, halo = ref.shape[2], self._strip_rows(ref, block_bytes), extractors.REACH
@@ -175,8 +168,24 @@ class TTSR(nn.Module):
             levels = self.extractor(_channels_last(ref[:, :, first : top + rows + halo]))
             for table, level, cell in zip(tables, levels, CELLS, strict=True):
                 skip, take = (top - first) // SCALE * cell, min(rows, height - top) // SCALE * cell
-                write_cells(table, level[:, :, skip : skip + take], cell, top // SCALE)
-        return ReferenceFeatures(keys, (tables[0], tables[1], tables[2]), mask)
+                rows_of_level = level[:, :, skip : skip + take]
+                if aligned:
+                    first_pixel = top // SCALE * cell * level.shape[3]
+                    pixels = rows_of_level.flatten(2).transpose(1, 2)
+                    table[:, first_pixel : first_pixel + pixels.shape[1]] = pixels
+                else:
+                    write_cells(table, rows_of_level, cell, top // SCALE)
+        return ReferenceFeatures(keys, (tables[0], tables[1], tables[2]), mask, luma(ref_blur) if aligned else None)
+
+    def _aligned(self, lr_up: Tensor, features: list[ReferenceFeatures], index: Tensor) -> Alignment | None:
+        lumas = [f.luma for f in features if f.luma is not None]
+        return align(luma(lr_up), lumas, index, self.config.alignment) if lumas else None
+
+    def _attention(self, relevance: Tensor, alignment: Alignment | None) -> Tensor:
+        """(B, 3, h, w): how far each level's texture is let in."""
+        if self.synthesis.trust is None or alignment is None:
+            return relevance.expand(-1, 3, -1, -1)
+        return self.synthesis.trust(relevance, alignment.correlation, coherence(alignment))
 
     def _encoded(
         self, ref: Tensor | ReferenceFeatures, ref_blur: Tensor | None, mask: Tensor | None, block_bytes: int
@@ -202,28 +211,20 @@ class TTSR(nn.Module):
     def _synthesise(
         self,
         lr: Tensor,
-        features: list[ReferenceFeatures],
-        relevance: Tensor,
-        index: Tensor,
+        matches: Matches,
+        attention: Tensor,
         block_bytes: int,
         keep_textures: bool,
         stages: Stages,
     ) -> tuple[tuple[Tensor, Tensor, Tensor] | None, Tensor]:
         height, width = lr.shape[2:]
-        grids = [f.grid for f in features]
-
-        def texture(level: int, top: int, bottom: int) -> Tensor | None:
-            if not features:
-                return None
-            rows = transfer(index, [f.tables[level] for f in features], grids, top, bottom)
-            return cells_to_pixels(rows, (bottom - top, width), CELLS[level])
-
+        texture = matches.texture
         texture1, texture2 = texture(0, 0, height), texture(1, 0, height)
-        x1, x2 = self.synthesis.coarse(_channels_last(2 * lr - 1), relevance, texture1, texture2)
+        x1, x2 = self.synthesis.coarse(_channels_last(2 * lr - 1), attention, texture1, texture2)
         stages.end("coarse")
         if keep_textures or torch.is_grad_enabled():
             texture4 = texture(2, 0, height)
-            sr = self.synthesis.fine(x1, x2, relevance, texture4)
+            sr = self.synthesis.fine(x1, x2, attention, texture4)
             stages.end("fine")
             if keep_textures and texture1 is not None and texture2 is not None and texture4 is not None:
                 return (texture1, texture2, texture4), sr
@@ -231,8 +232,7 @@ class TTSR(nn.Module):
 
         del texture1, texture2
         sr = lr.new_empty(lr.shape[0], 3, SCALE * height, SCALE * width)
-        # About five maps of the 4x grid are alive at a time.
-        row_bytes = 5 * 16 * lr.shape[0] * width * self.config.channels * lr.element_size()
+        row_bytes = lr.shape[0] * self.config.fine_row_bytes(width, lr.element_size())
         halo = self.synthesis.fine_reach
         rows = max(halo, block_bytes // row_bytes - 2 * halo)
         for top in range(0, height, rows):
@@ -241,7 +241,7 @@ class TTSR(nn.Module):
             strip = self.synthesis.fine(
                 x1[:, :, first:last],
                 x2[:, :, 2 * first : 2 * last],
-                relevance[:, :, first:last],
+                attention[:, :, first:last],
                 texture(2, first, last),
             )
             sr[:, :, SCALE * top : SCALE * bottom] = strip[:, :, SCALE * (top - first) : SCALE * (bottom - first)]

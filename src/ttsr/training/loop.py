@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ttsr.errors import RecipeError
+from ttsr.models.config import TTSRConfig
+from ttsr.models.ttsr import TTSR
 from ttsr.runtime import Runtime
 
 from .batches import batches, open_pairs
@@ -59,6 +61,7 @@ def train(
     num_workers: int = 1,
     vgg19_file: Path | None = None,
     validation: Path | None = None,
+    make_network: Callable[[TTSRConfig], TTSR] = TTSR,
     report: Report | None = None,
     say: Say = _silent,
 ) -> tuple[Trainer, Outcome]:
@@ -66,7 +69,8 @@ def train(
 
     Writes into `folder`: checkpoints, `log.jsonl`, TensorBoard's files, `recipe.yaml`, `environment.json`, and with a
     test set to validate on (`validation`, in CUFED5's layout) `best.safetensors`. A stopped and resumed run takes the
-    same steps as one that was never stopped. `report` is called after each step, `say` with remarks.
+    same steps as one that was never stopped. `make_network`: see `build_networks`. `report` is called after each step,
+    `say` with remarks.
 
     Raises:
         DataError: what is wrong with the data.
@@ -81,7 +85,7 @@ def train(
         state = _resumed(recipe, folder, accept_changes, say if runtime.is_main else _silent) if resume else None
         validate = Validation(validation, runtime) if validation is not None else None
         pairs = open_pairs(recipe, data)
-        trainer = Trainer(recipe, runtime, vgg19_file, state)
+        trainer = Trainer(recipe, runtime, vgg19_file, state, make_network=make_network)
         run = Run(recipe, folder, trainer, runtime, say, state)
         record = run.open()
     run.skip(pairs.skipped if runtime.is_main else ())

@@ -1,5 +1,6 @@
 """What a run trains, as it begins: the network, and the adversary and judge of features where the recipe asks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from torch import nn
 
 from ttsr.errors import RecipeError
 from ttsr.models.blocks import scale_residuals
+from ttsr.models.config import TTSRConfig
 from ttsr.models.discriminator import Discriminator
 from ttsr.models.ttsr import TTSR
 from ttsr.weights.loading import load
@@ -26,12 +28,18 @@ class Networks:
 
 
 def build_networks(
-    recipe: Recipe, device: torch.device, vgg19_file: Path | None = None, *, begun: bool = False
+    recipe: Recipe,
+    device: torch.device,
+    vgg19_file: Path | None = None,
+    *,
+    begun: bool = False,
+    make_network: Callable[[TTSRConfig], TTSR] = TTSR,
 ) -> Networks:
     """Networks in training mode on `device`; the same for the same recipe.
 
     vgg19_file: torchvision's; fetched if it is needed and not given. begun: the run's own weights will replace those to
-    begin with, which need not be had any more.
+    begin with, which need not be had any more. make_network: makes the network of the recipe's sizes; given where
+    it is to lack parts of TTSR's, as in an ablation.
 
     Raises:
         RecipeError: weights to begin with are of other sizes.
@@ -39,7 +47,7 @@ def build_networks(
     """
     losses = recipe.losses
     torch.manual_seed(recipe.seed)
-    model = TTSR(recipe.model)
+    model = make_network(recipe.model)
     scale_residuals(model, recipe.residual_start)
     discriminator = Discriminator(recipe.crop, recipe.discriminator.channels) if losses.adversarial else None
     judged = losses.perceptual > 0 and losses.perceptual_features == "vgg19"
@@ -67,9 +75,11 @@ def _start(part: nn.Module, weights: str, field: str) -> None:
     source = other if isinstance(part, TTSR) else other.extractor
     ours = {name: value.shape for name, value in part.state_dict().items()}
     theirs = {name: value.shape for name, value in source.state_dict().items()}
+    if not other.config.alignment:  # its network lacks the trust, which then begins as in any run
+        theirs = {name: shape for name, shape in ours.items() if name.startswith("synthesis.trust.")} | theirs
     if ours != theirs:
         raise RecipeError(f"{field}: {weights} is of other sizes than the recipe's model ({other.config})")
-    part.load_state_dict(source.state_dict())
+    part.load_state_dict(source.state_dict(), strict=False)
 
 
 def _lay_out(network: nn.Module, options: EngineOptions) -> None:

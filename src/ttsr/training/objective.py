@@ -13,7 +13,8 @@ from ttsr.losses.reconstruction import reconstruction_loss
 from ttsr.losses.transferal import transferal_loss
 from ttsr.models.extractor import LearnableTextureExtractor
 from ttsr.models.precision import at_least_float32
-from ttsr.models.ttsr import ReferenceFeatures, TTSROutput
+from ttsr.models.reference import ReferenceFeatures
+from ttsr.models.ttsr import TTSROutput
 
 from .draws import draw_anchors
 from .networks import Networks

@@ -1,6 +1,6 @@
 """One run's networks, optimisers and moving average, and the step that moves them on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from ttsr.data.sample import Batch
 from ttsr.errors import RecipeError
 from ttsr.losses.adversarial import discriminator_loss
+from ttsr.models.config import TTSRConfig
 from ttsr.models.precision import at_least_float32
-from ttsr.models.ttsr import TTSR, ReferenceFeatures, TTSROutput
+from ttsr.models.reference import ReferenceFeatures
+from ttsr.models.ttsr import TTSR, TTSROutput
 from ttsr.runtime import Runtime
 
 from .draws import draw_mixture
@@ -40,8 +42,10 @@ class Trainer:
         runtime: Runtime,
         vgg19_file: Path | None = None,
         state: dict[str, Any] | None = None,
+        *,
+        make_network: Callable[[TTSRConfig], TTSR] = TTSR,
     ) -> None:
-        """The run before its first step, or where `state()` was taken.
+        """The run before its first step, or where `state()` was taken. `make_network`: see `build_networks`.
 
         Raises:
             RecipeError: the batch cannot be shared out, or weights to begin with or `state` are of other networks.
@@ -59,8 +63,10 @@ class Trainer:
                 f"{recipe.name}: {recipe.batch_size // parts} pairs a part are no multiple of losses.contrastive_group "
                 f"{recipe.losses.contrastive_group}; set --losses.contrastive_group to a divisor"
             )
-        self.recipe, self.runtime = recipe, runtime
-        networks = build_networks(recipe, runtime.device, vgg19_file, begun=state is not None)
+        self.recipe, self.runtime, self._make_network = recipe, runtime, make_network
+        networks = build_networks(
+            recipe, runtime.device, vgg19_file, begun=state is not None, make_network=make_network
+        )
         self.model, self.discriminator = networks.model, networks.discriminator
         self.objective = Objective(recipe, networks)
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -149,7 +155,7 @@ class Trainer:
 
     def averaged_model(self) -> TTSR:
         """The model with the averaged weights, in eval mode: what a run makes."""
-        model = TTSR(self.recipe.model)
+        model = self._make_network(self.recipe.model)
         model.load_state_dict(self.average)
         return model.to(self.runtime.device).eval()
 

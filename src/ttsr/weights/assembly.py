@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
     config = _sizes(tensors, layout, where)
     if layout is adapters.TTSR:
         stated = Metadata.from_strings(checkpoint.metadata, where).config
-        config = TTSRConfig(config.channels, config.num_blocks, config.extractor_channels, stated.bicubic_skip)
+        config = replace(config, bicubic_skip=stated.bicubic_skip, alignment=stated.alignment)
         if config != stated:
             raise WeightsError(f"{where}: its metadata states {stated}, its shapes {config}")
     model = _without_values(config, where)

@@ -37,10 +37,11 @@ def save(
 
     Raises:
         WeightsError: it cannot be written, a value is not finite in that precision, or the layout cannot hold
-            the model (`bicubic_skip` is ours alone).
+            the model (`bicubic_skip` and `alignment` are ours alone).
     """
-    if layout is not adapters.TTSR and model.config.bicubic_skip:
-        raise WeightsError(f"{path}: a model with bicubic_skip cannot be written in the {layout.name} layout")
+    if layout is not adapters.TTSR and not model.config.is_published:
+        ours = "bicubic_skip" if model.config.bicubic_skip else "alignment"
+        raise WeightsError(f"{path}: a model with {ours} cannot be written in the {layout.name} layout")
     precision = torch.float16 if dtype == "fp16" else torch.float32
     state = {layout.to_theirs(key): value for key, value in model.state_dict().items()}
     state = {
