@@ -1,12 +1,14 @@
 # make demo   the main job on the photos that ship, with the weights that ship
 # make test   all tests
+# make quality DEV=... TRAIN=...   measures the models on a test set and training photos of yours: docs/quality.md and the cards
+# make ablation DEV=... TRAIN=...   what each part of the network brings at short training: docs/ablation.md
 # Also: lint, type, bench, clean. Everything goes into .venv; PYTHON names another interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test lint type bench clean
+.PHONY: demo test lint type bench quality ablation clean
 
 demo: $(VENV)/.core
 	$(BIN)/python examples/demo.py
@@ -26,6 +28,16 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/upscale.py --output benchmarks/results/upscale.json
 	$(BIN)/python benchmarks/training.py --output benchmarks/results/training.json
 	$(BIN)/python benchmarks/loading.py --output benchmarks/results/loading.json
+
+# MODEL=... names other models than ttsr-lite. Without DEV or TRAIN, what is made from it stays as it is.
+quality: $(VENV)/.test
+	PYTHONPATH=benchmarks $(BIN)/python -m quality $(if $(DEV),--dev "$(DEV)") $(if $(TRAIN),--train "$(TRAIN)") \
+		$(foreach name,$(MODEL),--model "$(name)")
+
+# Half an hour; stopped, the same call goes on. MORE=... adds options, see benchmarks/ablation.py --help.
+ablation: $(VENV)/.test
+	$(BIN)/python benchmarks/ablation.py $(if $(TRAIN),--data "$(TRAIN)") $(if $(DEV),--validate "$(DEV)") \
+		--json benchmarks/results/ablation.json --doc docs/ablation.md $(MORE)
 
 clean:
 	rm -rf $(VENV) demo
