@@ -2,13 +2,14 @@
 # make test   all tests
 # make quality DEV=... TRAIN=...   measures the models on a test set and training photos of yours: docs/quality.md and the cards
 # make ablation DEV=... TRAIN=...   what each part of the network brings at short training: docs/ablation.md
+# make retrain TRAIN=...   ttsr-lite from nothing, its three runs one after the other (days of a CPU's time; goes on if stopped)
 # Also: lint, type, bench, clean. Everything goes into .venv; PYTHON names another interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test lint type bench quality ablation clean
+.PHONY: demo test lint type bench quality ablation retrain clean
 
 demo: $(VENV)/.core
 	$(BIN)/python examples/demo.py
@@ -38,6 +39,14 @@ quality: $(VENV)/.test
 ablation: $(VENV)/.test
 	$(BIN)/python benchmarks/ablation.py $(if $(TRAIN),--data "$(TRAIN)") $(if $(DEV),--validate "$(DEV)") \
 		--json benchmarks/results/ablation.json --doc docs/ablation.md $(MORE)
+
+resumed = $(if $(wildcard runs/$(1)/checkpoints),--resume)
+weights = runs/$(1)/$(1).safetensors
+train = $(BIN)/ttsr train $(1) --data "$(TRAIN)" --out runs/$(1) $(call resumed,$(1))
+retrain: $(VENV)/.test
+	$(call train,ttsr-lite)
+	$(call train,ttsr-lite-2) --start $(call weights,ttsr-lite)
+	$(call train,ttsr-lite-3) --start $(call weights,ttsr-lite-2)
 
 clean:
 	rm -rf $(VENV) demo
