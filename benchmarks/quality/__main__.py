@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quality.choosing import exhibits
+from quality.curve import loss_curve, read_runs
 from quality.failures import failures
 from quality.markers import generated, generated_parts
 from quality.measuring import measure, row_of
@@ -30,8 +31,8 @@ from ttsr.weights.catalog import catalog
 from ttsr.weights.loading import locate
 
 DOCS = Path(__file__).parents[2] / "docs"
-SHOWN, CARDS, LOCAL = "images/quality", "images/cards", "images/quality-dev"
-"""Folders in the docs: of what is committed, of the cards', and of what is not committed."""
+SHOWN, CARDS, LOCAL, LOGS = "images/quality", "images/cards", "images/quality-dev", "logs"
+"""Folders in the docs: of what is committed, of the cards', of what is not committed, and of the runs' logs."""
 
 
 class Options(argparse.Namespace):
@@ -85,6 +86,7 @@ def _write_all(options: Options) -> None:
     upscalers = {name: Upscaler(file, device=options.device) for name, file in weights.items()}
     findings = []
     for name, upscaler in upscalers.items():
+        parts[f"training of {name}"] = _training(name, options.docs)
         parts[f"failures of {name}"] = failures(upscaler, name, shipped_pairs(), options.docs, CARDS)
         if groups:
             found = _findings(name, upscaler, groups, weights[name], options)
@@ -98,6 +100,22 @@ def _write_all(options: Options) -> None:
     _write(card, page)
     if options.dev:
         _write(options.docs / "quality.md", quality_page(findings, _scenes(options.dev)))
+
+
+def _training(name: str, docs: Path) -> str:
+    """A card's runs, and its loss curve."""
+    runs = read_runs(docs / LOGS, name)
+    if not runs:
+        return "No logs."
+    curve = f"{CARDS}/{file_part(name)}-loss.svg"
+    _write(docs / curve, loss_curve(f"{name}: loss over all runs", runs))
+    lines = ["| run | steps | in these | log |", "|---|---|---|---|"]
+    for number, run in enumerate(runs, 1):
+        hours, minutes = divmod(round(run.seconds / 60), 60)
+        lines.append(
+            f"| {number} | {run.steps} | {hours} h {minutes:02} min | [{run.file.name}]({LOGS}/{run.file.name}) |"
+        )
+    return "\n".join([*lines, "", f"![The loss over the steps of all runs]({curve})"])
 
 
 def _findings(name: str, upscaler: Upscaler, groups: Sequence[Group], weights: Path, options: Options) -> Findings:
