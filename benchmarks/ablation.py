@@ -1,11 +1,13 @@
 """The paper's ablation at short training: `python benchmarks/ablation.py --data PHOTOS --validate TEST`.
 
-Trains and scores five networks, from no transfer to the full one (see ablated.py), and writes the table. Called again
-it goes on where it was stopped, and leaves rows that are finished alone. Further words set fields of the recipe, as in
-`ttsr train`: --batch_size 2. It leaves with code 3 if it was stopped before the end, by --max-time, Ctrl-C or SIGTERM.
+Trains and scores six networks, from no transfer to one beyond the paper's (see ablated.py), and writes the table.
+Called again it goes on where it was stopped, and leaves rows that are finished alone. Further words set fields of the
+recipe, as in `ttsr train`: --batch_size 2. It leaves with code 3 if it was stopped before the end, by --max-time,
+Ctrl-C or SIGTERM.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import time
@@ -113,8 +115,15 @@ def make_row(recipe: Recipe, variant: Variant, job: Job) -> RowScore | None:
         notes=found.notes(),
         seconds=round(trainer.seconds, 1),
     )
-    _write(folder / "score.json", json.dumps({"recipe": recipe_text(recipe), "row": asdict(row)}, indent=1) + "\n")
+    made_from = {"recipe": recipe_text(recipe), "pictures": _digest(job.groups)}
+    _write(folder / "score.json", json.dumps(made_from | {"row": asdict(row)}, indent=1) + "\n")
     return row
+
+
+def _digest(groups: Sequence[Group]) -> str:
+    """Of what is scored, by content: names are the same in every set of this layout."""
+    files = (path for group in groups for path in (group.hr, *group.references.values()))
+    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()
 
 
 def _kept_score(recipe: Recipe, folder: Path, groups: Sequence[Group]) -> RowScore | None:
@@ -122,7 +131,7 @@ def _kept_score(recipe: Recipe, folder: Path, groups: Sequence[Group]) -> RowSco
     try:
         kept = json.loads((folder / "score.json").read_text(encoding="utf-8"))
         row = RowScore(**kept["row"])
-        same = kept["recipe"] == recipe_text(recipe) and list(row.pictures) == [group.name for group in groups]
+        same = kept["recipe"] == recipe_text(recipe) and kept["pictures"] == _digest(groups)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):  # none, or damaged: to be made anew
         return None
     return row if same else None

@@ -98,7 +98,7 @@ in all parts that it has. The rate falls over the second half. From row to row o
    best, and the soft attention has learned how far to believe them.
 
 The paper's fixed extractor is VGG19. Ours was trained by the contrastive term alone,
-{found.contrastive_steps} steps, and rows 2 to 5 begin with the same one. It counts among their parameters, trained or
+{found.contrastive_steps} steps, and rows 2 to 6 begin with the same one. It counts among their parameters, trained or
 not.
 
 ## What it says and what not

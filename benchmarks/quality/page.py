@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from quality.choosing import Exhibit
 from quality.floors import FLOORED, floors_table
-from quality.measuring import row_of
+from quality.measuring import row_of, with_every_level
 from quality.scatter import Dot, scatter
 from quality.tables import gains, levels_table, order, protocols_table
 from ttsr import __version__
@@ -80,9 +80,11 @@ _BRACKETS = (
 )
 
 _BY_REFERENCE = (
-    "By `paper-y`. A picture without a reference of some number was given its last one; the columns at the right leave "
-    'out all pictures that lack one. "All references": all of a picture\'s at once.'
+    "By `paper-y`. A picture without a reference of some number was given its last one{without}. "
+    '"All references": all of a picture\'s at once.'
 )
+
+_WITHOUT = "; the columns at the right leave out all pictures that lack one"
 
 _NOT_COMMITTED = (
     "By gain over bicubic with reference 1. Their pictures are not in the repository, for no licence of the "
@@ -97,7 +99,7 @@ def _section(found: Findings, scenes: Mapping[str, str]) -> str:
         f"## {found.model}",
         "### By reference",
         levels_table(report),
-        f"{_BY_REFERENCE} {order(report)}",
+        f"{_BY_REFERENCE.format(without=_WITHOUT if with_every_level(report) else '')} {order(report)}",
     ]
     if found.model == FLOORED:
         parts += ["The floors that the project set itself:", floors_table(report)]

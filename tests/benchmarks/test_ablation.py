@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,6 +136,18 @@ def test_finished_rows_are_not_repeated(photos, test_set, unbroken, monkeypatch)
     monkeypatch.setattr(ablation, "evaluate", None)
     assert ablation.main(command(photos, test_set, unbroken)) == 0
     assert (unbroken / "ablation.md").read_bytes() == before
+
+
+def test_other_pictures_of_the_same_names_are_scored_anew(photos, test_set, unbroken, tmp_path):
+    others = shutil.copytree(test_set, tmp_path / "others")
+    Image.open(test_set / "000_0.png").transpose(Image.Transpose.ROTATE_180).save(others / "000_0.png")
+    found = scores(unbroken)
+    assert ablation.main(command(photos, others, unbroken)) == 0
+    for before, now in zip(found, scores(unbroken), strict=True):
+        assert before["pictures"]["000"] != now["pictures"]["000"]
+        assert before["pictures"]["001"] == now["pictures"]["001"]
+    assert ablation.main(command(photos, test_set, unbroken)) == 0
+    assert scores(unbroken) == found
 
 
 @pytest.mark.parametrize(

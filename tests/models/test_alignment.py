@@ -72,6 +72,38 @@ def constant(height: int, width: int, down: int, right: int) -> Alignment:
     return Alignment(torch.zeros(1, height, width, dtype=torch.long), shift, torch.ones(1, 1, height, width))
 
 
+def test_in_a_batch_each_item_is_aligned_in_its_own_of_several_references():
+    references = [smooth(20, 1, 24, 28), smooth(21, 1, 40, 36)]
+    references = [torch.cat([r, smooth(22 + n, *r.shape)]) for n, r in enumerate(references)]
+    lr_up = torch.stack([references[0][0, 3:19, 5:21], references[1][1, 9:25, 6:22]])
+    index = torch.cat([cells(4, 4, 1, 1, 7), 42 + cells(4, 4, 2, 1, 9)])
+    found = align(lr_up, references, index, radius=2)
+    assert found.reference[0].eq(0).all() and found.reference[1].eq(1).all()
+    assert found.shift[:, :, 1, 1].tolist() == [[3, 5], [9, 6]]
+
+
+def test_a_flat_place_stays_beside_any_texture():
+    flat, reference = torch.full((1, 24, 24), 0.3), random(25, 1, 40, 40)
+    found = align(flat, [reference], cells(6, 6, 2, 1, 10), radius=2)
+    assert (found.shift[:, 0] == 8).all() and (found.shift[:, 1] == 4).all()
+
+
+@pytest.mark.parametrize("cell", [1, 2, 4])
+def test_each_item_takes_of_its_own_reference(cell):
+    images = [random(26 + n, 2, 3, h * cell, w * cell) for n, (h, w) in enumerate([(5, 6), (4, 7)])]
+    shift = torch.tensor([[4, 6], [-2, 3]])[:, :, None, None].expand(2, 2, 3, 3)
+    number = torch.tensor([1, 0])[:, None, None].expand(2, 3, 3)
+    tables = [image.flatten(2).transpose(1, 2) for image in images]
+    got = transfer_aligned(Alignment(number, shift, torch.ones(2, 1, 3, 3)), tables, [(5, 6), (4, 7)], cell, 0, 3)
+    for item in range(2):
+        image = images[number[item, 0, 0]][item]
+        # To the nearest pixel of the level, halves upwards.
+        down, right = ((int(move) * cell + 2) // 4 for move in shift[item, :, 0, 0])
+        y = (torch.arange(3 * cell) + down).clamp(0, image.shape[1] - 1)
+        x = (torch.arange(3 * cell) + right).clamp(0, image.shape[2] - 1)
+        torch.testing.assert_close(got[item], image[:, y][:, :, x])
+
+
 @pytest.mark.parametrize("cell", [1, 2, 4])
 def test_one_common_shift_is_a_crop(cell):
     image = random(6, 1, 3, 12 * cell, 11 * cell)
@@ -121,6 +153,12 @@ def test_coherence_is_the_share_of_neighbours_that_match_beside():
     assert (coherence(constant(3, 3, 1, 1)) == 1).all()
 
 
+def test_neighbours_in_another_reference_do_not_agree():
+    apart = constant(3, 3, 8, 4)
+    apart.reference[0, 1, 1] = 1
+    assert coherence(apart)[0, 0, 1, 1] == 0
+
+
 def test_trust_begins_as_the_relevance():
     relevance = random(12, 2, 1, 5, 6)
     attention = Trust()(relevance, random(13, 2, 1, 5, 6), random(14, 2, 1, 5, 6))
@@ -158,5 +196,6 @@ def test_with_gradients_it_is_the_same_network():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.synthesis.trust.parameters())
 
 
-def test_luma_of_grey_is_grey():
-    torch.testing.assert_close(luma(torch.full((1, 3, 2, 2), 0.4)), torch.full((1, 2, 2), 0.4))
+def test_luma_weighs_red_green_and_blue():
+    colours = torch.eye(3)[:, :, None, None]
+    torch.testing.assert_close(luma(colours).flatten(), torch.tensor([0.299, 0.587, 0.114]))

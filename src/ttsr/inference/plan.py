@@ -90,14 +90,17 @@ def fixed_bytes(config: TTSRConfig, lr: Grid, kept: list[Grid], new: list[Grid],
     for height, width in new:
         # Keys, tables of three levels, and the picture with its blurred copy in float.
         encoding += height * width * ((2 * coarse + 4 * middle + 16 * fine) * element + 16 * 3 * 2 * 2 * 4)
-        # The blurred copy's luma, and once more laid end to end with the others'.
-        encoding += height * width * 2 * 16 * 4 * (config.alignment > 0)
+        encoding += height * width * 16 * 4 * (config.alignment > 0)  # luma of the blurred copy
+    num_references = len(kept) + len(new)
     largest = max((height * width for height, width in [*kept, *new]), default=0)
-    searching = coarse * element * (2 * cells + largest)
+    # With alignment the references' luma is laid end to end once more.
+    lumas = 16 * 4 * sum(height * width for height, width in [*kept, *new]) * (config.alignment > 0)
+    searching = max(coarse * element * (2 * cells + largest), lumas)
     # Textures of the 1x and 2x grids (the latter as gathered rows too), and five maps of these grids.
     on_2x = cells * element * (coarse + 2 * 4 * middle + 5 * 5 * config.channels)
+    on_2x += 4 * cells * config.place_bytes(num_references)
     # A strip of the 4x stage is never lower than its reach, with the same again above and below.
-    strip = config.fine_row_bytes(lr[1], element) * min(lr[0], 3 * (2 * config.num_blocks[3] + 10))
+    strip = config.fine_row_bytes(lr[1], element, num_references) * min(lr[0], 3 * (2 * config.num_blocks[3] + 10))
     on_4x = cells * element * 5 * config.channels + strip
     images = cells * 16 * 3 * 4 * 4
     return encoding + images + max(searching, on_2x, on_4x)

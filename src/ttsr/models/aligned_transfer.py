@@ -29,7 +29,7 @@ def transfer_aligned(
     shift = (alignment.shift[:, :, first:last] * cell + SCALE // 2).div(SCALE, rounding_mode="floor")
     place = torch.cat([shift, alignment.reference[:, None, first:last]], 1)
     # Padding knows no integers, and these are small ones.
-    place = F.pad(place.double(), margin, mode="replicate").long()
+    place = F.pad(place.float(), margin, mode="replicate").long()
     rows, device = bottom - top, place.device
     y = torch.arange(cell * top, cell * bottom, device=device)[:, None]
     x = torch.arange(cell * width, device=device)

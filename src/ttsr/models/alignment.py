@@ -21,6 +21,8 @@ _HALO = 4
 _WINDOW = SCALE + 2 * _HALO
 # Added to the sum of squares about the mean, of luma in [0, 1]: windows flatter than 8-bit rounding do not correlate.
 _EPSILON = 1e-3
+# Correlations that differ by less are equal: what is left of a flat window is rounding.
+_TIE = 1e-5
 # Cells at a time, whose windows of the reference stay small beside the network's features.
 _CELLS = 2**13
 # Neighbours whose displacements differ by no more than this, in pixels, show one surface.
@@ -56,6 +58,8 @@ def align(lr_up: Tensor, references: Sequence[Tensor], index: Tensor, radius: in
     number, row, column = _places(index, [(r.shape[1] // SCALE, r.shape[2] // SCALE) for r in references])
     top, left = SCALE * row, SCALE * column
     around = F.pad(lr_up[:, None], (_HALO,) * 4, mode="replicate")
+    flat = torch.cat([r.flatten() for r in references])
+    sizes = [(r.shape[1], r.shape[2]) for r in references]
     moves = _moves(radius, index.device)
     moved, correlation = torch.empty_like(index), lr_up.new_empty(batch, height, width)
     rows = max(1, _CELLS // (batch * width))
@@ -63,9 +67,11 @@ def align(lr_up: Tensor, references: Sequence[Tensor], index: Tensor, radius: in
         part = slice(first, min(first + rows, height))
         strip = around[:, :, SCALE * part.start : SCALE * part.stop + 2 * _HALO]
         windows = F.unfold(strip, _WINDOW, stride=SCALE).transpose(1, 2).reshape(-1, _WINDOW, _WINDOW)
-        seen = _windows(references, number[:, part], top[:, part], left[:, part], _HALO + radius)
-        found, which = _correlations(windows, seen, moves + radius).max(1)
-        correlation[:, part] = found.view(batch, -1, width)
+        seen = _windows(flat, sizes, number[:, part], top[:, part], left[:, part], _HALO + radius)
+        found = _correlations(windows, seen, moves + radius)
+        # The first, and so the nearest, of all that are as good as the best.
+        which = (found >= found.amax(1, keepdim=True) - _TIE).byte().argmax(1)
+        correlation[:, part] = found.gather(1, which[:, None]).view(batch, -1, width)
         moved[:, part] = which.view(batch, -1, width)
     down, right = moves[moved].unbind(-1)
     top_here = SCALE * torch.arange(height, device=index.device)[:, None]
@@ -107,13 +113,11 @@ def _moves(radius: int, device: torch.device) -> Tensor:
     return moves[moves.square().sum(1).argsort(stable=True)]
 
 
-def _windows(references: Sequence[Tensor], number: Tensor, top: Tensor, left: Tensor, halo: int) -> Tensor:
+def _windows(flat: Tensor, grids: list[Grid], number: Tensor, top: Tensor, left: Tensor, halo: int) -> Tensor:
     """(N, side, side) windows about cells whose first pixels are (top, left); beyond a border it is repeated."""
     batch = number.shape[0]
     along = torch.arange(-halo, SCALE + halo, device=number.device)
-    flat = torch.cat([r.flatten() for r in references])
-    heights = torch.tensor([r.shape[1] for r in references], device=number.device)
-    widths = torch.tensor([r.shape[2] for r in references], device=number.device)
+    heights, widths = torch.tensor(grids, device=number.device).unbind(1)
     sizes = heights * widths
     item = torch.arange(batch, device=number.device)[:, None, None]
     start = (batch * (sizes.cumsum(0) - sizes))[number] + item * sizes[number]

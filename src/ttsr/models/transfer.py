@@ -28,6 +28,8 @@ def transfer(index: Tensor, tables: list[Tensor], grids: list[Grid], top: int, b
     # The rows above and below take part; beyond the LR's border there is no match, which -1 stands for.
     margin = (1, 1, 1 - min(top, 1), 1 - min(index.shape[1] - bottom, 1))
     around = F.pad(index[:, max(top - 1, 0) : bottom + 1], margin, value=-1)
+    # Row 0 of a table belongs to its ring of zeros: of a single one it stands for "none" at no cost.
+    none = 0 if len(tables) == 1 else -1
     sources = []
     for number, inside, local in split_references(around, grids):
         table, stride = tables[number], grids[number][1] + 2
@@ -35,7 +37,7 @@ def transfer(index: Tensor, tables: list[Tensor], grids: list[Grid], top: int, b
         centre = centre_rows(local, grids[number]) + offset
         rows = torch.stack(
             [
-                torch.where(_shifted(inside, dy, dx), _shifted(centre, dy, dx) + (dy * stride + dx), -1)
+                torch.where(_shifted(inside, dy, dx), _shifted(centre, dy, dx) + (dy * stride + dx), none)
                 for dy, dx in OFFSETS
             ]
         )
@@ -47,8 +49,8 @@ def transfer(index: Tensor, tables: list[Tensor], grids: list[Grid], top: int, b
 def gather_mean(sources: list[Tensor], tables: list[Tensor]) -> Tensor:
     """The sum of nine gathered rows over nine: (P, D), with gradients to the tables.
 
-    sources: for each table (9, P) int64, the rows to take of it, -1 for none; tables: (N, D) each. Of a single table,
-    row 0 must be zeros if any source is -1.
+    sources: for each table (9, P) int64, the rows to take of it; of one of several tables -1 for none. tables: (N, D)
+    each.
     """
     return cast(Tensor, _GatherMean.apply(sources, *tables))
 
@@ -70,9 +72,6 @@ class _GatherMean(torch.autograd.Function):
         ctx.sources, ctx.sizes = sources, [len(table) for table in tables]
         count, depth = sources[0].shape[1], tables[0].shape[1]
         out = tables[0].new_empty(count, depth)
-        if len(tables) == 1:
-            # Row 0 belongs to the ring of zeros: it stands for "none" at no cost.
-            sources = [sources[0].clamp_min(0)]
         step = max(1, _BLOCK_ELEMENTS // depth)
         buffer = tables[0].new_empty(min(step, count), depth)
         for first in range(0, count, step):

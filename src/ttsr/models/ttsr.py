@@ -77,8 +77,8 @@ class TTSR(nn.Module):
         lr: (B, 3, h, w). ref: one or several of (B, 3, H, W), of any sizes from 4x4 on (the last rows and columns that
         make no whole four are left out), or their `encode_reference`. lr_up (B, 3, 4h, 4w) and ref_blur (as ref): made
         by antialiased bicubic where not given.
-        ref_mask: as ref, (B, H/4, W/4) bool, False for cells that must not be matched, such as padding. Of a reference
-        that is encoded already, `encode_reference` takes it.
+        ref_mask: as ref, (B, H/4, W/4) bool, False for cells that must not be matched, such as padding; `alignment` may
+        still move a match so many pixels into them. Of an encoded reference, `encode_reference` takes it.
         With no reference at all, `()`, nothing is transferred: relevance 0 closes every texture path, and neither the
         extractor nor the soft attention is computed or gets a gradient.
         block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor, the search
@@ -232,7 +232,7 @@ class TTSR(nn.Module):
 
         del texture1, texture2
         sr = lr.new_empty(lr.shape[0], 3, SCALE * height, SCALE * width)
-        row_bytes = lr.shape[0] * self.config.fine_row_bytes(width, lr.element_size())
+        row_bytes = lr.shape[0] * self.config.fine_row_bytes(width, lr.element_size(), len(matches.features))
         halo = self.synthesis.fine_reach
         rows = max(halo, block_bytes // row_bytes - 2 * halo)
         for top in range(0, height, rows):

@@ -70,7 +70,7 @@ class Metadata:
 
 def _config(values: Any) -> TTSRConfig:
     channels, skip = values.pop("channels"), values.pop("bicubic_skip")
-    alignment = values.pop("alignment", 0)  # files of before it have none
+    alignment = values.pop("alignment", 0)  # optional
     blocks, widths = values.pop("num_blocks"), values.pop("extractor_channels")
     if values:
         raise ValueError(f"unknown sizes {', '.join(values)}")
