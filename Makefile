@@ -2,7 +2,7 @@
 # make test   all tests
 # make quality DEV=... TRAIN=...   measures the models on a test set and training photos of yours: docs/quality.md and the cards
 # make ablation DEV=... TRAIN=...   what each part of the network brings at short training: docs/ablation.md
-# make retrain TRAIN=...   ttsr-lite from nothing, its three runs one after the other (days of a CPU's time; goes on if stopped)
+# make retrain TRAIN=...   ttsr-lite from nothing, its four runs one after the other (five hours or so of a CPU; goes on if stopped)
 # Also: lint, type, bench, clean. Everything goes into .venv; PYTHON names another interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV := .venv
@@ -35,7 +35,7 @@ quality: $(VENV)/.test
 	PYTHONPATH=benchmarks $(BIN)/python -m quality $(if $(DEV),--dev "$(DEV)") $(if $(TRAIN),--train "$(TRAIN)") \
 		$(foreach name,$(MODEL),--model "$(name)")
 
-# Half an hour; stopped, the same call goes on. MORE=... adds options, see benchmarks/ablation.py --help.
+# An hour of one CPU thread; stopped, the same call goes on. MORE=... adds options, see benchmarks/ablation.py --help.
 ablation: $(VENV)/.test
 	$(BIN)/python benchmarks/ablation.py $(if $(TRAIN),--data "$(TRAIN)") $(if $(DEV),--validate "$(DEV)") \
 		--json benchmarks/results/ablation.json --doc docs/ablation.md $(MORE)
@@ -47,6 +47,7 @@ retrain: $(VENV)/.test
 	$(call train,ttsr-lite)
 	$(call train,ttsr-lite-2) --start $(call weights,ttsr-lite)
 	$(call train,ttsr-lite-3) --start $(call weights,ttsr-lite-2)
+	$(call train,ttsr-lite-4) --start $(call weights,ttsr-lite-3)
 
 clean:
 	rm -rf $(VENV) demo

@@ -256,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--validate", type=Path, required=True, help="a test set in the layout of CUFED5 to score on")
     parser.add_argument("--recipe", default="ttsr-lite", help="sizes, losses, rates and pairs; its phases are not used")
     parser.add_argument("--contrastive-steps", type=int, default=500, help="of the extractor that all rows begin with")
-    parser.add_argument("--steps", type=int, default=400, help="of each row")
+    parser.add_argument("--steps", type=int, default=500, help="of each row")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="the runs' folder")
     parser.add_argument("--max-time", help="stop and save after this much time: HH:MM:SS, MM:SS or seconds")
     parser.add_argument("--workers", type=int, default=1, help="processes that make training pairs")
