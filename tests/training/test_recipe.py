@@ -70,7 +70,7 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
 
 
 def test_unknown_names_list_what_there_is():
-    with pytest.raises(RecipeError, match=r"no such recipe; there are debug, ttsr-gan_paper_CUFED"):
+    with pytest.raises(RecipeError, match=r"no such recipe; there are debug, ttsr-gan, ttsr-gan_paper_CUFED"):
         read_recipe("ttsr-huge")
     with pytest.raises(RecipeError, match="no such recipe file"):
         read_recipe("nowhere/mine.yaml")
