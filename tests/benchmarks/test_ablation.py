@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import ablation
 import numpy as np
@@ -64,7 +65,7 @@ def averages(out: Path) -> dict[str, dict[str, torch.Tensor]]:
     return {v.name: read_checkpoint(out / "runs" / v.name, print)["average"] for v in VARIANTS}
 
 
-def scores(out: Path) -> list[dict[str, object]]:
+def scores(out: Path) -> list[dict[str, Any]]:
     rows = json.loads((out / "ablation.json").read_text())["rows"]
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 

@@ -193,6 +193,7 @@ def test_with_gradients_it_is_the_same_network():
     torch.testing.assert_close(made.sr, expected.sr, atol=2e-5, rtol=0)
     torch.testing.assert_close(made.attention, expected.attention, atol=2e-5, rtol=0)
     made.sr.mean().backward()
+    assert model.synthesis.trust is not None
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.synthesis.trust.parameters())
 
 
