@@ -39,6 +39,7 @@ from ttsr.training.checkpoint import has_checkpoint
 from ttsr.training.loop import train
 from ttsr.training.recipe import ExtractorOptions, Recipe, ScheduleOptions
 from ttsr.training.recipe_text import differences, read_recipe, recipe_text
+from ttsr.training.run import write_errors_named
 from ttsr.training.trainer import Trainer
 from ttsr.weights.saving import save
 
@@ -147,7 +148,7 @@ def _trained(recipe: Recipe, folder: Path, make_network: Callable[[TTSRConfig], 
         if step % REPORT_STEPS == 0:
             say(f"{recipe.name}: step {step} of {recipe.schedule.steps}, {figures['step_s']:.2f} s a step")
 
-    try:
+    with write_errors_named(folder):
         trainer, outcome = train(
             recipe,
             job.data,
@@ -160,9 +161,6 @@ def _trained(recipe: Recipe, folder: Path, make_network: Callable[[TTSRConfig], 
             report=report,
             say=say,
         )
-    except OSError as error:
-        where = error.filename2 or error.filename or folder
-        raise RecipeError(f"{where}: cannot be written ({error.strerror or error})") from None
     return trainer if outcome.finished else None
 
 

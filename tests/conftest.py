@@ -1,8 +1,19 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums round otherwise with another number of threads, and a forked child can have but one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +26,18 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         smooth = np.asarray(coarse.resize((160, 120), Image.Resampling.BICUBIC)).astype(int)
         grainy = (smooth + rng.integers(-20, 21, smooth.shape)).clip(0, 255).astype(np.uint8)
         Image.fromarray(grainy).save(folder / f"photo_{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def test_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two truths with a reference each, in CUFED5's layout."""
+    folder = tmp_path_factory.mktemp("cufed5")
+    rng = np.random.default_rng(3)
+    for group in range(2):
+        smooth = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((48, 40))
+        for number in range(2):
+            smooth.save(folder / f"{group:03}_{number}.png")
     return folder
 
 

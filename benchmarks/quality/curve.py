@@ -4,16 +4,15 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import accumulate, pairwise
 from pathlib import Path
 from statistics import fmean
 
+from quality.svg import BLUE, DARK, GRAY, opening
 from ttsr.errors import DataError
 
 WIDTH, HEIGHT = 720, 360
 _LEFT, _TOP, _ACROSS, _DOWN = 66, 34, 630, 270
-_BLUE, _GRAY, _DARK = "#0b62b8", "#c9ced4", "#24292f"
 # Of a step's loss most is whether its few crops are hard: so many lines of the log make a point.
 _MEAN_OF = 20
 
@@ -59,33 +58,25 @@ def loss_curve(title: str, runs: Sequence[RunLog]) -> str:
     def top(loss: float) -> str:
         return f"{_TOP + _DOWN - (loss - low) / (high - low) * _DOWN:.1f}"
 
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        'font-family="sans-serif" font-size="13">',
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{WIDTH / 2}" y="22" text-anchor="middle" font-size="14" fill="{_DARK}">{escape(title)}</text>',
-    ]
+    lines = opening(title, WIDTH, HEIGHT, WIDTH / 2)
     for number in range(round((high - low) * 100) + 1):
         y, tick = top(low + number / 100), f"{low + number / 100:.2f}"
         lines += [
-            f'<line x1="{_LEFT}" x2="{_LEFT + _ACROSS}" y1="{y}" y2="{y}" stroke="{_GRAY}"/>',
-            f'<text x="{_LEFT - 8}" y="{y}" text-anchor="end" dominant-baseline="middle" fill="{_DARK}">{tick}</text>',
+            f'<line x1="{_LEFT}" x2="{_LEFT + _ACROSS}" y1="{y}" y2="{y}" stroke="{GRAY}"/>',
+            f'<text x="{_LEFT - 8}" y="{y}" text-anchor="end" dominant-baseline="middle" fill="{DARK}">{tick}</text>',
         ]
     for step in range(0, ends[-1] + 1, 2000):
-        lines.append(
-            f'<text x="{left(step)}" y="{_TOP + _DOWN + 18}" text-anchor="middle" fill="{_DARK}">{step}</text>'
-        )
+        lines.append(f'<text x="{left(step)}" y="{_TOP + _DOWN + 18}" text-anchor="middle" fill="{DARK}">{step}</text>')
     for end in ends[:-1]:
         x = left(end)
         lines.append(
-            f'<line x1="{x}" x2="{x}" y1="{_TOP}" y2="{_TOP + _DOWN}" stroke="{_DARK}" stroke-dasharray="6 4"/>'
+            f'<line x1="{x}" x2="{x}" y1="{_TOP}" y2="{_TOP + _DOWN}" stroke="{DARK}" stroke-dasharray="6 4"/>'
         )
     for run in points:
         path = " ".join(f"{left(step)},{top(loss)}" for step, loss in run)
-        lines.append(f'<polyline points="{path}" fill="none" stroke="{_BLUE}" stroke-width="1.5"/>')
+        lines.append(f'<polyline points="{path}" fill="none" stroke="{BLUE}" stroke-width="1.5"/>')
     lines.append(
-        f'<text x="{_LEFT + _ACROSS / 2}" y="{_TOP + _DOWN + 40}" text-anchor="middle" fill="{_DARK}">'
+        f'<text x="{_LEFT + _ACROSS / 2}" y="{_TOP + _DOWN + 40}" text-anchor="middle" fill="{DARK}">'
         "step; mean absolute error of RGB in [0, 1], mean of twenty lines of the log</text>"
     )
     return "\n".join([*lines, "</svg>", ""])

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from quality.svg import BLUE, DARK, GRAY, opening
+
 SIDE = 520
 _LEFT, _TOP, _INNER = 62, 34, 440
 _STEP = 0.5
-_BLUE, _GRAY, _DARK = "#0b62b8", "#c9ced4", "#24292f"
 
 
 class Dot(NamedTuple):
@@ -37,35 +38,28 @@ def scatter(title: str, across: str, up: str, dots: Sequence[Dot]) -> str:
     def top(y: float) -> str:
         return f"{_TOP + _INNER - (y - low) * scale:.1f}"
 
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}" width="{SIDE}" height="{SIDE}" '
-        'font-family="sans-serif" font-size="13">',
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{SIDE}" height="{SIDE}" fill="#ffffff"/>',
-        f'<text x="{_LEFT + _INNER / 2}" y="22" text-anchor="middle" font-size="14" fill="{_DARK}">'
-        f"{escape(title)}</text>",
-    ]
+    lines = opening(title, SIDE, SIDE, _LEFT + _INNER / 2)
     for number in range(round((high - low) / _STEP) + 1):
         tick = low + number * _STEP
-        colour = _DARK if tick == 0 else _GRAY
+        colour = DARK if tick == 0 else GRAY
         style = f'stroke="{colour}" stroke-width="1"'
         lines += [
             f'<line x1="{left(tick)}" x2="{left(tick)}" y1="{_TOP}" y2="{_TOP + _INNER}" {style}/>',
             f'<line x1="{_LEFT}" x2="{_LEFT + _INNER}" y1="{top(tick)}" y2="{top(tick)}" {style}/>',
-            f'<text x="{left(tick)}" y="{_TOP + _INNER + 18}" text-anchor="middle" fill="{_DARK}">{tick:g}</text>',
-            f'<text x="{_LEFT - 8}" y="{top(tick)}" text-anchor="end" dominant-baseline="middle" fill="{_DARK}">'
+            f'<text x="{left(tick)}" y="{_TOP + _INNER + 18}" text-anchor="middle" fill="{DARK}">{tick:g}</text>',
+            f'<text x="{_LEFT - 8}" y="{top(tick)}" text-anchor="end" dominant-baseline="middle" fill="{DARK}">'
             f"{tick:g}</text>",
         ]
     middle, bottom = _TOP + _INNER / 2, _TOP + _INNER + 38
     lines += [
-        f'<line x1="{left(low)}" y1="{top(low)}" x2="{left(high)}" y2="{top(high)}" stroke="{_DARK}" '
+        f'<line x1="{left(low)}" y1="{top(low)}" x2="{left(high)}" y2="{top(high)}" stroke="{DARK}" '
         'stroke-dasharray="6 4"/>',
-        f'<text x="{_LEFT + _INNER / 2}" y="{bottom}" text-anchor="middle" fill="{_DARK}">{escape(across)}</text>',
-        f'<text transform="translate(18 {middle}) rotate(-90)" text-anchor="middle" fill="{_DARK}">{escape(up)}</text>',
+        f'<text x="{_LEFT + _INNER / 2}" y="{bottom}" text-anchor="middle" fill="{DARK}">{escape(across)}</text>',
+        f'<text transform="translate(18 {middle}) rotate(-90)" text-anchor="middle" fill="{DARK}">{escape(up)}</text>',
     ]
     for dot in dots:
         lines.append(
-            f'<circle cx="{left(dot.x)}" cy="{top(dot.y)}" r="4.5" fill="{_BLUE}" fill-opacity="0.75" '
+            f'<circle cx="{left(dot.x)}" cy="{top(dot.y)}" r="4.5" fill="{BLUE}" fill-opacity="0.75" '
             f'stroke="#ffffff"><title>{escape(dot.name)}: {dot.x:+z.2f}, {dot.y:+z.2f}</title></circle>'
         )
     return "\n".join([*lines, "</svg>", ""])

@@ -4,12 +4,10 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import ablation
-import numpy as np
 import pytest
 import torch
 from ablated import VARIANTS
@@ -22,26 +20,7 @@ from ttsr.scoring.evaluation import evaluate
 from ttsr.training.checkpoint import read_checkpoint
 from ttsr.weights.loading import load
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums round otherwise with another number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def test_set(tmp_path_factory) -> Path:
-    """Two truths with a reference each, in CUFED5's layout."""
-    folder = tmp_path_factory.mktemp("cufed5")
-    rng = np.random.default_rng(3)
-    for group in range(2):
-        smooth = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((48, 40))
-        for number in range(2):
-            smooth.save(folder / f"{group:03}_{number}.png")
-    return folder
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def command(photos: Path, test_set: Path, out: Path, *more: str) -> list[str]:

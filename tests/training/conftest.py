@@ -1,11 +1,10 @@
 """Small runs that several files train."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_text import read_recipe
@@ -36,12 +35,8 @@ Losses = list[dict[str, float]]
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums round otherwise with another number of threads, and a forked child can have but one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def always_one_thread(one_thread: None) -> None:
+    """All runs of this folder are compared to the last digits."""
 
 
 @pytest.fixture

@@ -6,10 +6,8 @@ import os
 import signal
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ttsr.errors import DataError, RecipeError
@@ -235,19 +233,6 @@ def test_a_corrupt_picture_in_the_middle_is_named_once_and_left_out(photos, tmp_
     assert outcome.finished and outcome.skipped_pictures == 1
     assert len(said) == 1 and "photo_1.png" in said[0]
     assert all(math.isfinite(line["rec"]) for line in losses(tmp_path / "run"))
-
-
-@pytest.fixture
-def test_set(tmp_path) -> Path:
-    """Two truths with a reference each, in CUFED5's layout."""
-    folder = tmp_path / "cufed5"
-    folder.mkdir()
-    rng = np.random.default_rng(3)
-    for group in range(2):
-        smooth = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((48, 40))
-        for number in range(2):
-            smooth.save(folder / f"{group:03}_{number}.png")
-    return folder
 
 
 def test_validation_keeps_the_best_model_and_shows_pictures(photos, debug, test_set, tmp_path):

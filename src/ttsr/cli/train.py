@@ -67,6 +67,7 @@ def train(
     from ttsr.training.checkpoint import has_checkpoint
     from ttsr.training.loop import train as run
     from ttsr.training.recipe_text import read_recipe, recipe_text
+    from ttsr.training.run import write_errors_named
     from ttsr.weights.metadata import Provenance
     from ttsr.weights.saving import save
 
@@ -81,25 +82,21 @@ def train(
             if has_checkpoint(folder):
                 raise RecipeError(f"{folder}: holds a run already; go on with --resume, or take another --out")
             refuse_overwriting([folder / "recipe.yaml"], [Path(recipe)])
-    with _Bar(chosen, shown=runtime.is_main) as bar:
-        try:
-            trainer, outcome = run(
-                chosen,
-                data,
-                folder,
-                runtime=runtime,
-                max_seconds=max_seconds,
-                resume=resume,
-                accept_changes=accept_changes,
-                num_workers=workers,
-                vgg19_file=vgg19,
-                validation=validate,
-                report=bar,
-                say=say,
-            )
-        except OSError as error:
-            where = error.filename2 or error.filename or folder
-            raise RecipeError(f"{where}: cannot be written ({error.strerror or error})") from None
+    with _Bar(chosen, shown=runtime.is_main) as bar, write_errors_named(folder):
+        trainer, outcome = run(
+            chosen,
+            data,
+            folder,
+            runtime=runtime,
+            max_seconds=max_seconds,
+            resume=resume,
+            accept_changes=accept_changes,
+            num_workers=workers,
+            vgg19_file=vgg19,
+            validation=validate,
+            report=bar,
+            say=say,
+        )
     if runtime.is_main:
         file = folder / f"{chosen.name}.safetensors"
         provenance = Provenance(source="trained by ttsr", recipe=recipe_text(chosen), licence=chosen.licence)

@@ -24,6 +24,9 @@ SMALLEST_BLOCK = 8 * 2**20
 BLOCKS_ALIVE = {"cpu": 2, "cuda": 4, "mps": 4}
 # Everything beside the convolutions and products, and their running at less than the probe's speed.
 _OVERHEAD = 1.6
+# What the search does with each pair of cells beside their product (additions along x and y, the norm, the maximum)
+# takes as long as so many multiply-adds, however many channels there are: with few channels it is most of the search.
+_PER_PAIR = 170
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def make_plan(
     block = max(SMALLEST_BLOCK, min(LARGEST_BLOCK[device.type], block))
     cost = count(config, lr, [*kept, *new])
     madds = cost.total - (count(config, lr, kept).references if kept else 0)
+    madds += _PER_PAIR * lr[0] * lr[1] * sum(height * width for height, width in [*kept, *new])
     rate = multiply_adds_per_s(device, precision, config.channels)
     memory = used_bytes(device) + fixed + alive * min(block, _useful_block(config, lr, [*kept, *new], element))
     return Plan(_OVERHEAD * madds / rate, memory, block)

@@ -1,11 +1,13 @@
 """The folder that a run lives in: what is written there, and when."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ttsr.errors import RecipeError
 from ttsr.files import atomic_path
 from ttsr.runtime import Runtime
 from ttsr.weights.metadata import Provenance
@@ -18,6 +20,20 @@ from .recipe_text import recipe_text
 from .record import Record
 from .trainer import Trainer
 from .validation import Validation, ValidationScore
+
+
+@contextmanager
+def write_errors_named(folder: Path) -> Iterator[None]:
+    """What `train` cannot write, as one line with the file, or with the run's folder where the system names none.
+
+    Raises:
+        RecipeError: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = error.filename2 or error.filename or folder
+        raise RecipeError(f"{where}: cannot be written ({error.strerror or error})") from None
 
 
 class Run:
