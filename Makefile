@@ -32,12 +32,12 @@ bench: $(VENV)/.test
 
 # MODEL=... names other models than ttsr-lite. Without DEV or TRAIN, what is made from it stays as it is.
 quality: $(VENV)/.test
-	PYTHONPATH=benchmarks $(BIN)/python -m quality $(if $(DEV),--dev "$(DEV)") $(if $(TRAIN),--train "$(TRAIN)") \
+	PYTHONPATH=tools $(BIN)/python -m model_card $(if $(DEV),--dev "$(DEV)") $(if $(TRAIN),--train "$(TRAIN)") \
 		$(foreach name,$(MODEL),--model "$(name)")
 
-# An hour of one CPU thread; stopped, the same call goes on. MORE=... adds options, see benchmarks/ablation.py --help.
+# An hour of one CPU thread; stopped, the same call goes on. MORE=... adds options, see tools/ablation.py --help.
 ablation: $(VENV)/.test
-	$(BIN)/python benchmarks/ablation.py $(if $(TRAIN),--data "$(TRAIN)") $(if $(DEV),--validate "$(DEV)") \
+	$(BIN)/python tools/ablation.py $(if $(TRAIN),--data "$(TRAIN)") $(if $(DEV),--validate "$(DEV)") \
 		--json benchmarks/results/ablation.json --doc docs/ablation.md $(MORE)
 
 resumed = $(if $(wildcard runs/$(1)/checkpoints),--resume)

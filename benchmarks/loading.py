@@ -30,7 +30,7 @@ from ttsr.data.packing import PackOptions, pack
 from ttsr.data.photos import PhotoPairs, PhotosOptions
 from ttsr.data.sample import Pair, collate
 from ttsr.data.store import open_store
-from ttsr.runtime import Runtime
+from ttsr.system.distributed import Runtime
 from ttsr.training.recipe_text import read_recipe
 from ttsr.training.trainer import Trainer
 

@@ -5,13 +5,13 @@ The features are random, of the published widths (256, 128, 64); the reference i
 
 from pathlib import Path
 
-import textbook
 import torch
 from measure import compare, in_this_process
 
-from ttsr.models.matching import search
-from ttsr.models.patches import cells_to_pixels, empty_table, write_cells
-from ttsr.models.transfer import transfer
+from ttsr.models.correspondence import textbook
+from ttsr.models.correspondence.exact import search
+from ttsr.models.correspondence.patches import cells_to_pixels, empty_table, write_cells
+from ttsr.models.correspondence.transfer import transfer
 
 
 def ours(queries: torch.Tensor, keys: torch.Tensor, textures: list[torch.Tensor]) -> None:

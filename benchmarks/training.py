@@ -13,15 +13,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import textbook
 import torch
 from measure import machine
 from torch.utils.flop_counter import FlopCounterMode
 
 from ttsr.data.sample import Batch
-from ttsr.models.reference import ReferenceFeatures
+from ttsr.models.correspondence import textbook
+from ttsr.models.correspondence.reference import ReferenceFeatures
 from ttsr.models.ttsr import TTSROutput
-from ttsr.runtime import Runtime
+from ttsr.system.distributed import Runtime
 from ttsr.training.memory import peak_memory
 from ttsr.training.recipe_text import read_recipe
 from ttsr.training.trainer import Trainer

@@ -6,10 +6,10 @@ the peak memory of `ttsr-lite` at LR 300x300, where the textbook form's matrix a
 
 from pathlib import Path
 
-import textbook
 import torch
 from measure import Case, compare, in_this_process
 
+from ttsr.models.correspondence import textbook
 from ttsr.models.ttsr import TTSR, resize
 from ttsr.training.recipe_text import read_recipe
 

@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ttsr import Upscaler
 from ttsr.data.sample import Pixels
+from ttsr.evaluation.protocols import PAPER_Y
 from ttsr.images.resize import downscale4, upscale4
-from ttsr.metrics.protocols import PAPER_Y
 
 PAIRS = Path(__file__).parent / "pairs"
 # Left and top of a detail of each pair, in pixels of the truth.

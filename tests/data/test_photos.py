@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ttsr.data.aligning import find
 from ttsr.data.photos import PhotoPairs, PhotosOptions
+from ttsr.data.template_matching import find
 from ttsr.data.views import Warp, recolour, sample_view, two_views
 from ttsr.errors import DataError
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from ttsr.images.resize import cut_to_multiple, degrade, upscale4
 from ttsr.inference.upscaler import Upscaler
 from ttsr.models.ttsr import TTSR
-from ttsr.weights.adapters import AUTHORS, MMAGIC, Layout
+from ttsr.weights.layouts import AUTHORS, MMAGIC, Layout
 from ttsr.weights.loading import load
 
 GOLDEN = Path(__file__).parent.parent / "golden"

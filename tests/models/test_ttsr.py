@@ -1,12 +1,12 @@
 """The network put together: against the textbook form, streamed, with several references, in training."""
 
 import pytest
-import textbook
 import torch
 from torch import Tensor
 
 from ttsr.models.blocks import ResidualBlock, scale_residuals
 from ttsr.models.config import TTSRConfig
+from ttsr.models.correspondence import textbook
 from ttsr.models.ttsr import TTSR, resize
 
 SMALL = TTSRConfig(channels=8, num_blocks=(2, 2, 1, 1), extractor_channels=(6, 8, 12))

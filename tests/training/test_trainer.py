@@ -11,7 +11,7 @@ from ttsr.errors import RecipeError
 from ttsr.losses.adversarial import discriminator_loss
 from ttsr.models.extractor import LearnableTextureExtractor
 from ttsr.models.synthesis import SynthesisNetwork
-from ttsr.runtime import Runtime
+from ttsr.system.distributed import Runtime
 from ttsr.training.trainer import Trainer
 
 

@@ -8,7 +8,7 @@ import torch
 
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
-from ttsr.weights.adapters import LAYOUTS
+from ttsr.weights.layouts import LAYOUTS
 from ttsr.weights.saving import save
 
 FILES = {"ttsr": "small.safetensors", "authors": "small.pt", "mmagic": "small.pth"}

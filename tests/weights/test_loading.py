@@ -19,7 +19,7 @@ import ttsr
 from ttsr.errors import UserError, WeightsError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
-from ttsr.weights.adapters import AUTHORS, MMAGIC
+from ttsr.weights.layouts import AUTHORS, MMAGIC
 from ttsr.weights.loading import load
 from ttsr.weights.metadata import Metadata
 from ttsr.weights.saving import save

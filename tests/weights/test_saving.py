@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from ttsr.errors import WeightsError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
-from ttsr.weights.adapters import AUTHORS, LAYOUTS, MMAGIC, Layout
+from ttsr.weights.layouts import AUTHORS, LAYOUTS, MMAGIC, Layout
 from ttsr.weights.loading import load
 from ttsr.weights.metadata import Metadata, Provenance
 from ttsr.weights.saving import read_metadata, save

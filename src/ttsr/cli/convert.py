@@ -46,10 +46,10 @@ def convert(
     """
     from dataclasses import replace
 
-    from ttsr.files import refuse_overwriting
-    from ttsr.weights.adapters import LAYOUTS
+    from ttsr.system.files import refuse_overwriting
     from ttsr.weights.assembly import assemble
     from ttsr.weights.catalog import provenance_of
+    from ttsr.weights.layouts import LAYOUTS
     from ttsr.weights.loading import locate
     from ttsr.weights.reading import read_checkpoint
     from ttsr.weights.saving import save

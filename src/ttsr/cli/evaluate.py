@@ -10,13 +10,13 @@ from cyclopts import Parameter
 
 from ttsr.data.cufed5 import Group, ReferenceChoice, list_groups
 from ttsr.errors import DataError
-from ttsr.inference.choices import Device
+from ttsr.options import Device
 
 if TYPE_CHECKING:
-    from ttsr.metrics.protocols import Protocol
-    from ttsr.runtime import Runtime
-    from ttsr.scoring.page import Panel
-    from ttsr.scoring.report import Report
+    from ttsr.evaluation.protocols import Protocol
+    from ttsr.evaluation.report import Report
+    from ttsr.evaluation.report_page import Panel
+    from ttsr.system.distributed import Runtime
 
 ProtocolName = Literal["paper-y", "mmagic-rgb", "mmedit-rgb", "c2-matching", "c2-matching-rgb", "all"]
 ReferenceName = ReferenceChoice | Literal["levels"]
@@ -74,10 +74,10 @@ def evaluate(
     """
     from rich.console import Console
 
-    from ttsr.metrics.protocols import PROTOCOLS
-    from ttsr.runtime import Runtime
-    from ttsr.scoring import page, records, table
-    from ttsr.scoring.references import LEVELS
+    from ttsr.evaluation.protocols import PROTOCOLS
+    from ttsr.evaluation.reference_choice import LEVELS
+    from ttsr.evaluation import report_files, report_page, report_table
+    from ttsr.system.distributed import Runtime
     from ttsr.weights.loading import locate
 
     runtime = Runtime(device)
@@ -103,20 +103,20 @@ def evaluate(
         return
     failures: list[str] = []
     if csv is not None:
-        failures += _write(csv, [records.as_csv(report)], errors="surrogateescape")
+        failures += _write(csv, [report_files.as_csv(report)], errors="surrogateescape")
     if json is not None:
-        failures += _write_json(json, records.as_json(report, data, runtime.device.type))
+        failures += _write_json(json, report_files.as_json(report, data, runtime.device.type))
     if html is not None:
-        failures += _write(html, page.page(report, title, panels, lossless=lossless), errors="backslashreplace")
+        failures += _write(html, report_page.page(report, title, panels, lossless=lossless), errors="backslashreplace")
     # Names are only text, whatever brackets and colons they hold.
     console = Console(markup=False, emoji=False)
     if pictures:
-        console.print(table.single_pictures(report))
-    console.print(table.summary(report, f"{data}: {report.counted}"))
+        console.print(report_table.single_pictures(report))
+    console.print(report_table.summary(report, f"{data}: {report.counted}"))
     for note in report.notes():
         console.print(note, soft_wrap=True)
     if published:
-        console.print(table.published())
+        console.print(report_table.published())
     if failures:
         raise DataError("; ".join(failures))
 
@@ -138,11 +138,11 @@ class _Job:
 
 def _score(job: _Job, runtime: "Runtime") -> "tuple[Report, list[Panel]]":
     """Every model's rows, and of this and all other processes the page's pictures if wanted."""
-    from ttsr.cli.progress import LateBar
-    from ttsr.scoring.evaluation import evaluate
-    from ttsr.scoring.page import Panel, panels
-    from ttsr.scoring.picture import PictureScore, Shown
-    from ttsr.scoring.report import Report, make_rows
+    from ttsr.cli.bars import LateBar
+    from ttsr.evaluation.report import Report, make_rows
+    from ttsr.evaluation.report_page import Panel, panels
+    from ttsr.evaluation.scored_picture import PictureScore, Shown
+    from ttsr.evaluation.scoring import evaluate
     from ttsr.weights.loading import load
 
     own_share = len(range(runtime.rank, len(job.groups), runtime.count))
@@ -192,7 +192,7 @@ def _named(weights: dict[str, Path]) -> list[tuple[str, Path]]:
 
 def _check_outputs(outputs: Sequence[Path]) -> None:
     """See before the work that the files can be written and are different ones."""
-    from ttsr.cli.outputs import check_writable
+    from ttsr.inference.jobs import check_writable
 
     for path in outputs:
         check_writable(path)
@@ -201,7 +201,7 @@ def _check_outputs(outputs: Sequence[Path]) -> None:
 
 
 def _refuse_inputs(outputs: Sequence[Path], groups: Sequence[Group], weights: Sequence[Path]) -> None:
-    from ttsr.files import refuse_overwriting
+    from ttsr.system.files import refuse_overwriting
 
     pictures = [path for group in groups for path in (group.hr, *group.references.values())]
     refuse_overwriting(outputs, [*weights, *pictures])
@@ -218,7 +218,7 @@ def _write(path: Path, parts: Iterable[str], *, errors: str) -> list[str]:
 
     errors: what becomes of a name that is no UTF-8.
     """
-    from ttsr.files import atomic_path
+    from ttsr.system.files import atomic_path
 
     try:
         with (

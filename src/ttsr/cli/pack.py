@@ -48,11 +48,11 @@ def pack(
     """
     import os
 
-    from ttsr.cli.progress import LateBar
+    from ttsr.cli.bars import LateBar
     from ttsr.data.packing import PackOptions
     from ttsr.data.packing import pack as write_packed
     from ttsr.data.store import open_store
-    from ttsr.files import refuse_overwriting
+    from ttsr.system.files import refuse_overwriting
 
     if webp and quality is None:
         raise DataError("--webp: say at which --quality")

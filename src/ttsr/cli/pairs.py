@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ttsr.pairing.summary import Summary
+    from ttsr.data.mining.summary import Summary
 
 
 def pairs(
@@ -50,10 +50,10 @@ def pairs(
     """
     from contextlib import ExitStack
 
+    from ttsr.cli.bars import LateBar
     from ttsr.cli.printing import say, tell
-    from ttsr.cli.progress import LateBar
-    from ttsr.pairing.dataset import MANIFEST, REPORT, make_pairs
-    from ttsr.pairing.options import PairsOptions
+    from ttsr.data.mining.pairs_options import PairsOptions
+    from ttsr.data.mining.pipeline import MANIFEST, REPORT, make_pairs
 
     options = PairsOptions(
         size=size,

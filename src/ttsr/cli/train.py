@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from ttsr.cli.printing import say, tell
 from ttsr.errors import RecipeError
-from ttsr.inference.choices import Device
+from ttsr.options import Device
 
 if TYPE_CHECKING:
     from ttsr.training.loop import Outcome
@@ -62,8 +62,8 @@ def train(
     device
         Where to train; auto takes a GPU if there is one.
     """
-    from ttsr.files import refuse_overwriting
-    from ttsr.runtime import Runtime
+    from ttsr.system.distributed import Runtime
+    from ttsr.system.files import refuse_overwriting
     from ttsr.training.checkpoint import has_checkpoint
     from ttsr.training.loop import train as run
     from ttsr.training.recipe_text import read_recipe, recipe_text

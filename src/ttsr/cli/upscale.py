@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from ttsr.cli.outputs import Job, plan_jobs, prepare_target
+from ttsr.cli.bars import LateBar
 from ttsr.cli.printing import say, tell
-from ttsr.cli.progress import LateBar
 from ttsr.errors import UserError
-from ttsr.files import refuse_overwriting
 from ttsr.images.picture import Picture
 from ttsr.images.reading import read_picture
 from ttsr.images.writing import check_fits_format
-from ttsr.inference.choices import Device, Precision
-from ttsr.inference.gigabytes import gigabytes
+from ttsr.inference.jobs import Job, plan_jobs, prepare_target
 from ttsr.inference.references import reference_pixels
+from ttsr.options import Device, Precision
+from ttsr.system.files import refuse_overwriting
+from ttsr.system.gigabytes import gigabytes
 
 if TYPE_CHECKING:
     from ttsr.inference.upscaler import Upscaled, Upscaler

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from ttsr.data.flips import draw_turn, turned
+from ttsr.data.padding import PaddingOrder, fit_reference
+from ttsr.data.sample import Pair
+from ttsr.data.store import Store, open_store
 from ttsr.errors import DataError, ImageError
 from ttsr.images.resize import SCALE, downscale4, upscale4
-
-from .padding import PaddingOrder, fit_reference
-from .sample import Pair
-from .store import Store, open_store
-from .turning import draw_turn, turned
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ import csv
 import io
 from pathlib import PurePosixPath, PureWindowsPath
 
+from ttsr.data.cufed import is_cufed
+from ttsr.data.store import Store
 from ttsr.errors import DataError
-
-from .cufed import is_cufed
-from .store import Store
 
 MANIFEST = "manifest.csv"
 

@@ -11,15 +11,14 @@ from typing import Literal
 
 from PIL import Image
 
+from ttsr.data.cufed import is_cufed, list_pairs
+from ttsr.data.manifest import MANIFEST, manifest_text, open_rows, read_manifest, read_pair_manifest
+from ttsr.data.store import Store
 from ttsr.errors import DataError, ImageError
-from ttsr.files import atomic_path
 from ttsr.images.formats import READ
 from ttsr.images.picture import Picture
 from ttsr.images.reading import decode_picture
-
-from .cufed import is_cufed, list_pairs
-from .manifest import MANIFEST, manifest_text, open_rows, read_manifest, read_pair_manifest
-from .store import Store
+from ttsr.system.files import atomic_path
 
 Codec = Literal["jpeg", "webp"]
 

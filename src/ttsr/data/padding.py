@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ttsr.data.sample import Pixels
 from ttsr.images.resize import SCALE
-
-from .sample import Pixels
 
 PaddingOrder = Literal["degrade-then-pad", "pad-then-degrade"]
 

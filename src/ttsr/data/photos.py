@@ -8,17 +8,16 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from ttsr.data.degradations import Wear, wear
+from ttsr.data.flips import draw_turn, turned
+from ttsr.data.manifest import MANIFEST, open_rows, read_manifest
+from ttsr.data.sample import Pair, Pixels
+from ttsr.data.store import Store, open_store
+from ttsr.data.template_matching import find
+from ttsr.data.views import Warp, draw_window, recolour, two_views
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
-from ttsr.inference.memory import available_bytes
-
-from .aligning import find
-from .manifest import MANIFEST, open_rows, read_manifest
-from .sample import Pair, Pixels
-from .store import Store, open_store
-from .turning import draw_turn, turned
-from .views import Warp, draw_window, recolour, two_views
-from .wear import Wear, wear
+from ttsr.system.memory import available_bytes
 
 
 @dataclass(frozen=True)

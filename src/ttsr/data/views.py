@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .detail import MIN_DETAIL, detail
-from .sample import Pair, Pixels
-from .turning import draw_turn, turned
+from ttsr.data.detail import MIN_DETAIL, detail
+from ttsr.data.flips import draw_turn, turned
+from ttsr.data.sample import Pair, Pixels
 
 MAX_DRAWS = 8
 """Crops drawn at most, in place of such as have too little detail."""

@@ -10,10 +10,10 @@ from PIL.ExifTags import IFD
 from PIL.PngImagePlugin import PngInfo
 
 from ttsr.errors import ImageError
-from ttsr.files import atomic_path
 from ttsr.images.formats import WRITTEN
 from ttsr.images.metadata import with_pixel_size
 from ttsr.images.picture import Metadata, Picture
+from ttsr.system.files import atomic_path
 
 _LARGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65535, "WEBP": 16383, "TIFF": 2**31 - 1}
 _XMP_TAG = 700  # of a TIFF

@@ -7,12 +7,12 @@ from functools import cache
 import torch
 
 from ttsr.errors import UserError
-from ttsr.inference.choices import Precision
-from ttsr.inference.device import computing_in
-from ttsr.inference.gigabytes import gigabytes
-from ttsr.inference.memory import available_bytes, used_bytes
 from ttsr.models.config import TTSRConfig
 from ttsr.models.cost import count
+from ttsr.options import Precision
+from ttsr.system.device import computing_in
+from ttsr.system.gigabytes import gigabytes
+from ttsr.system.memory import available_bytes, used_bytes
 
 Grid = tuple[int, int]
 

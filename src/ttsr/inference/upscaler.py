@@ -19,13 +19,13 @@ from ttsr.images.reading import Source, read_picture
 from ttsr.images.resize import SCALE, degrade, upscale4
 from ttsr.images.tensors import to_tensor
 from ttsr.images.writing import write_picture
-from ttsr.inference.choices import Precision
-from ttsr.inference.device import check_precision, choose_device, computing_in
-from ttsr.inference.memory import peak_bytes
 from ttsr.inference.plan import Plan, make_plan
 from ttsr.inference.references import own_reference, reference_pixels
-from ttsr.models.reference import ReferenceFeatures
+from ttsr.models.correspondence.reference import ReferenceFeatures
 from ttsr.models.ttsr import TTSR, TTSROutput
+from ttsr.options import Precision
+from ttsr.system.device import check_precision, choose_device, computing_in
+from ttsr.system.memory import peak_bytes
 from ttsr.weights.loading import load
 
 Progress = Callable[[float], None]

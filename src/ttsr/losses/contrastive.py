@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttsr.models.patches import OFFSETS, centre_rows, padded_table, patch_norm
+from ttsr.models.correspondence.patches import OFFSETS, centre_rows, padded_table, patch_norm
 from ttsr.models.precision import at_least_float32
 
 # Keys nearer to the positive than this, in cells, are neither positive nor negative: their patches overlap.

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .convolution import Conv3x3
+from ttsr.models.convolution import Conv3x3
 
 
 class ResidualBlock(nn.Module):

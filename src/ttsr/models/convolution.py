@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .patches import OFFSETS
+from ttsr.models.correspondence.patches import OFFSETS
 
 # From so many numbers in a row of the image on (C W), oneDNN's AVX2 kernel for the weight's gradient in channels_last
 # falls to a half and then to a third of its rate.

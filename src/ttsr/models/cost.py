@@ -2,8 +2,8 @@
 
 from dataclasses import astuple, dataclass
 
-from .config import TTSRConfig
-from .patches import Grid
+from ttsr.models.config import TTSRConfig
+from ttsr.models.correspondence.patches import Grid
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .convolution import Conv3x3
+from ttsr.models.convolution import Conv3x3
 
 # Mean and standard deviation of ImageNet's RGB in [0, 1], which VGG19 was trained with.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from .config import TTSRConfig
-from .cost import count
-from .patches import Grid
+from ttsr.models.config import TTSRConfig
+from ttsr.models.correspondence.patches import Grid
+from ttsr.models.cost import count
 
 Progress = Callable[[float], None]
 

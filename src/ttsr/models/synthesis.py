@@ -6,9 +6,9 @@ Legend of the tensors: x1, x2, x4 are features on grids of 1, 2 and 4 times the 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import BicubicUp, PixelShuffleUp, ResidualChain, bicubic_up, conv_of_parts
-from .convolution import Conv3x3
-from .trust import Trust
+from ttsr.models.blocks import BicubicUp, PixelShuffleUp, ResidualChain, bicubic_up, conv_of_parts
+from ttsr.models.convolution import Conv3x3
+from ttsr.models.trust import Trust
 
 
 class ShallowFeatures(nn.Module):

@@ -7,18 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import extractor as extractors
-from .alignment import Alignment, align, coherence, luma
-from .blocks import in_strips
-from .config import SCALE, TTSRConfig
-from .extractor import LearnableTextureExtractor
-from .matches import Matches
-from .matching import relevance_at, search
-from .patches import empty_table, write_cells
-from .precision import at_least_float32
-from .reference import CELLS, ReferenceFeatures
-from .stages import Progress, Stages
-from .synthesis import SynthesisNetwork
+from ttsr.models import extractor as extractors
+from ttsr.models.blocks import in_strips
+from ttsr.models.config import SCALE, TTSRConfig
+from ttsr.models.correspondence.exact import relevance_at, search
+from ttsr.models.correspondence.matches import Matches
+from ttsr.models.correspondence.patches import empty_table, write_cells
+from ttsr.models.correspondence.reference import CELLS, ReferenceFeatures
+from ttsr.models.correspondence.refine import Alignment, align, coherence, luma
+from ttsr.models.extractor import LearnableTextureExtractor
+from ttsr.models.precision import at_least_float32
+from ttsr.models.stages import Progress, Stages
+from ttsr.models.synthesis import SynthesisNetwork
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .extractor import IMAGENET_MEAN, IMAGENET_STD
+from ttsr.models.extractor import IMAGENET_MEAN, IMAGENET_STD
 
 # Channels and number of convolutions of each block; a block's grid is half its predecessor's.
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 1))

@@ -11,9 +11,8 @@ from ttsr.data.cufed import CufedPairs
 from ttsr.data.photos import PhotoPairs
 from ttsr.data.sample import Batch, Pair, collate
 from ttsr.errors import DataError
-from ttsr.runtime import Runtime
-
-from .recipe import Recipe
+from ttsr.system.distributed import Runtime
+from ttsr.training.recipe import Recipe
 
 # A batch of nine at 160 px is 11 MB, and containers often share no more than 64 MB between processes.
 PREFETCHED = 2

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ttsr.errors import RecipeError
-from ttsr.files import TEMPORARY, atomic_path
+from ttsr.system.files import TEMPORARY, atomic_path
 
 _FOLDER = "checkpoints"
 _KEYS = {"recipe", "step", "seconds", "skipped", "model", "average", "update", "best", "validated"}

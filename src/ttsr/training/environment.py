@@ -11,10 +11,9 @@ from typing import Any
 import torch
 
 import ttsr
-from ttsr.files import atomic_path
-from ttsr.runtime import Runtime
-
-from .recipe import Recipe
+from ttsr.system.distributed import Runtime
+from ttsr.system.files import atomic_path
+from ttsr.training.recipe import Recipe
 
 _PACKAGES = ("torch", "accelerate", "numpy", "pillow", "scikit-image", "safetensors")
 

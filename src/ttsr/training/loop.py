@@ -9,17 +9,16 @@ from typing import Any
 from ttsr.errors import RecipeError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
-from ttsr.runtime import Runtime
-
-from .batches import batches, open_pairs
-from .checkpoint import read_checkpoint
-from .memory import peak_memory
-from .recipe import Recipe
-from .recipe_text import differences, parse_recipe
-from .run import Run
-from .stopping import stop_requests
-from .trainer import Trainer
-from .validation import Validation, ValidationScore
+from ttsr.system.distributed import Runtime
+from ttsr.training.batches import batches, open_pairs
+from ttsr.training.checkpoint import read_checkpoint
+from ttsr.training.memory import peak_memory
+from ttsr.training.recipe import Recipe
+from ttsr.training.recipe_text import differences, parse_recipe
+from ttsr.training.run import Run
+from ttsr.training.stopping import stop_requests
+from ttsr.training.trainer import Trainer
+from ttsr.training.validation import Validation, ValidationScore
 
 Report = Callable[[int, dict[str, float]], None]
 Say = Callable[[str], None]

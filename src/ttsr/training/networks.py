@@ -12,10 +12,9 @@ from ttsr.models.blocks import scale_residuals
 from ttsr.models.config import TTSRConfig
 from ttsr.models.discriminator import Discriminator
 from ttsr.models.ttsr import TTSR
+from ttsr.training.recipe import EngineOptions, Recipe
 from ttsr.weights.loading import load
 from ttsr.weights.vgg19 import load_vgg19, start_extractor
-
-from .recipe import EngineOptions, Recipe
 
 
 @dataclass(frozen=True)

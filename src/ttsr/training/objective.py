@@ -11,14 +11,13 @@ from ttsr.losses.contrastive import contrastive_loss
 from ttsr.losses.perceptual import perceptual_loss
 from ttsr.losses.reconstruction import reconstruction_loss
 from ttsr.losses.transferal import transferal_loss
+from ttsr.models.correspondence.reference import ReferenceFeatures
 from ttsr.models.extractor import LearnableTextureExtractor
 from ttsr.models.precision import at_least_float32
-from ttsr.models.reference import ReferenceFeatures
 from ttsr.models.ttsr import TTSROutput
-
-from .draws import draw_anchors
-from .networks import Networks
-from .recipe import Recipe
+from ttsr.training.draws import draw_anchors
+from ttsr.training.networks import Networks
+from ttsr.training.recipe import Recipe
 
 Figures = dict[str, Tensor]
 

@@ -5,9 +5,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
-from ttsr.inference.device import computing_in
-
-from .recipe import Precision
+from ttsr.system.device import computing_in
+from ttsr.training.recipe import Precision
 
 
 def training_in(precision: Precision, device: torch.device) -> AbstractContextManager[object]:

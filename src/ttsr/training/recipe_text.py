@@ -10,8 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from ttsr.errors import RecipeError
-
-from .recipe import Recipe
+from ttsr.training.recipe import Recipe
 
 _FREE = {
     "name",

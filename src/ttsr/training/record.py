@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ttsr.errors import RecipeError
-from ttsr.files import atomic_path
+from ttsr.system.files import atomic_path
 
 
 class Record:

@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from ttsr.errors import RecipeError
-from ttsr.files import atomic_path
-from ttsr.runtime import Runtime
+from ttsr.system.distributed import Runtime
+from ttsr.system.files import atomic_path
+from ttsr.training.checkpoint import clear_after, write_checkpoint
+from ttsr.training.environment import record_environment
+from ttsr.training.recipe import Recipe
+from ttsr.training.recipe_text import recipe_text
+from ttsr.training.record import Record
+from ttsr.training.trainer import Trainer
+from ttsr.training.validation import Validation, ValidationScore
 from ttsr.weights.metadata import Provenance
 from ttsr.weights.saving import save
-
-from .checkpoint import clear_after, write_checkpoint
-from .environment import record_environment
-from .recipe import Recipe
-from .recipe_text import recipe_text
-from .record import Record
-from .trainer import Trainer
-from .validation import Validation, ValidationScore
 
 
 @contextmanager

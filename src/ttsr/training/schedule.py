@@ -2,7 +2,7 @@
 
 import math
 
-from .recipe import ScheduleOptions
+from ttsr.training.recipe import ScheduleOptions
 
 
 def rate(options: ScheduleOptions, step: int) -> float:

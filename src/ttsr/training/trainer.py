@@ -13,19 +13,18 @@ from ttsr.data.sample import Batch
 from ttsr.errors import RecipeError
 from ttsr.losses.adversarial import discriminator_loss
 from ttsr.models.config import TTSRConfig
+from ttsr.models.correspondence.reference import ReferenceFeatures
 from ttsr.models.precision import at_least_float32
-from ttsr.models.reference import ReferenceFeatures
 from ttsr.models.ttsr import TTSR, TTSROutput
-from ttsr.runtime import Runtime
-
-from .draws import draw_mixture
-from .networks import build_networks
-from .objective import Objective
-from .precision import training_in
-from .recipe import Recipe
-from .recipe_text import recipe_text
-from .schedule import rate
-from .update import Update
+from ttsr.system.distributed import Runtime
+from ttsr.training.draws import draw_mixture
+from ttsr.training.networks import build_networks
+from ttsr.training.objective import Objective
+from ttsr.training.precision import training_in
+from ttsr.training.recipe import Recipe
+from ttsr.training.recipe_text import recipe_text
+from ttsr.training.schedule import rate
+from ttsr.training.update import Update
 
 # So many steps in a row may give no finite loss; each is skipped.
 MOST_SKIPPED = 10

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ttsr.runtime import Runtime
+from ttsr.system.distributed import Runtime
 
 
 class Update:

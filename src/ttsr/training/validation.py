@@ -7,14 +7,13 @@ from statistics import fmean
 import numpy as np
 
 from ttsr.data.cufed5 import list_groups
-from ttsr.metrics.protocols import PAPER_Y
-from ttsr.metrics.ssim import scikit_image_ssim
-from ttsr.runtime import Runtime
-from ttsr.scoring.evaluation import evaluate
-from ttsr.scoring.picture import PictureScore, Shown
-
-from .record import Record
-from .trainer import Trainer
+from ttsr.evaluation.protocols import PAPER_Y
+from ttsr.evaluation.scored_picture import PictureScore, Shown
+from ttsr.evaluation.scoring import evaluate
+from ttsr.evaluation.ssim import scikit_image_ssim
+from ttsr.system.distributed import Runtime
+from ttsr.training.record import Record
+from ttsr.training.trainer import Trainer
 
 # How many of the test set's first pictures TensorBoard shows.
 NUM_SHOWN = 4

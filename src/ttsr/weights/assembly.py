@@ -10,8 +10,8 @@ from torch import Tensor
 from ttsr.errors import WeightsError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
-from ttsr.weights import adapters
-from ttsr.weights.adapters import Layout
+from ttsr.weights import layouts
+from ttsr.weights.layouts import Layout
 from ttsr.weights.metadata import Metadata
 from ttsr.weights.reading import Checkpoint
 
@@ -33,7 +33,7 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
     layout = _layout_of(checkpoint.tensors, where)
     tensors = {key: tensor for key, tensor in checkpoint.tensors.items() if not key.startswith(layout.ignored)}
     config = _sizes(tensors, layout, where)
-    if layout is adapters.TTSR:
+    if layout is layouts.TTSR:
         stated = Metadata.from_strings(checkpoint.metadata, where).config
         config = replace(config, bicubic_skip=stated.bicubic_skip, alignment=stated.alignment)
         if config != stated:
@@ -53,9 +53,9 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
 
 def _layout_of(tensors: Mapping[str, Tensor], where: str) -> Layout:
     for layout, mark in (
-        (adapters.TTSR, "synthesis."),
-        (adapters.AUTHORS, "MainNet."),
-        (adapters.MMAGIC, "generator."),
+        (layouts.TTSR, "synthesis."),
+        (layouts.AUTHORS, "MainNet."),
+        (layouts.MMAGIC, "generator."),
     ):
         if any(key.startswith(mark) for key in tensors):
             return layout

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from ttsr.errors import WeightsError
-from ttsr.inference.device import choose_device
 from ttsr.models.ttsr import TTSR
+from ttsr.system.device import choose_device
 from ttsr.weights.assembly import assemble
 from ttsr.weights.catalog import Embedded, catalog
 from ttsr.weights.download import fetch

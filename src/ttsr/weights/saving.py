@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ttsr import __version__
 from ttsr.errors import WeightsError
-from ttsr.files import atomic_path
 from ttsr.models.ttsr import TTSR
-from ttsr.weights import adapters
-from ttsr.weights.adapters import Layout
+from ttsr.system.files import atomic_path
+from ttsr.weights import layouts
+from ttsr.weights.layouts import Layout
 from ttsr.weights.metadata import Metadata, Provenance
 from ttsr.weights.reading import read_strings
 
@@ -27,7 +27,7 @@ def save(
     *,
     dtype: StoredFloat = "fp32",
     provenance: Provenance | None = None,
-    layout: Layout = adapters.TTSR,
+    layout: Layout = layouts.TTSR,
 ) -> None:
     """Write a model's weights; `ttsr.load` reads each of the layouts, as fp32 parameters either way.
 
@@ -39,7 +39,7 @@ def save(
         WeightsError: it cannot be written, a value is not finite in that precision, or the layout cannot hold
             the model (`bicubic_skip` and `alignment` are ours alone).
     """
-    if layout is not adapters.TTSR and not model.config.is_published:
+    if layout is not layouts.TTSR and not model.config.is_published:
         ours = "bicubic_skip" if model.config.bicubic_skip else "alignment"
         raise WeightsError(f"{path}: a model with {ours} cannot be written in the {layout.name} layout")
     precision = torch.float16 if dtype == "fp16" else torch.float32
@@ -69,9 +69,9 @@ def read_metadata(path: str | Path) -> Metadata:
 
 
 def _write(state: dict[str, Tensor], path: Path, layout: Layout, metadata: Metadata) -> None:
-    if layout is adapters.TTSR:
+    if layout is layouts.TTSR:
         save_file(state, path, metadata.to_strings())
         return
-    content = state if layout is adapters.AUTHORS else {"meta": {"ttsr_version": __version__}, "state_dict": state}
+    content = state if layout is layouts.AUTHORS else {"meta": {"ttsr_version": __version__}, "state_dict": state}
     with path.open("wb") as file:  # given a name, torch.save refuses some, and a full disk is no OSError
         torch.save(content, file)

@@ -1,0 +1,69 @@
+"""The photos of a folder: their names, pixels and features."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ttsr.errors import DataError, ImageError
+from ttsr.images.formats import READ
+from ttsr.images.reading import read_picture
+from ttsr.registration.keypoints import Features, find_features
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the photos of one folder, all in the same way.
+
+    longest_side: larger photos are shrunk to it; None leaves them as they are.
+    """
+
+    folder: Path
+    longest_side: int | None = None
+
+    def pixels(self, name: str) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB, the right way up.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        rgb = read_picture(self.folder / name).rgb
+        longest = max(rgb.shape[:2])
+        if self.longest_side is None or longest <= self.longest_side:
+            return rgb
+        height, width = (max(1, round(side * self.longest_side / longest)) for side in rgb.shape[:2])
+        return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
+
+    def features(self, name: str) -> Features | ImageError:
+        """The photo's features, or why it cannot be read: one bad file in a folder is no reason to stop."""
+        try:
+            pixels = self.pixels(name)
+        except ImageError as error:
+            return error
+        return find_features(pixels)
+
+
+def photo_names(folder: Path) -> list[str]:
+    """The pictures in the folder and the folders in it, as paths from it with slashes, sorted; hidden ones left out.
+
+    Raises:
+        DataError: no such folder, it cannot be listed, or it holds fewer than two pictures.
+    """
+    if not os.path.isdir(folder):  # unlike Path's, not raising on a name that is too long
+        raise DataError(f"{folder}: no such folder; name a folder of photos")
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename or folder}: cannot be listed ({error.strerror})")
+
+    names: list[str] = []
+    for parent, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found = (name for name in files if Path(name).suffix.lower() in READ and not name.startswith("."))
+        names += (Path(parent, name).relative_to(folder).as_posix() for name in found)
+    if len(names) < 2:
+        count = "one picture" if names else "no pictures"
+        raise DataError(f"{folder}: holds {count} ({' '.join(READ)}); pairs need two photos of one thing at least")
+    return sorted(names)

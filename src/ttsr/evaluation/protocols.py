@@ -1,0 +1,103 @@
+"""How published scores of reference-based super-resolution were taken. Scores of different protocols do not compare."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ttsr.errors import UserError
+from ttsr.evaluation.psnr import psnr
+from ttsr.evaluation.ssim import WINDOW, ssim
+
+Fit = Literal["whole", "as the truth", "both padded"]
+"""What is made of a truth and its references before they are degraded; see `ttsr.evaluation.network_inputs`."""
+
+# BT.601's Y of R, G and B, all on [0, 255], up to its offset of 16, as each code base rounds it.
+_LUMA_OF_TTSR = (65.738 / 256, 129.057 / 256, 25.064 / 256)
+_LUMA_OF_BASICSR = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+
+
+class Score(NamedTuple):
+    """PSNR in dB, and SSIM."""
+
+    psnr: float
+    ssim: float
+
+    def over(self, other: "Score") -> "Score":
+        """What this one has more than `other`; two infinite PSNRs differ by 0."""
+        return Score(0.0 if self.psnr == other.psnr else self.psnr - other.psnr, self.ssim - other.ssim)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A way to score one picture.
+
+    Attributes:
+        name: as on the command line.
+        source: whose published figures are taken this way.
+        luma: weights of R, G and B in Y, which alone is scored; None to score RGB.
+        rounded: the prediction is rounded to 8 bits first.
+        crop: pixels that are left out at each side.
+        fit: how single references are brought to size.
+    """
+
+    name: str
+    source: str
+    luma: tuple[float, float, float] | None
+    rounded: bool
+    crop: int
+    fit: Fit
+
+    @property
+    def smallest_side(self) -> int:
+        """Pixels that each side of a picture needs to be scored."""
+        return WINDOW + 2 * self.crop
+
+    def score(self, target: np.ndarray, prediction: np.ndarray) -> Score:
+        """Score a prediction against the truth.
+
+        Args:
+            target: (H, W, 3) uint8 RGB.
+            prediction: (H, W, 3) RGB on the scale [0, 255], uint8 or float; clipped to it.
+
+        Raises:
+            UserError: the images are too small to score, or scikit-image is not installed.
+        """
+        return Score(self.psnr(target, prediction), ssim(self._prepare(target), self._prepare(prediction)))
+
+    def psnr(self, target: np.ndarray, prediction: np.ndarray) -> float:
+        """PSNR alone, in dB; arguments and errors as of `score`, but scikit-image is not needed."""
+        return psnr(self._prepare(target), self._prepare(prediction))
+
+    def _prepare(self, image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[:2]
+        if min(height, width) <= 2 * self.crop:
+            raise UserError(f"a picture of {width}x{height} is too small to score by {self.name}")
+        kept = image[self.crop : height - self.crop, self.crop : width - self.crop]
+        kept = kept.astype(np.float64).clip(0, 255)
+        if self.rounded:
+            kept = kept.round()
+        # Y itself is not rounded. Its offset is nothing to PSNR, but SSIM depends on the mean.
+        return kept if self.luma is None else kept @ np.array(self.luma) + 16
+
+
+PAPER_Y = Protocol("paper-y", "the paper and its authors' code", _LUMA_OF_TTSR, rounded=True, crop=0, fit="whole")
+"""Y of the whole 8-bit picture: the paper's tables, by its authors' code (researchmm/TTSR)."""
+
+MMAGIC_RGB = Protocol("mmagic-rgb", "MMagic 1.x", luma=None, rounded=False, crop=4, fit="as the truth")
+"""RGB as floats without a border of 4: MMagic 1.x (open-mmlab/mmagic)."""
+
+MMEDIT_RGB = Protocol("mmedit-rgb", "MMEditing 0.x", luma=None, rounded=True, crop=4, fit="as the truth")
+"""8-bit RGB without a border of 4: MMEditing 0.x (open-mmlab/mmediting), which became MMagic and lists its scores."""
+
+C2_MATCHING = Protocol(
+    "c2-matching", "C2-Matching and DATSR", _LUMA_OF_BASICSR, rounded=True, crop=4, fit="both padded"
+)
+"""Y of the 8-bit picture without a border of 4: what C2-Matching (yumingj/C2-Matching) and DATSR list."""
+
+C2_MATCHING_RGB = Protocol(
+    "c2-matching-rgb", "C2-Matching's and DATSR's logs", luma=None, rounded=True, crop=4, fit="both padded"
+)
+"""The same in RGB: the first of the figures that the two programs log."""
+
+PROTOCOLS = {p.name: p for p in (PAPER_Y, MMAGIC_RGB, MMEDIT_RGB, C2_MATCHING, C2_MATCHING_RGB)}

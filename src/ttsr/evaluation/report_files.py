@@ -1,0 +1,93 @@
+"""The report for programs: JSON of everything, and CSV with a line for each score of each picture."""
+
+import csv
+import io
+import math
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ttsr import __version__
+from ttsr.evaluation.protocols import Score
+from ttsr.evaluation.report import Report, Row
+from ttsr.evaluation.scored_picture import PictureScore
+
+
+def as_json(report: Report, data: Path, device: str) -> dict[str, Any]:
+    """The means, what they were taken from, and what with. JSON has no infinity: a perfect PSNR is null."""
+    return {
+        "data": str(data),
+        "num_pictures": report.num_pictures,
+        "protocols": {protocol.name: protocol.source for protocol in report.protocols},
+        "rows": [_row(row, report) for row in report.rows],
+        "notes": report.notes(),
+        "device": device,
+        "versions": {"ttsr": __version__}
+        | {name: version(name) for name in ("torch", "numpy", "pillow", "scikit-image")},
+    }
+
+
+def as_csv(report: Report) -> str:
+    """One line for each model, choice of references, picture and protocol; `files` are set apart by `|`."""
+    lines = [
+        {
+            "model": row.model,
+            "references": row.reference,
+            "picture": picture.name,
+            "files": "|".join(picture.files),
+            "substituted": int(picture.substituted),
+            "protocol": protocol.name,
+            "psnr": f"{picture.model[protocol.name].psnr:.6f}",
+            "ssim": f"{picture.model[protocol.name].ssim:.6f}",
+            "bicubic_psnr": f"{picture.bicubic[protocol.name].psnr:.6f}",
+            "bicubic_ssim": f"{picture.bicubic[protocol.name].ssim:.6f}",
+            "mean_relevance": f"{picture.relevance:.5f}",
+            "seconds": f"{picture.seconds:.3f}",
+        }
+        for row in report.rows
+        for picture in row.pictures
+        for protocol in report.protocols
+    ]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return out.getvalue()
+
+
+def _row(row: Row, report: Report) -> dict[str, Any]:
+    return {
+        "model": row.model,
+        "reference": row.reference,
+        "means": {
+            protocol.name: {
+                "model": _score(row.model_mean(protocol)),
+                "bicubic": _score(row.bicubic_mean(protocol)),
+                "gain": _score(row.gain(protocol)),
+            }
+            for protocol in report.protocols
+        },
+        "substituted": list(row.substituted),
+        "pictures": [_picture(picture) for picture in row.pictures],
+    }
+
+
+def _picture(picture: PictureScore) -> dict[str, Any]:
+    return {
+        "name": picture.name,
+        "size": list(picture.size),
+        "references": list(picture.files),
+        "substituted": picture.substituted,
+        "reference_size": None if picture.reference_size is None else list(picture.reference_size),
+        "model": {name: _score(score) for name, score in picture.model.items()},
+        "bicubic": {name: _score(score) for name, score in picture.bicubic.items()},
+        "mean_relevance": round(picture.relevance, 5),
+        "seconds": round(picture.seconds, 3),
+    }
+
+
+def _score(score: Score) -> dict[str, float | None]:
+    return {
+        "psnr": score.psnr if math.isfinite(score.psnr) else None,
+        "ssim": score.ssim if math.isfinite(score.ssim) else None,
+    }

@@ -1,0 +1,188 @@
+"""The report as one HTML file that needs nothing else: tables, and the pictures side by side with zoom in step."""
+
+import base64
+import io
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+
+import numpy as np
+from PIL import Image
+
+from ttsr.evaluation.protocols import Protocol, Score
+from ttsr.evaluation.published import CAUTION, MARK, PUBLISHED
+from ttsr.evaluation.reference_choice import DESCRIBED
+from ttsr.evaluation.report import Report, Row
+from ttsr.evaluation.scored_picture import PictureScore, Shown
+
+# WebP's: no difference to be seen, at a fifth of the bytes of a lossless file.
+_QUALITY = 92
+# Nothing is loaded from anywhere, and no script but the page's own can run.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One encoded picture of the page: of which picture of the test set, what it shows, and a data URI."""
+
+    number: int
+    part: str
+    uri: str
+
+
+def panels(score: PictureScore, shown: Shown, model: str, *, everything: bool, lossless: bool) -> list[Panel]:
+    """Encode what the page shows of one picture: the model's result, and with `everything` the rest too.
+
+    WebP of quality 92, or lossless.
+    """
+    pictures = {_part_of(model): shown.sr}
+    if everything:
+        pictures |= {"LR": shown.lr, "bicubic": shown.bicubic, "truth": shown.hr}
+        if shown.reference is not None:
+            pictures["reference"] = shown.reference
+    return [Panel(score.number, part, _data_uri(image, lossless)) for part, image in pictures.items()]
+
+
+def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool) -> Iterator[str]:
+    """The page in parts, to be written one after the other.
+
+    Args:
+        report: the scores; pictures are those of the first reference asked for, and sorted by the first protocol.
+        data: what to call the test set.
+        encoded: of `panels`, from all processes, in any order.
+        lossless: how they were encoded, to say so.
+    """
+    sheet = files("ttsr.evaluation")
+    protocol, first = report.protocols[0], report.rows[0]
+    shown = [row for row in report.rows if row.reference == first.reference]
+    by_picture: dict[int, dict[str, str]] = defaultdict(dict)
+    for panel in encoded:
+        by_picture[panel.number][panel.part] = panel.uri
+    yield (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(data)}: scores</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f"<style>\n{sheet.joinpath('report_page.css').read_text('utf-8')}</style>\n</head>\n<body>\n"
+        f"<header>\n<h1>{escape(data)}</h1>\n<p>{report.counted}, four times larger. "
+        "Means are over pictures.</p>\n</header>\n"
+    )
+    yield _summary(report)
+    yield _published()
+    yield _controls(first, protocol, lossless)
+    gains = [picture.gain(protocol).psnr for picture in first.pictures]
+    # What is no number comes last, as in the script.
+    for place in sorted(range(report.num_pictures), key=lambda k: math.inf if math.isnan(gains[k]) else -gains[k]):
+        yield _picture(shown, place, protocol, by_picture[first.pictures[place].number])
+    yield f"</main>\n<script>\n{sheet.joinpath('report_page.js').read_text('utf-8')}</script>\n</body>\n</html>\n"
+
+
+def _summary(report: Report) -> str:
+    head = "".join(f'<th colspan="3">{escape(p.name)}</th>' for p in report.protocols)
+    units = '<th class="first">PSNR, dB</th><th>SSIM</th><th>over bicubic</th>' * len(report.protocols)
+    lines = [
+        _line("bicubic", references, [(row.bicubic_mean(p), None) for p in report.protocols])
+        for references, row in report.bicubic_rows(report.protocols)
+    ]
+    for row in report.rows:
+        scores = [(row.model_mean(p), row.gain(p)) for p in report.protocols]
+        lines.append(_line(row.model, DESCRIBED[row.reference], scores))
+    notes = "".join(f"<p>{escape(note)}.</p>\n" for note in report.notes())
+    return (
+        f'<section>\n<h2>Measured here</h2>\n<div class="scroll"><table>\n<thead><tr><th></th><th></th>{head}'
+        f"</tr>\n<tr><th></th><th>references</th>{units}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody>\n</table></div>\n"
+        f"{notes}</section>\n"
+    )
+
+
+def _line(name: str, references: str, scores: Sequence[tuple[Score, Score | None]]) -> str:
+    """A row of the summary: for each protocol the means and, but for bicubic itself, the gain."""
+    cells = "".join(
+        f'<td class="first">{score.psnr:.2f}</td><td>{score.ssim:.4f}</td>'
+        f"<td>{'' if gain is None else f'{gain.psnr:+.2f}'}</td>"
+        for score, gain in scores
+    )
+    return f"<tr><th>{escape(name)}</th><th>{escape(references)}</th>{cells}</tr>\n"
+
+
+def _published() -> str:
+    lines = "".join(
+        f"<tr><th>{escape(f.method)}{'*' if f.read == 'not again' else ''}</th>"
+        f'<td class="first">{f.psnr:.2f}</td><td>{f.ssim:.3f}</td>'
+        f"<th>{escape(f.protocol or 'not told')}</th><th>{escape(f.references)}</th><th>{escape(f.source)}</th></tr>\n"
+        for f in PUBLISHED
+    )
+    return (
+        f"<details open>\n<summary>As published, on CUFED5</summary>\n<p><strong>{escape(CAUTION)}</strong></p>\n"
+        '<div class="scroll"><table class="published">\n<thead><tr><th></th><th class="first">PSNR, dB</th>'
+        "<th>SSIM</th><th>protocol</th><th>references</th><th>source</th></tr></thead>\n"
+        f"<tbody>\n{lines}</tbody>\n</table></div>\n<p>{escape(MARK)}</p>\n</details>\n"
+    )
+
+
+def _controls(first: Row, protocol: Protocol, lossless: bool) -> str:
+    quality = "without loss" if lossless else f"as WebP of quality {_QUALITY}; the scores are of the exact ones"
+    return (
+        f"<main>\n<h2>Pictures</h2>\n<p>With {escape(DESCRIBED[first.reference])}; PSNR by {escape(protocol.name)}. "
+        f"The pictures are stored {quality}.</p>\n"
+        '<div class="controls"><label>Sort by <select id="order"><option value="gain">gain over bicubic</option>'
+        '<option value="bicubic">bicubic</option><option value="name">name</option></select></label>\n'
+        "<p>Click a picture, then turn the wheel or press <kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd> to zoom, and drag "
+        "or use the arrows to move: its row goes in step. Two fingers do on a phone.</p></div>\n"
+    )
+
+
+def _picture(rows: Sequence[Row], place: int, protocol: Protocol, uris: Mapping[str, str]) -> str:
+    own = rows[0].pictures[place]
+    bicubic = own.bicubic[protocol.name]
+    gain = own.gain(protocol).psnr
+    width, height = own.size
+    captions = [("LR", "LR", f"{width // 4}x{height // 4}")]
+    if "reference" in uris:
+        captions.append(("reference", _name_of_reference(own), "reference"))
+    captions.append(("bicubic", "bicubic", _described(bicubic)))
+    for row in rows:
+        score = row.pictures[place]
+        text = f"{_described(score.model[protocol.name])}, {score.gain(protocol).psnr:+.2f}"
+        captions.append((_part_of(row.model), row.model, text))
+    captions.append(("truth", "truth", f"{width}x{height}"))
+    figures = "".join(
+        f'<figure><div class="view" style="aspect-ratio: {width}/{height}">'
+        f'<img class="{"lr" if part == "LR" else ""}" src="{uris[part]}" alt="{escape(name)}" '
+        f'draggable="false"></div><figcaption><b>{escape(name)}</b> {escape(text)}</figcaption></figure>\n'
+        for part, name, text in captions
+    )
+    return (
+        f'<section class="picture" tabindex="0" data-name="{escape(own.name)}" data-gain="{_number(gain)}" '
+        f'data-bicubic="{_number(bicubic.psnr)}">\n<h3>{escape(own.name)} <small>{gain:+.2f} dB</small></h3>\n'
+        f'<div class="row">\n{figures}</div>\n</section>\n'
+    )
+
+
+def _name_of_reference(picture: PictureScore) -> str:
+    if picture.reference == "all" and len(picture.files) > 1:
+        return f"{picture.files[0]}, first of {len(picture.files)}"
+    return " + ".join(picture.files) or "LR"
+
+
+def _number(value: float) -> str:
+    """As JavaScript's Number() reads it."""
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return "NaN" if math.isnan(value) else f"{value:.6f}"
+
+
+def _described(score: Score) -> str:
+    return f"{score.psnr:.2f} dB, {score.ssim:.4f}"
+
+
+def _part_of(model: str) -> str:
+    return f"by {model}"
+
+
+def _data_uri(image: np.ndarray, lossless: bool) -> str:
+    encoded = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(encoded, "WEBP", quality=_QUALITY, lossless=lossless)
+    return f"data:image/webp;base64,{base64.b64encode(encoded.getvalue()).decode('ascii')}"

@@ -1,0 +1,244 @@
+"""Relevance embedding and the position of hard attention (equations 3 to 5), exact and streamed.
+
+The relevance of query cell p and key cell r is the cosine of their 3x3 patches. The textbook form unfolds the patches,
+multiplies 9 C numbers for each pair and holds the whole matrix. The inner product of two patches is the sum of nine
+inner products of single cells,
+
+    R(p, r) = sum over d of <q(p + d), k(r + d)>,
+
+so one product of C numbers a pair and shifted additions give the same: a ninth of the multiplications. The nine
+additions separate into three along x and three along y. Only a block of products is alive at a time, and its maximum is
+folded into the running one.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttsr.models.correspondence.patches import OFFSETS, Grid, centre_rows, padded_table, patch_norm, split_references
+
+# On a CPU a block of products that stays in the cache beats a large one.
+CPU_BLOCK_BYTES = 8 * 2**20
+
+
+@torch.no_grad()
+def search(
+    queries: Tensor,
+    keys: Sequence[Tensor],
+    *,
+    masks: Sequence[Tensor | None] | None = None,
+    block_bytes: int = 2**30,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Best key of every query among all references.
+
+    queries: (B, C, h, w); keys: one (B, C, H, W) for each reference, of any sizes.
+    Returns the relevance S (B, 1, h, w), a cosine, and the index (B, h, w), flat over the references' grids laid end to
+    end. Of equal keys the first of a reference and the first reference wins. About four times `block_bytes` are used
+    beside inputs and outputs, whatever their sizes.
+    masks: for each reference None, or (B, H, W) bool, True where a key may win. The others still count as neighbours.
+    `progress` is called with the fraction done.
+
+    Raises:
+        ValueError: of some item every key is masked.
+    """
+    masks = _checked(masks, keys)
+    batch, _, height, width = queries.shape
+    best = queries.new_full((batch, height, width), float("-inf"))
+    index = torch.zeros(batch, height, width, dtype=torch.long, device=queries.device)
+    if queries.device.type == "cpu":
+        block_bytes = min(block_bytes, CPU_BLOCK_BYTES)
+    total = batch * sum(key.shape[2] * key.shape[3] for key in keys)
+    done = 0
+    for item in range(batch):
+        lines = F.pad(queries[item], (1, 1, 0, 0)).permute(1, 2, 0).contiguous()  # h, w + 2, C
+        first = 0
+        for key, mask in zip(keys, masks, strict=True):
+            grid: Grid = (key.shape[2], key.shape[3])
+            shape = _block_shape((height, width), grid, block_bytes // queries.element_size())
+            inverse = 1 / patch_norm(key[item : item + 1])[0]
+            for top in range(0, grid[0], shape.key_rows):
+                rows = slice(top, min(top + shape.key_rows, grid[0]))
+                masked = None if mask is None else ~mask[item, rows]
+                block = _KeyBlock(key[item], inverse, rows, masked, first + top * grid[1])
+                for left in range(0, width, shape.query_columns):
+                    piece = slice(left, left + shape.query_columns)
+                    around = lines[:, left : left + shape.query_columns + 2]
+                    _fold_in(around, block, shape.query_rows, best[item, :, piece], index[item, :, piece])
+                done += block.grid[0] * grid[1]
+                if progress is not None:
+                    progress(done / total)
+            first += grid[0] * grid[1]
+    return (best / patch_norm(queries))[:, None], index
+
+
+def _checked(masks: Sequence[Tensor | None] | None, keys: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """A mask or None for each reference, of its size, with something left to match in every item."""
+    masks = [None] * len(keys) if masks is None else masks
+    left = []
+    for key, mask in zip(keys, masks, strict=True):
+        if mask is None:
+            left.append(None)
+        elif mask.dtype != torch.bool or mask.shape != (key.shape[0], *key.shape[2:]):
+            raise ValueError(f"a mask of {mask.dtype} {tuple(mask.shape)} for keys {tuple(key.shape)}")
+        else:
+            left.append(mask.flatten(1).any(1))
+    if keys and None not in left and not torch.stack([one for one in left if one is not None]).any(0).all():
+        raise ValueError("every key of an item is masked: nothing is left to match")
+    return masks
+
+
+class _BlockShape(NamedTuple):
+    key_rows: int
+    query_rows: int
+    query_columns: int
+
+
+def _block_shape(query_grid: Grid, key_grid: Grid, elements: int) -> _BlockShape:
+    """A block of at most `elements` products, halos included, as near to square as that allows.
+
+    Whole rows of keys are taken, three at least with their halo; where they are long, only a piece of a query row.
+    """
+    key_width = key_grid[1] + 2
+    query_columns = max(1, min(query_grid[1], elements // (3 * key_width) - 2))
+    # Two rows of halo are multiplied anew for each block of keys: long blocks waste less.
+    key_rows = max(1, min(key_grid[0], elements // max(query_columns + 2, 512) // key_width - 2))
+    query_rows = elements // ((key_rows + 2) * key_width) // (query_columns + 2)
+    return _BlockShape(key_rows, max(1, min(query_grid[0], query_rows)), query_columns)
+
+
+class _KeyBlock:
+    """Some rows of one reference's keys with a row of halo above and below, ready to be multiplied.
+
+    masked: (rows, W) bool, the keys that must not win; None for none of them.
+    """
+
+    def __init__(self, key: Tensor, inverse_norm: Tensor, rows: slice, masked: Tensor | None, first_index: int) -> None:
+        channels, height, width = key.shape
+        halo_top, halo_bottom = max(0, rows.start - 1), min(height, rows.stop + 1)
+        padding = (1, 1, int(rows.start == 0), int(rows.stop == height))
+        self.columns = F.pad(key[:, halo_top:halo_bottom], padding).reshape(channels, -1)
+        self.inverse_norm = inverse_norm[rows]
+        self.masked = masked
+        self.grid: Grid = (rows.stop - rows.start, width)
+        self.first_index = first_index
+
+
+def _fold_in(lines: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, index: Tensor) -> None:
+    """Raise `best` and set `index` (h, w) wherever a key of the block beats what was found so far.
+
+    lines: (h, w + 2, C), the queries with a column more at either side. `best` holds R / |k|: the query's own length
+    does not change which key is best.
+    """
+    height, width = best.shape
+    channels = lines.shape[2]
+    rows, key_width = block.grid
+    stride = key_width + 2
+    columns = block.columns.shape[1]
+    length = rows * stride  # of the flat, padded rows of the block; the last two are never read
+
+    products = lines.new_empty(query_rows, width + 2, columns)
+    along_x = lines.new_empty(query_rows + 2, width, columns - 2)  # query rows y - 1 ... y + query_rows
+    patches = lines.new_empty(query_rows, width, length)
+    cosines = lines.new_empty(query_rows * width, rows * key_width)
+
+    def add_along_x(first: int, last: int, slot: int) -> None:
+        """Fill along_x[slot:] with the query rows first ... last - 1."""
+        count = last - first
+        g = products[:count]
+        torch.mm(lines[first:last].reshape(-1, channels), block.columns, out=g.view(-1, columns))
+        a = along_x[slot : slot + count]
+        torch.add(g[:, :-2, :-2], g[:, 1:-1, 1:-1], out=a)
+        a += g[:, 2:, 2:]
+
+    along_x[0].zero_()  # above the first row there is nothing
+    add_along_x(0, 1, 1)
+    for y in range(0, height, query_rows):
+        count = min(query_rows, height - y)
+        # Slots 0 and 1 hold rows y - 1 and y already.
+        upto = min(y + count + 1, height)
+        if upto > y + 1:
+            add_along_x(y + 1, upto, 2)
+        if upto == y + count:
+            along_x[count + 1].zero_()  # below the last row there is nothing
+        r = patches[:count, :, : length - 2]
+        torch.add(along_x[:count, :, : length - 2], along_x[1 : count + 1, :, stride : stride + length - 2], out=r)
+        r += along_x[2 : count + 2, :, 2 * stride : 2 * stride + length - 2]
+        c = cosines[: count * width]
+        torch.mul(
+            patches[:count].view(count, width, rows, stride)[..., :key_width],
+            block.inverse_norm,
+            out=c.view(count, width, rows, key_width),
+        )
+        if block.masked is not None:
+            c.masked_fill_(block.masked.flatten(), float("-inf"))
+        # Finding a maximum's place costs ten times its value, so the place is sought only where the record falls.
+        found, record = c.amax(1), best[y : y + count]
+        broken = found.view(count, width) > record
+        if broken.any():
+            picked = broken.flatten()
+            record[broken] = found[picked]
+            candidates = c if picked.all() else c[picked]
+            index[y : y + count][broken] = candidates.argmax(1) + block.first_index
+        along_x[:2] = along_x[count : count + 2] if count > 1 else along_x[count : count + 2].clone()
+
+
+def relevance_at(queries: Tensor, keys: Sequence[Tensor], index: Tensor) -> Tensor:
+    """The relevance S (B, 1, h, w) of given matches, with gradients to queries and keys.
+
+    Same shapes as in `search`; the index itself carries no gradient. No patches are unfolded, forward or backward.
+    """
+    batch, _, height, width = queries.shape
+    grid: Grid = (height, width)
+    cells = torch.arange(height * width, device=index.device)
+    query_table = padded_table(queries)
+    query_rows = _batched(centre_rows(cells, grid).expand(batch, -1), query_table)
+    total = queries.new_zeros(batch * height * width)
+    grids: list[Grid] = [(key.shape[2], key.shape[3]) for key in keys]
+    for number, inside, local in split_references(index.flatten(1), grids):
+        key_table = padded_table(keys[number])
+        key_rows = _batched(centre_rows(local, grids[number]), key_table)
+        product = _PatchProduct.apply(
+            query_table.flatten(0, 1), key_table.flatten(0, 1), query_rows, width + 2, key_rows, grids[number][1] + 2
+        )
+        norm = patch_norm(keys[number]).flatten(1).gather(1, local).flatten()
+        total = total + torch.where(inside.flatten(), product / norm, 0)
+    return (total.view(batch, height, width) / patch_norm(queries))[:, None]
+
+
+def _batched(rows: Tensor, table: Tensor) -> Tensor:
+    """(B, P) rows of each item's own table to flat (B P,) rows of the items' tables laid end to end."""
+    offset = torch.arange(rows.shape[0], device=rows.device)[:, None] * table.shape[1]
+    return (rows + offset).flatten()
+
+
+class _PatchProduct(torch.autograd.Function):
+    """Inner products of 3x3 patches, a gathered cell at a time: nothing but the tables is kept for the backward pass.
+
+    Inputs: tables q (Nq, C) and k (Nk, C), centre rows of each (P,), and their strides. Output (P,).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, q_rows: Tensor, q_stride: int, k_rows: Tensor, k_stride: int) -> Tensor:
+        ctx.save_for_backward(q, k, q_rows, k_rows)
+        ctx.strides = q_stride, k_stride
+        total = q.new_zeros(len(q_rows))
+        for dy, dx in OFFSETS:
+            a = q.index_select(0, q_rows + (dy * q_stride + dx))
+            total += (a * k.index_select(0, k_rows + (dy * k_stride + dx))).sum(1)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, q_rows, k_rows = ctx.saved_tensors
+        q_stride, k_stride = ctx.strides
+        weight = gradients[0][:, None]
+        to_q, to_k = torch.zeros_like(q), torch.zeros_like(k)
+        for dy, dx in OFFSETS:
+            at_q, at_k = q_rows + (dy * q_stride + dx), k_rows + (dy * k_stride + dx)
+            to_q.index_add_(0, at_q, weight * k.index_select(0, at_k))
+            to_k.index_add_(0, at_k, weight * q.index_select(0, at_q))
+        return to_q, to_k, None, None, None, None

@@ -1,0 +1,63 @@
+"""How far a piece of work has come, and whether it is still wanted: the one form in which the package reports it."""
+
+from collections.abc import Callable
+from threading import Event
+
+Show = Callable[[float, str], None]
+
+
+class Cancelled(Exception):
+    """The work was cancelled through its `Progress`; nothing was written."""
+
+
+class Progress:
+    """Progress of a piece of work, reported to `show`, with a cancel that any thread may call.
+
+    Args:
+        show: called with the fraction done in [0, 1] and the name of the stage at hand, which may be empty; called
+            by the thread that works. None shows nothing, and cancelling still works.
+    """
+
+    def __init__(self, show: Show | None = None) -> None:
+        self._show = show
+        self._cancelled = Event()
+
+    def update(self, fraction: float, stage: str = "") -> None:
+        """Report the fraction done.
+
+        Args:
+            fraction: of the whole work, in [0, 1].
+            stage: what is being done, for people to read.
+
+        Raises:
+            Cancelled: `cancel` was called.
+        """
+        if self._cancelled.is_set():
+            raise Cancelled("the work was cancelled")
+        if self._show is not None:
+            self._show(fraction, stage)
+
+    def part(self, start: float, end: float, stage: str = "") -> "Progress":
+        """The progress of a part of this work, from the fractions `start` to `end` of it; cancelled along with it.
+
+        Args:
+            start: fraction of the whole at which the part begins.
+            end: fraction of the whole at which the part ends.
+            stage: the part's name where its own updates give none.
+        """
+
+        def show(fraction: float, name: str) -> None:
+            self.update(start + (end - start) * fraction, name or stage)
+
+        part = Progress(show)
+        part._cancelled = self._cancelled
+        return part
+
+    def cancel(self) -> None:
+        """Ask the work to stop: its next update raises `Cancelled`. May be called from any thread."""
+        self._cancelled.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._cancelled.is_set()

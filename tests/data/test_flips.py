@@ -1,0 +1,25 @@
+"""Turning and mirroring."""
+
+import numpy as np
+import pytest
+
+from ttsr.data.flips import draw_turn, turned
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.bool_])
+def test_like_numpy(shape, dtype):
+    image = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
+    for part in (image, image[1:, 2:6]):  # a part of a picture too
+        for turns in range(4):
+            expected = np.rot90(part, turns)
+            assert np.array_equal(turned(part, turns, False), expected)
+            assert np.array_equal(turned(part, turns, True), expected[:, ::-1])
+            assert turned(part, turns, True).flags.c_contiguous and turned(part, turns, True).dtype == dtype
+
+
+def test_all_eight_are_drawn():
+    rng = np.random.default_rng(0)
+    assert {draw_turn(rng) for _ in range(100)} == {
+        (turns, mirrored) for turns in range(4) for mirrored in (False, True)
+    }

@@ -1,0 +1,60 @@
+"""SSIM against the formula written out."""
+
+import builtins
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ttsr.errors import UserError
+from ttsr.evaluation.psnr import psnr
+from ttsr.evaluation.ssim import ssim
+
+
+def ssim_by_the_formula(x: np.ndarray, y: np.ndarray) -> float:
+    """Wang et al. 2004, equation 13, window by window."""
+    g = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
+    window = np.outer(g, g) / g.sum() ** 2
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    values = []
+    for i in range(x.shape[0] - 10):
+        for j in range(x.shape[1] - 10):
+            a, b = x[i : i + 11, j : j + 11], y[i : i + 11, j : j + 11]
+            ma, mb = (window * a).sum(), (window * b).sum()
+            va, vb = (window * (a - ma) ** 2).sum(), (window * (b - mb) ** 2).sum()
+            cov = (window * (a - ma) * (b - mb)).sum()
+            values.append((2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2)))
+    return float(np.mean(values))
+
+
+def test_is_the_published_formula() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 255, (14, 17))
+    y = x + rng.normal(0, 20, x.shape)
+    assert ssim(x, y) == pytest.approx(ssim_by_the_formula(x, y), abs=1e-9)
+
+
+def test_colour_is_the_mean_over_channels() -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(0, 255, (2, 15, 13, 3))
+    assert ssim(x, y) == pytest.approx(np.mean([ssim(x[..., c], y[..., c]) for c in range(3)]))
+
+
+def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without_skimage(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.startswith("skimage"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    for module in [name for name in sys.modules if name.startswith("skimage")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(builtins, "__import__", without_skimage)
+    with pytest.raises(UserError, match=r'pip install "ttsr\[train\]"'):
+        ssim(np.zeros((16, 16)), np.zeros((16, 16)))
+
+
+def test_psnr_of_a_known_error() -> None:
+    assert psnr(np.zeros((4, 4)), np.full((4, 4), 25.5)) == pytest.approx(20)

@@ -1,0 +1,167 @@
+"""The ablation as a command: it stops, goes on, keeps what is finished, and writes the table."""
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import ablation
+import pytest
+import torch
+from ablated import VARIANTS
+from ablation_table import PAPERS, Ablation, RowScore, page
+from PIL import Image
+
+from ttsr.data.cufed5 import list_groups
+from ttsr.evaluation.protocols import PAPER_Y
+from ttsr.evaluation.scoring import evaluate
+from ttsr.training.checkpoint import read_checkpoint
+from ttsr.weights.loading import load
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def command(photos: Path, test_set: Path, out: Path, *more: str) -> list[str]:
+    sizes = ["--recipe", "debug", "--contrastive-steps", "3", "--steps", "4", "--workers", "0", "--device", "cpu"]
+    where = ["--data", str(photos), "--validate", str(test_set), "--out", str(out / "runs")]
+    files = ["--json", str(out / "ablation.json"), "--doc", str(out / "ablation.md")]
+    return [*where, *sizes, *files, *more]
+
+
+@pytest.fixture(scope="module")
+def unbroken(photos, test_set, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("unbroken")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert ablation.main(command(photos, test_set, out)) == 0
+    torch.set_num_threads(before)
+    return out
+
+
+def averages(out: Path) -> dict[str, dict[str, torch.Tensor]]:
+    return {v.name: read_checkpoint(out / "runs" / v.name, print)["average"] for v in VARIANTS}
+
+
+def scores(out: Path) -> list[dict[str, Any]]:
+    rows = json.loads((out / "ablation.json").read_text())["rows"]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+def test_every_row_is_trained_scored_and_listed(unbroken):
+    rows = scores(unbroken)
+    assert [row["name"] for row in rows] == [variant.name for variant in VARIANTS]
+    assert len({row["psnr"] for row in rows}) == len(rows)
+    assert len({row["bicubic_psnr"] for row in rows}) == 1
+    text = (unbroken / "ablation.md").read_text()
+    assert all(variant.adds in text for variant in VARIANTS) and "4 steps\nof 2 pairs" in text
+
+
+def test_the_papers_last_row_scores_as_evaluate_does(unbroken, test_set):
+    """Its network is a plain TTSR, which can be loaded and scored without the ablation."""
+    (csfi,) = [row for row in scores(unbroken) if row["name"] == "csfi"]
+    model = load(str(unbroken / "runs" / "start.safetensors"))
+    model.load_state_dict(averages(unbroken)["csfi"])
+    found = evaluate(model, list_groups(test_set), protocols=(PAPER_Y,))
+    assert {score.name: score.model["paper-y"].psnr for score in found} == csfi["pictures"]
+
+
+def test_a_fixed_extractor_stays_bit_for_bit_and_a_trained_one_moves(unbroken):
+    begun = load(str(unbroken / "runs" / "start.safetensors")).extractor.state_dict()
+    for variant, average in zip(VARIANTS, averages(unbroken).values(), strict=True):
+        same = [torch.equal(value, average[f"extractor.{name}"]) for name, value in begun.items()]
+        assert all(same) if not variant.trained else not any(same)
+
+
+def test_stopped_twice_it_goes_on_bit_for_bit(photos, test_set, unbroken, tmp_path, monkeypatch):
+    """Stopped within the extractor's run, and then within that of the second row."""
+    for name, step in (("ablation-start", 2), ("ablation-hard", 1)):
+        with monkeypatch.context() as patch:
+            stop_at(patch, name, step)
+            assert ablation.main(command(photos, test_set, tmp_path)) == 3
+        assert not (tmp_path / "ablation.md").exists()
+    assert ablation.main(command(photos, test_set, tmp_path)) == 0
+    assert scores(tmp_path) == scores(unbroken)
+    whole = averages(unbroken)
+    for name, average in averages(tmp_path).items():
+        assert all(torch.equal(value, whole[name][key]) for key, value in average.items())
+
+
+def stop_at(patch: pytest.MonkeyPatch, run: str, step: int) -> None:
+    """Ask for an end, as by Ctrl-C, in a step of a run."""
+    train = ablation.train
+
+    def stopping(recipe, *arguments, report, **options):
+        def stop(now: int, figures: dict[str, float]) -> None:
+            report(now, figures)
+            if recipe.name == run and now == step:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return train(recipe, *arguments, report=stop, **options)
+
+    patch.setattr(ablation, "train", stopping)
+
+
+def test_in_no_time_it_stops_after_a_step(photos, test_set, tmp_path, capsys):
+    assert ablation.main(command(photos, test_set, tmp_path, "--max-time", "0")) == 3
+    assert read_checkpoint(tmp_path / "runs" / "start", print)["step"] == 1
+    assert "goes on" in capsys.readouterr().out
+
+
+def test_finished_rows_are_not_repeated(photos, test_set, unbroken, monkeypatch):
+    before = (unbroken / "ablation.md").read_bytes()
+    (unbroken / "ablation.md").unlink()
+    monkeypatch.setattr(ablation, "train", None)
+    monkeypatch.setattr(ablation, "evaluate", None)
+    assert ablation.main(command(photos, test_set, unbroken)) == 0
+    assert (unbroken / "ablation.md").read_bytes() == before
+
+
+def test_other_pictures_of_the_same_names_are_scored_anew(photos, test_set, unbroken, tmp_path):
+    others = shutil.copytree(test_set, tmp_path / "others")
+    Image.open(test_set / "000_0.png").transpose(Image.Transpose.ROTATE_180).save(others / "000_0.png")
+    found = scores(unbroken)
+    assert ablation.main(command(photos, others, unbroken)) == 0
+    for before, now in zip(found, scores(unbroken), strict=True):
+        assert before["pictures"]["000"] != now["pictures"]["000"]
+        assert before["pictures"]["001"] == now["pictures"]["001"]
+    assert ablation.main(command(photos, test_set, unbroken)) == 0
+    assert scores(unbroken) == found
+
+
+@pytest.mark.parametrize(
+    "more, complaint",
+    [
+        (["--steps", "5"], "base: was begun with other settings (its length"),
+        (["--seed", "5"], "start: was begun with other settings (seed: 0 -> 5)"),
+        (["--contrastive-steps", "0"], "take 1 or more"),
+        (["--recipe", "ttsr-lite_CUFED"], "needs pairs: photos"),
+        (["--validate", "nowhere"], "nowhere: no such folder"),
+        (["--no_such_field", "1"], "no_such_field"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(photos, test_set, unbroken, capsys, more, complaint):
+    assert ablation.main(command(photos, test_set, unbroken, *more)) == 2
+    told = capsys.readouterr().err
+    assert complaint in told and told.count("\n") == 1
+
+
+def test_the_table_from_given_scores():
+    def row(name: str, first: float, second: float, num_parameters: int) -> RowScore:
+        mean = (first + second) / 2
+        return RowScore(name, num_parameters, mean, 0.75, 25.5, 0.65, {"a": first, "b": second}, ["a note"], 60.0)
+
+    psnrs = [(26.0, 27.0), (26.5, 26.9), (26.6, 27.4), (26.6, 27.6), (27.0, 28.0), (27.4, 28.0)]
+    rows = [row(v.name, *psnrs[n], 100_000 * (n + 1)) for n, v in enumerate(VARIANTS)]
+    text = page(Ablation("ttsr-lite", 1, 500, 400, 4, 96, tuple(rows)))
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    assert len(lines) == 8 and all(len(line) == 8 for line in lines)
+    assert lines[2] == ["no transfer", "0.100 M", "26.50 dB, .7500", "+1.00 dB", "", "", "26.34 dB, .780", ""]
+    more = ["+0.20 dB", "1 of 2", "26.59 dB, .786", "+0.25 dB"]
+    assert lines[3] == ["+ hard attention", "0.200 M", "26.70 dB, .7500", "+1.20 dB", *more]
+    assert lines[6][4:] == ["+0.40 dB", "2 of 2", "27.09 dB, .804", "+0.17 dB"]
+    assert lines[7][4:] == ["+0.20 dB", "1 of 2", "", ""]
+    assert text.count("a note.") == 1 and "bicubic has 25.50 dB, .6500." in text
+    assert "400 steps\nof 4 pairs" in text and "500 steps" in text
+    assert list(PAPERS) == [variant.name for variant in VARIANTS if not variant.aligns]
