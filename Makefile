@@ -1,21 +1,33 @@
-# make demo   the main job on the photos that ship, with the weights that ship
-# make test   all tests
-# make quality DEV=... TRAIN=...   measures the models on a test set and training photos of yours: docs/quality.md and the cards
-# make ablation DEV=... TRAIN=...   what each part of the network brings at short training: docs/ablation.md
-# make retrain TRAIN=...   ttsr-lite from nothing, its four runs one after the other (five hours or so of a CPU; goes on if stopped)
-# Also: lint, type, bench, clean. Everything goes into .venv; PYTHON names another interpreter (3.11 or newer).
+# make demo       upscale the photos that ship with the weights that ship, and compare with bicubic
+# make test       all tests
+# make quick      a fast subset of the tests: the unit tests of every package, under a minute on two cores
+# make lint       ruff: rules and format
+# make type       pyright
+# make bench      time and memory against the textbook form: benchmarks/results (wants a quiet machine)
+# make quality DEV=... TRAIN=...    measure the models on your test set and training photos: docs/quality.md, docs/models.md
+# make ablation DEV=... TRAIN=...   what each part of the network contributes at short training: docs/ablation.md
+# make retrain TRAIN=...            train ttsr-lite from random weights, in four runs (about five hours of a CPU; resumes if stopped)
+# make clean      remove .venv and the demo's output
+#
+# Everything is installed into .venv. PYTHON=python3.12 selects another interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test lint type bench quality ablation retrain clean
+.PHONY: help demo test quick lint type bench quality ablation retrain clean
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.core
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+quick: $(VENV)/.test
+	$(BIN)/python -m pytest -m "not slow"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
