@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from measure import compare, in_this_process
 
-from ttsr.models.correspondence import textbook
+from ttsr.models import textbook
 from ttsr.models.correspondence.exact import search
 from ttsr.models.correspondence.patches import cells_to_pixels, empty_table, write_cells
 from ttsr.models.correspondence.transfer import transfer

@@ -18,8 +18,8 @@ from measure import machine
 from torch.utils.flop_counter import FlopCounterMode
 
 from ttsr.data.sample import Batch
-from ttsr.models.correspondence import textbook
-from ttsr.models.correspondence.reference import ReferenceFeatures
+from ttsr.models import textbook
+from ttsr.models.correspondence.types import EncodedReference
 from ttsr.models.ttsr import TTSROutput
 from ttsr.system.distributed import Runtime
 from ttsr.training.memory import peak_memory
@@ -56,10 +56,10 @@ def random_batch(size: int) -> Batch:
 def use_the_textbook_form(trainer: Trainer) -> None:
     model = trainer.model
 
-    def forward(batch: Batch) -> tuple[TTSROutput, ReferenceFeatures]:
+    def forward(batch: Batch) -> tuple[TTSROutput, EncodedReference]:
         output = textbook.forward(model, batch.lr, batch.lr_up, [batch.ref], [batch.ref_blur])
         with torch.no_grad():
-            nothing = ReferenceFeatures(output.relevance, (output.sr, output.sr, output.sr))
+            nothing = EncodedReference(output.relevance, (output.sr, output.sr, output.sr))
         return output, nothing
 
     trainer.objective.forward = forward

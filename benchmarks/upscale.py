@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from measure import Case, compare, in_this_process
 
-from ttsr.models.correspondence import textbook
+from ttsr.models import textbook
 from ttsr.models.ttsr import TTSR, resize
 from ttsr.training.recipe_text import read_recipe
 

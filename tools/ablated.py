@@ -37,7 +37,7 @@ class Variant:
     aligns: bool = False
 
     def __call__(self, config: TTSRConfig) -> TTSR:
-        model = TTSR(replace(config, alignment=RADIUS if self.aligns else 0))
+        model = TTSR(replace(config, refinement_radius=RADIUS if self.aligns else 0))
         for level in ("attention1", "attention2", "attention4"):
             if not self.transfers:
                 model.synthesis.add_module(level, NoAttention())

@@ -4,3 +4,5 @@ from typing import Literal
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["fp32", "bf16", "fp16"]
+
+DEFAULT_MODEL = "ttsr-lite"

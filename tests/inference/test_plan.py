@@ -41,7 +41,7 @@ def test_a_large_picture_is_planned_below_its_memory_target() -> None:
 
 @pytest.mark.usefixtures("steady")
 def test_blocks_shrink_to_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    fixed = fixed_bytes(SMALL, (300, 300), [], [(300, 300)], 4)
+    fixed = fixed_bytes(SMALL, (300, 300), [], [(300, 300)], 4, 0)
     monkeypatch.setattr(planning, "available_bytes", lambda _: fixed * 5 // 4 + 2 * 10**8)
     plan = make_plan(SMALL, (300, 300), [], [(300, 300)], device=CPU)
     assert SMALLEST_BLOCK < plan.block_bytes < LARGEST_BLOCK["cpu"]
@@ -55,8 +55,8 @@ def test_blocks_shrink_to_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_half_precision_needs_less() -> None:
-    whole = fixed_bytes(SMALL, (80, 125), [], [(80, 125)], 4)
-    assert fixed_bytes(SMALL, (80, 125), [], [(80, 125)], 2) < 0.7 * whole
+    whole = fixed_bytes(SMALL, (80, 125), [], [(80, 125)], 4, 0)
+    assert fixed_bytes(SMALL, (80, 125), [], [(80, 125)], 2, 0) < 0.7 * whole
 
 
 def test_the_speed_is_measured() -> None:

@@ -1,3 +1,5 @@
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +10,19 @@ from PIL import Image
 from ttsr.errors import ImageError, UserError
 from ttsr.images.picture import Picture
 from ttsr.images.reading import read_picture
-from ttsr.images.resize import degrade, upscale4
+from ttsr.images.resize import blur_by_resize, upscale4
 from ttsr.inference.plan import Plan
 from ttsr.inference.upscaler import Upscaler, places
 from ttsr.models.config import TTSRConfig
+from ttsr.models.correspondence.exact import EXACT, relevance_at
+from ttsr.models.correspondence.types import Matches
 from ttsr.models.ttsr import TTSR
+from ttsr.progress import Cancelled, Progress
+
+
+def into(fractions: list[float]) -> Progress:
+    """A progress that only notes the fractions."""
+    return Progress(lambda fraction, _: fractions.append(fraction))
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
@@ -36,7 +46,7 @@ def test_the_model_sees_pillows_bicubic_and_references_cut_to_fours(tiny_model: 
             as_tensor(lr),
             [as_tensor(ref) for ref in cut],
             lr_up=as_tensor(upscale4(lr)),
-            ref_blur=[as_tensor(degrade(ref)) for ref in cut],
+            ref_blur=[as_tensor(blur_by_resize(ref)) for ref in cut],
         )
     upscaler.set_references(references)
     result = upscaler.upscale(lr)
@@ -68,13 +78,13 @@ def test_places_to_the_pixel_stay_within_the_reference() -> None:
     np.testing.assert_array_equal(answer, expected)
 
 
-def test_an_aligned_model_tells_pixels_and_how_far_it_trusts_them() -> None:
-    model = TTSR(TTSRConfig(4, (1, 1, 1, 1), (4, 4, 4), alignment=2)).eval()
+def test_a_refining_model_returns_pixels_and_match_confidence() -> None:
+    model = TTSR(TTSRConfig(4, (1, 1, 1, 1), (4, 4, 4), refinement_radius=2)).eval()
     upscaler = Upscaler(model, device="cpu")
     picture = noise(64, 64, 3)
     upscaler.set_references([picture])
     result = upscaler.upscale(picture[10:26, 7:23])
-    assert result.attention.shape == (16, 16, 3)
+    assert result.confidence.shape == (16, 16, 3)
     assert (result.index[..., 1] % 4).any() and result.index[..., 1:].max() <= 60
 
 
@@ -144,8 +154,8 @@ def test_gray_stays_gray_and_alpha_goes_apart(upscaler: Upscaler) -> None:
 def test_save_and_progress(tmp_path: Path, upscaler: Upscaler) -> None:
     done: list[float] = []
     encoded: list[float] = []
-    upscaler.set_references([noise(8, 8, 3), noise(8, 8, 3)], progress=encoded.append)
-    result = upscaler.upscale(noise(6, 5, 3), progress=done.append)
+    upscaler.set_references([noise(8, 8, 3), noise(8, 8, 3)], progress=into(encoded))
+    result = upscaler.upscale(noise(6, 5, 3), progress=into(done))
     assert encoded == [0.5, 1.0]
     assert done == sorted(done)
     assert done[-1] == pytest.approx(1.0)
@@ -221,3 +231,69 @@ def test_metadata_travels(upscaler: Upscaler) -> None:
     result = upscaler.upscale(noted)
     assert result.notes == ("it was turned",)
     assert result.picture.metadata is picture.metadata
+
+
+def test_references_are_values_that_know_their_source(tmp_path: Path, upscaler: Upscaler) -> None:
+    lr, pixels = noise(6, 8, 3), noise(18, 23, 3, seed=1)
+    Image.fromarray(pixels).save(tmp_path / "ref.png")
+    references = upscaler.encode_references([tmp_path / "ref.png", noise(8, 8, 3)])
+    file, array = references
+    assert file.source.name == str(tmp_path / "ref.png") and file.source.size == (23, 18)
+    assert file.source.sha256 == hashlib.sha256((tmp_path / "ref.png").read_bytes()).hexdigest()
+    assert array.source.name == "reference 2" and array.source.sha256 is None
+    np.testing.assert_array_equal(file.to_source, np.eye(3))
+    result = upscaler.upscale(lr, references)
+    assert result.references == (file.source, array.source) and not result.own_reference
+    upscaler.set_references([tmp_path / "ref.png", noise(8, 8, 3)])
+    np.testing.assert_array_equal(upscaler.upscale(lr).picture.rgb, result.picture.rgb)
+    assert upscaler.upscale(lr, ()).own_reference
+
+
+def test_references_set_during_an_upscale_do_not_change_it(upscaler: Upscaler) -> None:
+    lr, first, second = noise(8, 8, 3), noise(16, 16, 3, seed=1), noise(12, 20, 3, seed=2)
+    upscaler.set_references(first)
+    expected = upscaler.upscale(lr)
+
+    def swap(fraction: float, stage: str) -> None:
+        upscaler.set_references(second)
+
+    result = upscaler.upscale(lr, progress=Progress(swap))
+    np.testing.assert_array_equal(result.picture.rgb, expected.picture.rgb)
+    np.testing.assert_array_equal(result.index, expected.index)
+
+
+def test_cancelling_stops_the_work(upscaler: Upscaler) -> None:
+    progress = Progress()
+    progress.cancel()
+    with pytest.raises(Cancelled):
+        upscaler.upscale(noise(4, 4, 3), progress=progress)
+
+
+def test_a_matcher_is_a_choice_of_use(tiny_model: TTSR) -> None:
+    class First:
+        """Matches everything with the first cell."""
+
+        name = "first"
+        cost = EXACT.cost
+
+        def __call__(self, queries: torch.Tensor, keys: Sequence[torch.Tensor], **_: object) -> Matches:
+            batch, _, height, width = queries.shape
+            index = torch.zeros(batch, height, width, dtype=torch.long)
+            return Matches(relevance_at(queries, keys, index), index)
+
+    upscaler = Upscaler(tiny_model, device="cpu", matcher=First())
+    result = upscaler.upscale(noise(5, 6, 3), upscaler.encode_references(noise(8, 8, 3)))
+    assert not result.index.any() and result.relevance.max() <= 1 + 1e-6
+
+
+def test_the_default_type_of_pytorch_does_not_matter() -> None:
+    lr, ref = noise(6, 6, 3), noise(12, 16, 3, seed=1)
+    results = []
+    for default in (torch.float32, torch.float64):
+        torch.set_default_dtype(default)
+        try:
+            upscaler = Upscaler(device="cpu")
+            results.append(upscaler.upscale(lr, upscaler.encode_references(ref)).picture.rgb)
+        finally:
+            torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(*results)

@@ -29,4 +29,4 @@ def test_counts_what_the_convolutions_do(num_references):
     cost = count(config, (6, 5), [(4, 3)] * num_references)
     assert cost.references + cost.queries == pytest.approx(done["extractor"])
     assert cost.coarse + cost.fine == pytest.approx(done["synthesis"], rel=0.03)
-    assert cost.search == num_references * 30 * 12 * 10
+    assert cost.matching == num_references * 30 * 12 * 10

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ttsr.images.resize import cut_to_multiple, degrade, upscale4
+from ttsr.images.resize import blur_by_resize, cut_to_multiple, upscale4
 from ttsr.inference.upscaler import Upscaler
 from ttsr.models.ttsr import TTSR
 from ttsr.weights.layouts import AUTHORS, MMAGIC, Layout
@@ -68,7 +68,11 @@ def test_output_is_that_of_the_public_implementation(implementation, case):
     lr, ref = vector["lr"], cut_to_multiple(vector["ref"])
     with torch.inference_mode():
         output = model(
-            tensor(lr), tensor(ref), lr_up=tensor(upscale4(lr)), ref_blur=tensor(degrade(ref)), block_bytes=100_000
+            tensor(lr),
+            tensor(ref),
+            lr_up=tensor(upscale4(lr)),
+            ref_blur=tensor(blur_by_resize(ref)),
+            block_bytes=100_000,
         )
     assert output.textures is not None
     difference = np.abs(output.sr[0].numpy() * 2 - 1 - vector["sr"])

@@ -4,12 +4,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from ttsr.models import textbook
 from ttsr.models.blocks import ResidualBlock, scale_residuals
 from ttsr.models.config import TTSRConfig
-from ttsr.models.correspondence import textbook
-from ttsr.models.ttsr import TTSR, resize
+from ttsr.models.inputs import resize
+from ttsr.models.ttsr import TTSR
+from ttsr.progress import Progress
 
 SMALL = TTSRConfig(channels=8, num_blocks=(2, 2, 1, 1), extractor_channels=(6, 8, 12))
+
+
+def into(fractions: list[float]) -> Progress:
+    """A progress that only notes the fractions."""
+    return Progress(lambda fraction, _: fractions.append(fraction))
 
 
 def random(seed: int, *shape: int) -> Tensor:
@@ -42,14 +49,16 @@ def test_equals_the_textbook_form_with_two_references_and_a_batch(bicubic_skip):
     assert ours.sr.shape == (2, 3, 36, 28) and ours.sr.min() >= 0 and ours.sr.max() <= 1
 
 
-@pytest.mark.parametrize("height", [1, 40, 130])
-def test_streamed_strips_equal_the_whole(height):
+@pytest.mark.parametrize(
+    "size, ref_size", [((1, 6), (200, 20)), ((40, 6), (200, 20)), ((130, 6), (12, 600)), ((5, 150), (24, 28))]
+)
+def test_streamed_strips_equal_the_whole(size, ref_size):
     model = small_model()
-    lr, ref = random(4, 1, 3, height, 6), random(5, 1, 3, 200, 20)
+    lr, ref = random(4, 1, 3, *size), random(5, 1, 3, *ref_size)
     seen: list[float] = []
     with torch.no_grad():
         whole = model(lr, ref)
-        strips = model(lr, ref, block_bytes=4096, keep_textures=False, progress=seen.append)
+        strips = model(lr, ref, block_bytes=4096, keep_textures=False, progress=into(seen))
     torch.testing.assert_close(strips.sr, whole.sr, atol=2e-5, rtol=0)
     assert torch.equal(strips.index, whole.index)
     assert strips.textures is None and whole.textures is not None
@@ -143,7 +152,7 @@ def test_without_a_reference_it_is_the_network_at_relevance_zero(bicubic_skip):
     with torch.no_grad():
         expected = model.synthesis(2 * lr - 1, torch.zeros(2, 1, 40, 5), textures)
         expected = (expected + (2 * resize(lr, 4) - 1) * bicubic_skip).clamp(-1, 1) / 2 + 0.5
-        output = model(lr, (), progress=seen.append)
+        output = model(lr, (), progress=into(seen))
         strips = model(lr, (), block_bytes=4096, keep_textures=False)
     torch.testing.assert_close(output.sr, expected, atol=1e-6, rtol=0)
     torch.testing.assert_close(strips.sr, expected, atol=1e-5, rtol=0)

@@ -159,7 +159,7 @@ def test_weights_to_begin_with(debug, tmp_path):
     whole = Trainer(replace(recipe, start=str(file), extractor=replace(extractor, start="vgg19")), Runtime("cpu")).model
     assert all(torch.equal(value, whole.state_dict()[key]) for key, value in other.state_dict().items())
     # Weights of before a network had the trust begin one that has it.
-    aligned = Trainer(replace(recipe, start=str(file), model=replace(recipe.model, alignment=2)), Runtime("cpu")).model
+    aligned = Trainer(replace(recipe, start=str(file), model=replace(recipe.model, refinement_radius=2)), Runtime("cpu")).model
     assert all(torch.equal(value, aligned.state_dict()[key]) for key, value in other.state_dict().items())
     assert aligned.synthesis.trust is not None
     with pytest.raises(RecipeError, match=r"start: .*other\.safetensors is of other sizes"):

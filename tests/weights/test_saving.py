@@ -33,7 +33,7 @@ def test_metadata_there_and_back(small: TTSR, tmp_path: Path) -> None:
     assert metadata.provenance == PROVENANCE
 
 
-@pytest.mark.parametrize("beyond", [{"bicubic_skip": True}, {"alignment": 2}], ids=str)
+@pytest.mark.parametrize("beyond", [{"bicubic_skip": True}, {"refinement_radius": 2}], ids=str)
 def test_what_goes_beyond_the_paper_is_kept(
     assert_same_weights: Callable[..., None], beyond: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -68,7 +68,7 @@ def test_too_large_for_half_precision(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", [AUTHORS, MMAGIC], ids=lambda layout: layout.name)
-@pytest.mark.parametrize("beyond", [{"bicubic_skip": True}, {"alignment": 2}], ids=str)
+@pytest.mark.parametrize("beyond", [{"bicubic_skip": True}, {"refinement_radius": 2}], ids=str)
 def test_what_goes_beyond_the_paper_has_no_foreign_layout(
     layout: Layout, beyond: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -82,7 +82,7 @@ def test_a_file_from_before_alignment_has_none(small: TTSR, tmp_path: Path) -> N
     save(small, path)
     strings = Metadata(small.config).to_strings()
     config = json.loads(strings["config"])
-    del config["alignment"]
+    del config["refinement_radius"]
     save_file(load_file(path), path, strings | {"config": json.dumps(config)})
     assert load(path).config == small.config
 

@@ -2,8 +2,9 @@
 
 import json as json_format
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,15 +15,17 @@ from ttsr.cli.printing import say, tell
 from ttsr.errors import UserError
 from ttsr.images.picture import Picture
 from ttsr.images.reading import read_picture
-from ttsr.images.writing import check_fits_format
-from ttsr.inference.jobs import Job, plan_jobs, prepare_target
-from ttsr.inference.references import reference_pixels
-from ttsr.options import Device, Precision
+from ttsr.inference.jobs import Job, JobResult, plan_jobs, run_jobs
+from ttsr.inference.references import ReferencePixels, reference_of
+from ttsr.options import DEFAULT_MODEL, Device, Precision
+from ttsr.progress import Progress
 from ttsr.system.files import refuse_overwriting
 from ttsr.system.gigabytes import gigabytes
 
 if TYPE_CHECKING:
-    from ttsr.inference.upscaler import Upscaled, Upscaler
+    from ttsr.inference.plan import Plan
+    from ttsr.inference.references import Reference
+    from ttsr.inference.upscaler import Upscaler
 
 # Longer work is announced with what it will take.
 _ANNOUNCED_S = 2.0
@@ -32,7 +35,7 @@ def upscale(
     *lr: str,
     ref: Annotated[tuple[Path, ...], Parameter(negative=(), show_default=False)] = (),
     out: Annotated[str | None, Parameter(name=["--out", "-o"])] = None,
-    model: str = "ttsr-lite",
+    model: str = DEFAULT_MODEL,
     device: Device = "auto",
     precision: Precision = "fp32",
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
@@ -48,7 +51,7 @@ def upscale(
         reference.
     out
         The file to write (.png, .jpg, .webp or .tiff), or a folder for several. Default: NAME_x4.png beside
-        NAME, and FOLDER_x4 for a folder. A file that exists is replaced, but never one that was read.
+        NAME, and FOLDER_x4 for a folder. A file that exists is replaced, but never an input.
     model
         A name from the catalogue, a checkpoint file, or a URL.
     device
@@ -68,7 +71,7 @@ def upscale(
         raise
     finally:
         if json:
-            facts = engine.facts | {"pictures": report.pictures, "errors": report.errors}
+            facts = engine.facts() | {"pictures": report.pictures, "errors": report.errors}
             tell(json_format.dumps(facts | {"seconds": round(time.perf_counter() - start, 3)}))
     for error in report.errors:
         say(str(error["error"]))
@@ -76,79 +79,68 @@ def upscale(
 
 
 def _upscale_all(lr: tuple[str, ...], out: str | None, engine: "_Engine", report: "_Report") -> None:
-    """Upscale every picture that can be; what is wrong with single ones is left to the report.
+    """Upscale every picture that can be read and written; errors of single ones go to the report.
 
     Raises:
-        UserError: something that all pictures need is not right.
+        UserError: something that all pictures need is missing or wrong.
     """
     if not lr:
         raise UserError("name at least one picture to upscale")
     if "" in lr:  # which a path would take for the current folder
         raise UserError("'' names no picture; give . for those of this folder")
     jobs = plan_jobs([Path(name) for name in lr], out)
-    refuse_overwriting((job.target for job in jobs), [*engine.ref, *(job.source for job in jobs)])
-    engine.read_references()
-    for job in jobs:
-        try:
-            picture = _read(job.source)
-            check_fits_format(job.target, (4 * picture.size[0], 4 * picture.size[1]))
-            prepare_target(job)
-        except UserError as error:
-            report.add_error(job, error)
-            continue
-        upscaler = engine.upscaler
-        try:
-            result = _upscale_one(upscaler, picture, job)
-            losses = result.save(job.target)
-        except UserError as error:
-            report.add_error(job, error)
-            continue
-        for loss in losses:
-            say(f"{job.target}: {loss}")
-        report.add_picture(job, picture, result, losses)
+    inputs = [*engine.ref, *(job.source for job in jobs), Path(engine.model)]
+    refuse_overwriting((job.target for job in jobs), inputs)
+    pixels = engine.read_references()
+    with ExitStack() as bar:
 
+        def start(job: Job, picture: Picture, plan: "Plan") -> Progress:
+            for note in picture.notes:
+                say(f"{job.source}: {note}")
+            if plan.seconds > _ANNOUNCED_S:
+                memory = gigabytes(plan.memory_bytes)
+                say(f"{job.source}: {_by(picture)}, this will take about {plan.seconds:.0f} s and {memory}")
+            return bar.enter_context(progress_bar(job.source.name))
 
-def _upscale_one(upscaler: "Upscaler", picture: Picture, job: Job) -> "Upscaled":
-    plan = upscaler.plan(picture)
-    if plan.seconds > _ANNOUNCED_S:
-        memory = gigabytes(plan.memory_bytes)
-        say(f"{job.source}: {_by(picture)}, this will take about {plan.seconds:.0f} s and {memory}")
-    with LateBar(job.source.name) as bar:
-        return upscaler.upscale(picture, progress=bar)
+        for result in run_jobs(jobs, lambda: engine.ready(pixels), start):
+            bar.close()
+            report.add(result)
 
 
 @dataclass
 class _Engine:
-    """The upscaler, made when the first good picture needs it: bad ones need not wait for torch."""
+    """The upscaler and its references, made when the first good picture needs them."""
 
     ref: tuple[Path, ...]
     model: str
     device: Device
     precision: Precision
-    references: tuple[Picture, ...] = ()
+    made: "tuple[Upscaler, tuple[Reference, ...]] | None" = None
 
-    def read_references(self) -> None:
-        self.references = tuple(_read(path) for path in self.ref)
-        for path, picture in zip(self.ref, self.references, strict=True):
-            reference_pixels(picture, str(path))  # to see that it is large enough
+    def read_references(self) -> list[ReferencePixels]:
+        pixels = []
+        for path in self.ref:
+            picture = read_picture(path)
+            for note in picture.notes:
+                say(f"{path}: {note}")
+            pixels.append(reference_of(picture, str(path), path))
+        return pixels
 
-    @cached_property
-    def upscaler(self) -> "Upscaler":
-        from ttsr.inference.upscaler import Upscaler
+    def ready(self, pixels: list[ReferencePixels]) -> "tuple[Upscaler, tuple[Reference, ...]]":
+        if self.made is None:
+            from ttsr.inference.upscaler import Upscaler
 
-        upscaler = Upscaler(self.model, device=self.device, precision=self.precision)
-        if not self.references:
-            say("no --ref given: each picture serves as its own reference")
-        with LateBar("references") as bar:
-            upscaler.set_references(self.references, progress=bar)
-        return upscaler
+            upscaler = Upscaler(self.model, device=self.device, precision=self.precision)
+            if not pixels:
+                say("no --ref given: each picture serves as its own reference")
+            with progress_bar("references") as progress:
+                self.made = upscaler, upscaler.encode_references(pixels, progress=progress)
+        return self.made
 
-    @property
     def facts(self) -> dict[str, Any]:
-        made: Upscaler | None = self.__dict__.get("upscaler")
         return {
             "model": self.model,
-            "device": str(made.device) if made else self.device,
+            "device": str(self.made[0].device) if self.made else self.device,
             "precision": self.precision,
             "references": [str(path) for path in self.ref],
             "own_reference": not self.ref,
@@ -163,44 +155,47 @@ class _Report:
     errors: list[dict[str, str | None]]
     talk: bool
 
-    def add_picture(self, job: Job, before: Picture, result: "Upscaled", losses: tuple[str, ...]) -> None:
-        relevance = float(result.relevance.mean())
+    def add(self, result: JobResult) -> None:
+        job, before, upscaled = result.job, result.picture, result.upscaled
+        if result.error is not None:
+            text = str(result.error)
+            if not text.startswith((f"{job.source}: ", f"{job.target}: ")):
+                text = f"{job.source}: {text}"
+            self.errors.append({"input": str(job.source), "error": text})
+        if upscaled is None or before is None:
+            return
+        for loss in result.losses:
+            say(f"{job.target}: {loss}")
+        relevance = float(upscaled.relevance.mean())
         self.pictures.append(
             {
                 "input": str(job.source),
                 "output": str(job.target),
                 "input_size": list(before.size),
-                "output_size": list(result.picture.size),
-                "seconds": round(result.seconds, 3),
-                "peak_memory_bytes": result.peak_memory_bytes,
+                "output_size": list(upscaled.picture.size),
+                "seconds": round(upscaled.seconds, 3),
+                "peak_memory_bytes": upscaled.peak_memory_bytes,
                 "mean_relevance": round(relevance, 4),
                 "estimate": {
-                    "seconds": round(result.plan.seconds, 3),
-                    "memory_bytes": result.plan.memory_bytes,
+                    "seconds": round(upscaled.plan.seconds, 3),
+                    "memory_bytes": upscaled.plan.memory_bytes,
                 },
-                "notes": [*result.notes, *losses],
+                "notes": [*upscaled.notes, *result.losses],
             }
         )
         if self.talk:
             tell(
-                f"{job.source} {_by(before)} -> {job.target} {_by(result.picture)} "
-                f"in {result.seconds:.1f} s, peak memory {gigabytes(result.peak_memory_bytes)}, "
+                f"{job.source} {_by(before)} -> {job.target} {_by(upscaled.picture)} "
+                f"in {upscaled.seconds:.1f} s, peak memory {gigabytes(upscaled.peak_memory_bytes)}, "
                 f"mean relevance {relevance:.3f}"
             )
-
-    def add_error(self, job: Job, error: UserError) -> None:
-        text = str(error)
-        if not text.startswith((f"{job.source}: ", f"{job.target}: ")):
-            text = f"{job.source}: {text}"
-        self.errors.append({"input": str(job.source), "error": text})
-
-
-def _read(path: Path) -> Picture:
-    picture = read_picture(path)
-    for note in picture.notes:
-        say(f"{path}: {note}")
-    return picture
 
 
 def _by(picture: Picture) -> str:
     return "{}x{}".format(*picture.size)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Progress]:
+    with LateBar(label) as bar:
+        yield Progress(lambda fraction, _: bar(fraction))

@@ -1,17 +1,25 @@
-"""Which file becomes which: inputs and `-o` to pairs of paths, and the check of each before its work."""
+"""A batch of pictures: which file becomes which, and the work, in which single pictures may fail."""
 
 import os
 import stat
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ttsr.errors import ImageError, UserError
 from ttsr.images.formats import READ
-from ttsr.images.reading import pictures_in
-from ttsr.images.writing import format_for
+from ttsr.images.picture import Picture
+from ttsr.images.reading import pictures_in, read_picture
+from ttsr.images.writing import check_fits_format, format_for
+from ttsr.progress import Progress
+
+if TYPE_CHECKING:  # so that bad input is refused without waiting for torch
+    from ttsr.inference.plan import Plan
+    from ttsr.inference.references import Reference
+    from ttsr.inference.upscaler import Upscaled, Upscaler
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,66 @@ class Job:
     source: Path
     target: Path
     makes_folder: bool = False
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What became of a job.
+
+    Attributes:
+        job: the job.
+        picture: the LR picture; None where it could not be read.
+        upscaled: the result, written to `job.target`; None where the job failed.
+        losses: what the target's format could not hold, one sentence each.
+        error: why the job failed.
+    """
+
+    job: Job
+    picture: Picture | None = None
+    upscaled: "Upscaled | None" = None
+    losses: tuple[str, ...] = ()
+    error: UserError | None = None
+
+
+Ready = tuple["Upscaler", "Sequence[Reference]"]
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    ready: Callable[[], Ready],
+    start: "Callable[[Job, Picture, Plan], Progress | None]",
+) -> Iterator[JobResult]:
+    """Upscale one picture after the other; a bad one does not stop those behind it.
+
+    Args:
+        jobs: from `plan_jobs`.
+        ready: the upscaler and its encoded references, asked for when the first good picture needs them.
+        start: called before a picture's work with its plan; gives the progress to report to.
+
+    Yields:
+        A result for each job, once its file is written or it has failed.
+
+    Raises:
+        UserError: something that all pictures need is missing or does not fit into memory.
+    """
+    for job in jobs:
+        picture = None
+        try:
+            picture = read_picture(job.source)
+            check_fits_format(job.target, (4 * picture.size[0], 4 * picture.size[1]))
+            prepare_target(job)
+        except UserError as error:
+            yield JobResult(job, picture, error=error)
+            continue
+        upscaler, references = ready()
+        try:
+            plan = upscaler.plan(picture, references)
+            result = upscaler.upscale(picture, references, plan=plan, progress=start(job, picture, plan))
+            losses = result.save(job.target)
+        except UserError as error:
+            yield JobResult(job, picture, error=error)
+        else:
+            yield JobResult(job, picture, result, losses)
 
 
 def plan_jobs(inputs: Sequence[Path], out: str | None) -> list[Job]:

@@ -1,6 +1,7 @@
 """Before the work: how long it will take, what memory it needs, and blocks that fit the machine."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -8,13 +9,15 @@ import torch
 
 from ttsr.errors import UserError
 from ttsr.models.config import TTSRConfig
-from ttsr.models.cost import count
+from ttsr.models.correspondence.exact import EXACT
+from ttsr.models.correspondence.types import Grid, Matcher
+from ttsr.models.cost import count, fine_cell_bytes, refinement_cost
+from ttsr.models.streaming import fine_strip_cells
+from ttsr.models.synthesis import fine_reach
 from ttsr.options import Precision
 from ttsr.system.device import computing_in
 from ttsr.system.gigabytes import gigabytes
 from ttsr.system.memory import available_bytes, used_bytes
-
-Grid = tuple[int, int]
 
 # Blocks larger than this are no faster, smaller ones mostly overhead.
 LARGEST_BLOCK = {"cpu": 768 * 2**20, "cuda": 1024 * 2**20, "mps": 256 * 2**20}
@@ -47,72 +50,109 @@ class Plan:
 def make_plan(
     config: TTSRConfig,
     lr: Grid,
-    kept: list[Grid],
-    new: list[Grid],
+    kept: Sequence[Grid],
+    new: Sequence[Grid],
     *,
     device: torch.device,
     precision: Precision = "fp32",
+    matcher: Matcher = EXACT,
 ) -> Plan:
     """Estimate time and memory of one upscale, and choose the blocks.
 
     Args:
         config: the model's sizes.
         lr: (h, w) of the LR picture.
-        kept: (H / 4, W / 4) of the references whose features are held already.
+        kept: (H/4, W/4) of the references that are encoded already.
         new: the same of the references that are still to be encoded.
-        device, precision: where and how it will be computed.
+        device: where it will be computed.
+        precision: in what arithmetic.
+        matcher: by which search.
 
     Raises:
-        UserError: even the smallest blocks do not fit what is free.
+        UserError: even the smallest blocks do not fit into free memory.
     """
-    element = 4 if precision == "fp32" else 2
-    fixed = fixed_bytes(config, lr, kept, new, element)
-    free = available_bytes(device)
-    alive = BLOCKS_ALIVE[device.type]
+    element, alive = _element_bytes(precision), BLOCKS_ALIVE[device.type]
+    matching = matcher.cost(lr, [*kept, *new], config.extractor_channels[2], element)
+    fixed = fixed_bytes(config, lr, kept, new, element, matching.memory_bytes)
+    block = _block_bytes(fixed, device)
+    cost = count(config, lr, new, kept, matching.multiply_adds)
+    multiply_adds = cost.total + _PER_PAIR * matching.pairs
+    rate = multiply_adds_per_s(device, precision, config.channels)
+    pixels = 16 * max(height * width for height, width in [lr, *kept, *new])
+    memory = used_bytes(device) + fixed + alive * min(block, _largest_useful_block(config, pixels, element))
+    return Plan(_OVERHEAD * multiply_adds / rate, memory, block)
+
+
+def encoding_block_bytes(
+    config: TTSRConfig, grids: Sequence[Grid], *, device: torch.device, precision: Precision = "fp32"
+) -> int:
+    """The blocks to encode references of these (H/4, W/4) in.
+
+    Raises:
+        UserError: even the smallest blocks do not fit into free memory.
+    """
+    return _block_bytes(_encoding_bytes(config, grids, _element_bytes(precision)), device)
+
+
+def fixed_bytes(
+    config: TTSRConfig,
+    lr: Grid,
+    kept: Sequence[Grid],
+    new: Sequence[Grid],
+    element: int,
+    matching: int,
+) -> int:
+    """Bytes that no choice of blocks can save, beside the model and the references that are encoded already.
+
+    Args:
+        config: the model's sizes.
+        lr: (h, w) of the LR picture.
+        kept: (H/4, W/4) of the references that are encoded already.
+        new: the same of those still to be encoded.
+        element: bytes of a number.
+        matching: working memory of the search.
+    """
+    _, middle, coarse = config.extractor_channels
+    cells, num_references = lr[0] * lr[1], len(kept) + len(new)
+    refinement = refinement_cost(config, num_references)
+    # Refinement lays the references' luma end to end once more.
+    matching = max(matching, 16 * refinement.luma_bytes * sum(height * width for height, width in [*kept, *new]))
+    # Textures of the 1x and 2x grids (the latter as gathered rows too), and five maps of these grids.
+    on_2x = cells * element * (coarse + 2 * 4 * middle + 5 * 5 * config.channels)
+    on_2x += 4 * cells * refinement.place_bytes
+    strip = fine_strip_cells(lr, fine_reach(config.num_blocks[3])) * fine_cell_bytes(config, element, num_references)
+    on_4x = cells * element * 5 * config.channels + strip
+    images = cells * 16 * 3 * 4 * 4
+    return _encoding_bytes(config, new, element) + images + max(matching, on_2x, on_4x)
+
+
+def _encoding_bytes(config: TTSRConfig, grids: Sequence[Grid], element: int) -> int:
+    """Keys, textures of three levels, luma, and the pictures with their blurred copies in float."""
+    fine, middle, coarse = config.extractor_channels
+    cell = (2 * coarse + 4 * middle + 16 * fine) * element + 16 * 3 * 2 * 2 * 4
+    cell += 16 * refinement_cost(config, len(grids)).luma_bytes
+    return cell * sum(height * width for height, width in grids)
+
+
+def _block_bytes(fixed: int, device: torch.device) -> int:
+    free, alive = available_bytes(device), BLOCKS_ALIVE[device.type]
     needed = fixed + alive * SMALLEST_BLOCK
     if needed > free:
         raise UserError(
-            f"this needs about {gigabytes(needed)} of memory beside what is in use and {gigabytes(free)} are "
-            "free: take a smaller picture, or smaller or fewer references"
+            f"this needs about {gigabytes(needed)} of memory beside what is in use and {gigabytes(free)} are free",
+            "take a smaller picture, or smaller or fewer references",
         )
     # Four fifths of what is free: other programs want some, and the estimate is one.
     block = (free * 4 // 5 - fixed) // alive
-    block = max(SMALLEST_BLOCK, min(LARGEST_BLOCK[device.type], block))
-    cost = count(config, lr, [*kept, *new])
-    madds = cost.total - (count(config, lr, kept).references if kept else 0)
-    madds += _PER_PAIR * lr[0] * lr[1] * sum(height * width for height, width in [*kept, *new])
-    rate = multiply_adds_per_s(device, precision, config.channels)
-    memory = used_bytes(device) + fixed + alive * min(block, _useful_block(config, lr, [*kept, *new], element))
-    return Plan(_OVERHEAD * madds / rate, memory, block)
+    return max(SMALLEST_BLOCK, min(LARGEST_BLOCK[device.type], block))
 
 
-def fixed_bytes(config: TTSRConfig, lr: Grid, kept: list[Grid], new: list[Grid], element: int) -> int:
-    """Bytes that no choice of blocks can save, beside the model and the features that are kept already."""
-    fine, middle, coarse = config.extractor_channels
-    cells = lr[0] * lr[1]
-    encoding = 0
-    for height, width in new:
-        # Keys, tables of three levels, and the picture with its blurred copy in float.
-        encoding += height * width * ((2 * coarse + 4 * middle + 16 * fine) * element + 16 * 3 * 2 * 2 * 4)
-        encoding += height * width * 16 * 4 * (config.alignment > 0)  # luma of the blurred copy
-    num_references = len(kept) + len(new)
-    largest = max((height * width for height, width in [*kept, *new]), default=0)
-    # With alignment the references' luma is laid end to end once more.
-    lumas = 16 * 4 * sum(height * width for height, width in [*kept, *new]) * (config.alignment > 0)
-    searching = max(coarse * element * (2 * cells + largest), lumas)
-    # Textures of the 1x and 2x grids (the latter as gathered rows too), and five maps of these grids.
-    on_2x = cells * element * (coarse + 2 * 4 * middle + 5 * 5 * config.channels)
-    on_2x += 4 * cells * config.place_bytes(num_references)
-    # A strip of the 4x stage is never lower than its reach, with the same again above and below.
-    strip = config.fine_row_bytes(lr[1], element, num_references) * min(lr[0], 3 * (2 * config.num_blocks[3] + 10))
-    on_4x = cells * element * 5 * config.channels + strip
-    images = cells * 16 * 3 * 4 * 4
-    return encoding + images + max(searching, on_2x, on_4x)
+def _element_bytes(precision: Precision) -> int:
+    return 4 if precision == "fp32" else 2
 
 
-def _useful_block(config: TTSRConfig, lr: Grid, references: list[Grid], element: int) -> int:
+def _largest_useful_block(config: TTSRConfig, pixels: int, element: int) -> int:
     """No block grows beyond the whole of what it is a block of."""
-    pixels = 16 * max(height * width for height, width in [lr, *references])
     return max(SMALLEST_BLOCK, pixels * element * max(5 * config.channels, 3 * config.extractor_channels[0]))
 
 
@@ -120,8 +160,10 @@ def _useful_block(config: TTSRConfig, lr: Grid, references: list[Grid], element:
 def multiply_adds_per_s(device: torch.device, precision: Precision, channels: int) -> float:
     """How fast a 3x3 convolution of the network's width runs here and now; takes hundredths of a second."""
     side = 160
-    image = torch.zeros(1, channels, side, side, device=device).contiguous(memory_format=torch.channels_last)
-    weight = torch.zeros(channels, channels, 3, 3, device=device)
+    image = torch.zeros(1, channels, side, side, device=device, dtype=torch.float32).contiguous(
+        memory_format=torch.channels_last
+    )
+    weight = torch.zeros(channels, channels, 3, 3, device=device, dtype=torch.float32)
     best = float("inf")
     with torch.inference_mode(), computing_in(precision, device):
         for _ in range(4):

@@ -1,14 +1,90 @@
-"""Pictures as the network wants its references: sides of whole fours."""
+"""References as values: encoded once, passed to any number of upscales, and knowing where they came from."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ttsr.errors import ImageError
 from ttsr.images.picture import Picture
+from ttsr.images.reading import Source, read_picture
 from ttsr.images.resize import SCALE, cut_to_multiple
 
+if TYPE_CHECKING:  # so that `ttsr --help` does not wait for torch
+    from ttsr.models.correspondence.types import EncodedReference, Grid
 
-def reference_pixels(picture: Picture, name: str) -> np.ndarray:
-    """A reference cut at the right and below to a multiple of 4, as TTSR's authors do: (H, W, 3) uint8.
+
+@dataclass(frozen=True)
+class ReferenceSource:
+    """Where a reference came from.
+
+    Attributes:
+        name: the file's path as it was given, or `reference N` for one that is no file.
+        sha256: of the file; None for one that is no file.
+        size: (width, height) of the upright picture in pixels.
+    """
+
+    name: str
+    sha256: str | None
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An encoded reference. Immutable, and may serve several threads at once.
+
+    Attributes:
+        encoded: its keys, textures and mask.
+        source: where it came from.
+        to_source: (3, 3) homography from pixels (x, y) of the encoded picture to pixels of the upright source, the
+            corner of the first pixel at (0, 0).
+    """
+
+    encoded: "EncodedReference"
+    source: ReferenceSource
+    to_source: NDArray[np.float64]
+
+    @property
+    def grid(self) -> "Grid":
+        """(H/4, W/4) cells."""
+        return self.encoded.grid
+
+
+@dataclass(frozen=True)
+class ReferencePixels:
+    """A reference before it is encoded: (H, W, 3) uint8 of whole cells, and where it came from."""
+
+    rgb: NDArray[np.uint8]
+    source: ReferenceSource
+
+    @property
+    def grid(self) -> "Grid":
+        """(H/4, W/4) cells."""
+        return self.rgb.shape[0] // SCALE, self.rgb.shape[1] // SCALE
+
+
+def read_reference(source: Source | Picture, number: int = 1) -> ReferencePixels:
+    """A reference's pixels, cut at the right and below to a multiple of 4, as TTSR's authors do.
+
+    Args:
+        source: a file, Pillow image, array or `Picture`.
+        number: what one that is no file is called by.
+
+    Raises:
+        ImageError: it cannot be read or has less than 4 pixels a side.
+    """
+    is_file = isinstance(source, str | os.PathLike)
+    picture = source if isinstance(source, Picture) else read_picture(source)
+    name = str(source) if is_file else f"reference {number}"
+    return reference_of(picture, name, Path(source) if is_file else None)
+
+
+def reference_of(picture: Picture, name: str, file: Path | None = None) -> ReferencePixels:
+    """The same of a picture that was read from `file` already.
 
     Raises:
         ImageError: it has less than 4 pixels a side.
@@ -16,7 +92,8 @@ def reference_pixels(picture: Picture, name: str) -> np.ndarray:
     width, height = picture.size
     if min(width, height) < SCALE:
         raise ImageError(f"{name}: a reference needs at least {SCALE}x{SCALE} pixels and has {width}x{height}")
-    return cut_to_multiple(picture.rgb)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file else None
+    return ReferencePixels(cut_to_multiple(picture.rgb), ReferenceSource(name, sha256, picture.size))
 
 
 def own_reference(lr: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,53 +10,61 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from ttsr.errors import UserError
 from ttsr.images.picture import Picture
 from ttsr.images.reading import Source, read_picture
-from ttsr.images.resize import SCALE, degrade, upscale4
+from ttsr.images.resize import SCALE, blur_by_resize, upscale4
 from ttsr.images.tensors import to_tensor
 from ttsr.images.writing import write_picture
-from ttsr.inference.plan import Plan, make_plan
-from ttsr.inference.references import own_reference, reference_pixels
-from ttsr.models.correspondence.reference import ReferenceFeatures
+from ttsr.inference.plan import Plan, encoding_block_bytes, make_plan
+from ttsr.inference.references import Reference, ReferencePixels, ReferenceSource, own_reference, read_reference
+from ttsr.models.correspondence.exact import EXACT
+from ttsr.models.correspondence.types import Matcher
 from ttsr.models.ttsr import TTSR, TTSROutput
-from ttsr.options import Precision
+from ttsr.options import DEFAULT_MODEL, Precision
+from ttsr.progress import Progress
 from ttsr.system.device import check_precision, choose_device, computing_in
 from ttsr.system.memory import peak_bytes
 from ttsr.weights.loading import load
 
-Progress = Callable[[float], None]
+ReferenceInput = Source | Picture | ReferencePixels
 
 
 @dataclass(frozen=True)
 class Upscaled:
-    """A picture four times larger, and how it came about.
+    """A picture four times larger, and where its textures came from.
 
     Attributes:
         picture: the pixels, with transparency, colour profile and metadata of the LR picture.
-        relevance: (h, w) float32 on the LR grid: the cosine between each place and its best match, at most 1.
-        attention: (h, w, 3) float32: how far the textures of the 1x, 2x and 4x level were let in; the relevance
-            itself in the published network, in others learned from it.
-        index: (h, w, 3) int32: for each LR pixel the number of the reference, from 0 on, and the row and
-            column, in pixels of that reference, of the first of the 4x4 pixels that match it best: a multiple of 4
-            in the published network, any pixel in one with `alignment`.
+        relevance: (h, w) float32 on the LR grid: the cosine between each cell and its best match, at most 1.
+        confidence: (h, w, 3) float32: how far the textures of the 1x, 2x and 4x level were let in; the relevance
+            itself in the published network, learned match confidence in others.
+        index: (h, w, 3) int32: for each LR pixel the number of the reference, from 0 on, and the row and column, in
+            pixels of that reference's upright picture, of the first of the 4x4 pixels that match it best: a multiple
+            of 4 in the published network, any pixel where matches are refined.
+        references: where the references came from; empty where the LR picture was its own.
         seconds: time taken by `Upscaler.upscale`.
         peak_memory_bytes: the most that the process has held so far (on CUDA: of the GPU's memory).
         plan: what was estimated before.
-        own_reference: there was no reference, and the LR picture was its own.
     """
 
     picture: Picture
-    relevance: np.ndarray
-    attention: np.ndarray
-    index: np.ndarray
+    relevance: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    index: NDArray[np.int32]
+    references: tuple[ReferenceSource, ...]
     seconds: float
     peak_memory_bytes: int
     plan: Plan
-    own_reference: bool
+
+    @property
+    def own_reference(self) -> bool:
+        """There was no reference, and the LR picture was its own."""
+        return not self.references
 
     @cached_property
     def image(self) -> Image.Image:
@@ -74,129 +82,142 @@ class Upscaled:
 
 
 class Upscaler:
-    """A model ready to upscale pictures, with references that are encoded once and used for many.
+    """A model ready to upscale pictures. One may be used by several threads at once.
 
     Args:
         model: a model, or what `ttsr.load` takes: a catalogue name, a checkpoint file or a URL. A model that
             is passed in is moved to the device and put into eval mode.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, or a torch.device.
         precision: `fp32` computes exactly as TTSR defines it; `bf16` and `fp16` compute in 16 bits.
+        matcher: the search to match by.
 
     Raises:
-        UserError: the model, the device or the precision is not to be had.
+        UserError: the model, the device or the precision is not available.
     """
 
     def __init__(
         self,
-        model: TTSR | str | Path = "ttsr-lite",
+        model: TTSR | str | Path = DEFAULT_MODEL,
         *,
         device: str | torch.device = "auto",
         precision: Precision = "fp32",
+        matcher: Matcher = EXACT,
     ) -> None:
         self.device = choose_device(device)
         check_precision(precision, self.device)
         self.precision: Precision = precision
+        self.matcher = matcher
         loaded = model if isinstance(model, TTSR) else load(model, device=self.device)
         self.model = loaded.to(self.device).eval()
-        self._features: list[ReferenceFeatures] = []
+        self._references: tuple[Reference, ...] = ()
 
-    def set_references(
-        self,
-        references: Source | Picture | Sequence[Source | Picture],
-        *,
-        progress: Progress | None = None,
-    ) -> None:
-        """Encode the references and keep their features for all that follows; an empty list forgets them.
+    def encode_references(
+        self, references: ReferenceInput | Sequence[ReferenceInput], *, progress: Progress | None = None
+    ) -> tuple[Reference, ...]:
+        """Encode references once, to be passed to any number of `upscale`.
 
         Args:
             references: one picture or a list of several, of at least 4x4 pixels, of any sizes; sides that are
                 no multiple of 4 are cut at the right and below.
-            progress: called with the fraction done.
+            progress: updated after each.
 
         Raises:
             ImageError: a picture cannot be read or is too small.
             UserError: their features do not fit into memory.
         """
-        one = isinstance(references, str | os.PathLike | Image.Image | np.ndarray | Picture)
-        sources = [references] if one else references
-        pixels = [reference_pixels(_picture(s), _name(s, number)) for number, s in enumerate(sources, 1)]
-        grids = [(p.shape[0] // SCALE, p.shape[1] // SCALE) for p in pixels]
-        self._features = []
-        if not pixels:
-            return
-        plan = make_plan(self.model.config, (1, 1), [], grids, device=self.device, precision=self.precision)
-        features = []
+        single = isinstance(references, str | os.PathLike | Image.Image | np.ndarray | Picture | ReferencePixels)
+        sources: Sequence[ReferenceInput] = [references] if single else references
+        pixels = [s if isinstance(s, ReferencePixels) else read_reference(s, n) for n, s in enumerate(sources, 1)]
+        grids = [p.grid for p in pixels]
+        block = encoding_block_bytes(self.model.config, grids, device=self.device, precision=self.precision)
+        encoded = []
         with self._computing():
             for number, reference in enumerate(pixels, 1):
-                ref, ref_blur = self._tensor(reference), self._tensor(degrade(reference))
-                features.append(self.model.encode_reference(ref, ref_blur, block_bytes=plan.block_bytes))
+                ref, blurred = self._tensor(reference.rgb), self._tensor(blur_by_resize(reference.rgb))
+                features = self.model.encode_reference(ref, blurred, block_bytes=block)
+                encoded.append(Reference(features, reference.source, np.eye(3)))
                 if progress is not None:
-                    progress(number / len(pixels))
-        self._features = features
+                    progress.update(number / len(pixels))
+        return tuple(encoded)
 
-    def plan(self, picture: Picture) -> Plan:
-        """Estimate the time and memory that `picture` will take with the references that are set.
+    def set_references(
+        self, references: ReferenceInput | Sequence[ReferenceInput], *, progress: Progress | None = None
+    ) -> None:
+        """Encode references for all later calls of `upscale` that name none; an empty list forgets them.
+
+        Upscales that run in other threads are not affected. See `encode_references` for arguments and errors.
+        """
+        self._references = self.encode_references(references, progress=progress)
+
+    def plan(self, picture: Picture, references: Sequence[Reference] | None = None) -> Plan:
+        """Estimate the time and memory that `upscale` will take with the same arguments.
 
         Raises:
             UserError: it does not fit into memory.
         """
-        kept = [features.grid for features in self._features]
+        kept = [reference.grid for reference in (self._references if references is None else references)]
         own = own_reference(picture.rgb[..., :1]).shape
         new = [] if kept else [(own[0] // SCALE, own[1] // SCALE)]
         lr = (picture.size[1], picture.size[0])
-        return make_plan(self.model.config, lr, kept, new, device=self.device, precision=self.precision)
+        return make_plan(
+            self.model.config, lr, kept, new, device=self.device, precision=self.precision, matcher=self.matcher
+        )
 
-    def upscale(self, image: Source | Picture, *, progress: Progress | None = None) -> Upscaled:
-        """Four times larger, with the textures of the references, or with its own where none are set.
+    def upscale(
+        self,
+        image: Source | Picture,
+        references: Sequence[Reference] | None = None,
+        *,
+        plan: Plan | None = None,
+        progress: Progress | None = None,
+    ) -> Upscaled:
+        """Four times larger, with the textures of the references, or with its own where there are none.
 
         Args:
             image: a path, Pillow image, array or `Picture` of any size.
-            progress: called with the fraction done.
+            references: from `encode_references`; those of `set_references` where not given.
+            plan: from `plan` with the same picture and references; made where not given.
+            progress: updated throughout; cancels the work.
 
         Raises:
             ImageError: the picture cannot be read.
             UserError: it does not fit into memory.
+            Cancelled: through `progress`.
         """
         start = time.perf_counter()
-        picture = _picture(image)
-        plan = self.plan(picture)
+        references = self._references if references is None else tuple(references)
+        picture = image if isinstance(image, Picture) else read_picture(image)
+        plan = plan or self.plan(picture, references)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         with self._computing():
-            output, grids = self._forward(picture.rgb, plan, progress)
+            output, grids = self._forward(picture.rgb, references, plan, progress)
             relevance = output.relevance[0, 0].float().cpu().numpy()
-            attention = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
-            shift = None if output.alignment is None else output.alignment.shift[0].cpu().numpy()
+            confidence = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
+            shift = None if output.refinement is None else output.refinement.shift[0].cpu().numpy()
             index = places(output.index[0].cpu().numpy(), grids, shift)
             rgb = output.sr[0].float().mul(255).round_().clamp_(0, 255).byte().permute(1, 2, 0).cpu().numpy()
         result = _like(picture, np.ascontiguousarray(rgb))
+        sources = tuple(reference.source for reference in references)
         seconds = time.perf_counter() - start
-        return Upscaled(
-            result,
-            relevance,
-            attention,
-            index,
-            seconds,
-            peak_bytes(self.device),
-            plan,
-            own_reference=not self._features,
-        )
+        return Upscaled(result, relevance, confidence, index, sources, seconds, peak_bytes(self.device), plan)
 
     def _forward(
-        self, rgb: np.ndarray, plan: Plan, progress: Progress | None
+        self, rgb: NDArray[np.uint8], references: Sequence[Reference], plan: Plan, progress: Progress | None
     ) -> tuple[TTSROutput, list[tuple[int, int]]]:
-        if self._features:
-            reference, ref_blur = self._features, None
-            grids = [features.grid for features in self._features]
+        if references:
+            inputs, blurred = [reference.encoded for reference in references], None
+            grids = [reference.grid for reference in references]
         else:
             own = own_reference(rgb)
-            reference, ref_blur = self._tensor(own), self._tensor(degrade(own))
+            inputs, blurred = self._tensor(own), self._tensor(blur_by_resize(own))
             grids = [(own.shape[0] // SCALE, own.shape[1] // SCALE)]
         output = self.model(
             self._tensor(rgb),
-            reference,
+            inputs,
             lr_up=self._tensor(upscale4(rgb)),
-            ref_blur=ref_blur,
+            ref_blur=blurred,
+            matcher=self.matcher,
             block_bytes=plan.block_bytes,
             keep_textures=False,
             progress=progress,
@@ -226,7 +247,7 @@ def places(index: np.ndarray, grids: list[tuple[int, int]], shift: np.ndarray | 
     Args:
         index: (h, w), as in `TTSROutput.index`.
         grids: (H / 4, W / 4) of each reference.
-        shift: (2, h, w), from a cell's pixels in the enlarged LR to the reference's, as in `Alignment.shift`; where
+        shift: (2, h, w), from a cell's pixels in the enlarged LR to the reference's, as in `Refinement.shift`; where
             there is one the positions are to the pixel.
     """
     first = np.cumsum([0, *(height * width for height, width in grids)])
@@ -250,16 +271,8 @@ def _like(lr: Picture, rgb: np.ndarray) -> Picture:
     return Picture(rgb, alpha, lr.gray, lr.metadata, lr.notes)
 
 
-def _picture(source: Source | Picture) -> Picture:
-    return source if isinstance(source, Picture) else read_picture(source)
-
-
-def _name(source: Source | Picture, number: int) -> str:
-    return str(source) if isinstance(source, str | os.PathLike) else f"reference {number}"
-
-
 def _out_of_memory(device: torch.device) -> UserError:
     return UserError(
-        f"device {device} ran out of memory: take a smaller picture, or smaller or fewer references, "
-        "or close other programs"
+        f"device {device} ran out of memory",
+        "take a smaller picture, or smaller or fewer references, or close other programs",
     )

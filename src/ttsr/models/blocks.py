@@ -1,6 +1,5 @@
 """Convolution blocks that several parts of the network share."""
 
-from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -19,6 +18,7 @@ class ResidualBlock(nn.Module):
         self.conv2 = Conv3x3(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
         return x + self.conv2(F.relu(self.conv1(x)))
 
 
@@ -31,6 +31,7 @@ class ResidualChain(nn.Module):
         self.tail = Conv3x3(channels, channels)
 
     def forward(self, x: Tensor, start: Tensor) -> Tensor:
+        """Both (B, C, H, W)."""
         for block in self.blocks:
             x = block(x)
         return start + self.tail(x)
@@ -44,6 +45,7 @@ class PixelShuffleUp(nn.Module):
         self.conv = Conv3x3(channels, 4 * channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, factor H, factor W)."""
         return F.relu(F.pixel_shuffle(self.conv(x), 2))
 
 
@@ -60,6 +62,7 @@ class BicubicUp(nn.Module):
         self.factor = factor
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, factor H, factor W)."""
         return F.relu(bicubic_up(self.conv(x), self.factor))
 
 
@@ -95,28 +98,6 @@ def conv_of_parts(conv: nn.Conv2d, *parts: Tensor) -> Tensor:
         first += part.shape[1]
         term = F.conv2d(part, weight, conv.bias if out is None else None, padding=1)
         out = term if out is None else out.add_(term)
-    return cast(Tensor, out)
-
-
-def in_strips(function: Callable[[Tensor], Tensor], x: Tensor, *, rows: int, halo: int, scale: int) -> Tensor:
-    """`function(x)` worked out strip by strip, for functions that look at most `halo` input rows up and down.
-
-    x: (B, C, H, W). `function` divides height and width by `scale`; H, `rows` and `halo` are multiples of it. The
-    answer is that of one call on the whole of x; what a call needs beside it shrinks to `rows + 2 halo` rows.
-    """
-    height = x.shape[2]
-    if height <= rows + 2 * halo:
-        return function(x)
-    out = None
-    for top in range(0, height, rows):
-        first = max(0, top - halo)
-        strip = function(x[:, :, first : top + rows + halo])
-        if out is None:
-            batch, channels, _, width = strip.shape
-            out = strip.new_empty(batch, channels, height // scale, width)
-            out = out.contiguous(memory_format=torch.channels_last)
-        skip, take = (top - first) // scale, min(rows, height - top) // scale
-        out[:, :, top // scale : top // scale + take] = strip[:, :, skip : skip + take]
     return cast(Tensor, out)
 
 

@@ -27,6 +27,7 @@ class Conv3x3(nn.Conv2d):
         super().__init__(in_channels, out_channels, 3, padding=1)
 
     def forward(self, input: Tensor) -> Tensor:
+        """See the class."""
         if self.bias is not None and _gains(input, self.weight):
             return _Convolution.apply(input, self.weight, self.bias)
         return super().forward(input)

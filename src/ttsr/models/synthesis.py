@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from ttsr.models.blocks import BicubicUp, PixelShuffleUp, ResidualChain, bicubic_up, conv_of_parts
 from ttsr.models.convolution import Conv3x3
-from ttsr.models.trust import Trust
 
 
 class ShallowFeatures(nn.Module):
@@ -20,6 +19,7 @@ class ShallowFeatures(nn.Module):
         self.chain = ResidualChain(channels, num_blocks)
 
     def forward(self, lr: Tensor) -> Tensor:
+        """(B, 3, h, w) to (B, C, h, w)."""
         x = F.relu(self.head(lr))
         return self.chain(x, x)
 
@@ -32,7 +32,7 @@ class SoftAttention(nn.Module):
         self.conv = Conv3x3(channels + texture_channels, channels)
 
     def forward(self, x: Tensor, texture: Tensor, relevance: Tensor) -> Tensor:
-        """x (B, C, H, W), texture (B, Ct, H, W), relevance (B, 1, H, W)."""
+        """Features x (B, C, H, W), texture (B, Ct, H, W), relevance (B, 1, H, W)."""
         return x + conv_of_parts(self.conv, x, texture) * relevance
 
 
@@ -44,6 +44,7 @@ class Down(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, H/2, W/2)."""
         return F.relu(self.conv(x))
 
 
@@ -58,6 +59,7 @@ class Integration2(nn.Module):
         self.merge2 = Conv3x3(2 * channels, channels)
 
     def forward(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of the two scales to the same shapes."""
         return (
             F.relu(conv_of_parts(self.merge1, x1, self.down_2to1(x2))),
             F.relu(conv_of_parts(self.merge2, x2, self.up_1to2(x1))),
@@ -80,6 +82,7 @@ class Integration4(nn.Module):
         self.merge4 = Conv3x3(3 * channels, channels)
 
     def forward(self, x1: Tensor, x2: Tensor, x4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of the three scales to the same shapes."""
         return (
             F.relu(conv_of_parts(self.merge1, x1, self.down_2to1(x2), self.down_4to1(x4))),
             F.relu(conv_of_parts(self.merge2, x2, self.up_1to2(x1), self.down_4to2(x4))),
@@ -99,6 +102,7 @@ class Merge(nn.Module):
         self.tail2 = nn.Conv2d(channels // 2, 3, 1)
 
     def forward(self, x1: Tensor, x2: Tensor, x4: Tensor) -> Tensor:
+        """Features of the three scales to RGB (B, 3, 4h, 4w)."""
         x = F.relu(conv_of_parts(self.conv, x4, self.up_1to4(x1), self.up_2to4(x2)))
         return self.tail2(self.tail1(x))
 
@@ -106,9 +110,10 @@ class Merge(nn.Module):
 class SynthesisNetwork(nn.Module):
     """LR image, relevance and transferred textures to an RGB image, in [-1, 1] up to clamping.
 
-    num_blocks: residual blocks of the shallow features and of the 1x, 2x and 4x stages.
-    texture_channels: of the three levels, coarse to fine. has_trust: with a `Trust`, which makes the relevance of the
-    three levels out of what is known of the matches.
+    Args:
+        channels: width.
+        num_blocks: residual blocks of the shallow features and of the 1x, 2x and 4x stages.
+        texture_channels: of the three levels, coarse to fine.
     """
 
     def __init__(
@@ -116,7 +121,6 @@ class SynthesisNetwork(nn.Module):
         channels: int,
         num_blocks: tuple[int, int, int, int],
         texture_channels: tuple[int, int, int],
-        has_trust: bool = False,
     ) -> None:
         super().__init__()
         shallow, first, second, third = num_blocks
@@ -135,19 +139,20 @@ class SynthesisNetwork(nn.Module):
         self.chain4_2 = ResidualChain(channels, third)
         self.chain4_4 = ResidualChain(channels, third)
         self.merge = Merge(channels)
-        self.trust = Trust() if has_trust else None
-        # How many LR rows `fine` looks up and down: the chain on the 1x grid with its integration and tail (2 n + 2),
-        # two more for the bicubic up-sampling behind it, and less than six for everything on the 2x and 4x grids.
-        self.fine_reach = 2 * third + 10
+        self.fine_reach = fine_reach(third)
 
     def coarse(
         self, lr: Tensor, relevance: Tensor, texture1: Tensor | None, texture2: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The stages on the 1x and 2x grids: (x1, x2).
 
-        lr: (B, 3, h, w) RGB in [-1, 1]; relevance: (B, 1, h, w) for all levels, or (B, 3, h, w) for each, coarse to
-        fine; texture1: (B, C3, h, w); texture2: (B, C2, 2h, 2w).
         Textures that are None stand for a relevance of 0: the soft attention then lets nothing in and is left out.
+
+        Args:
+            lr: (B, 3, h, w) RGB in [-1, 1].
+            relevance: (B, 1, h, w) for all levels, or (B, 3, h, w) for each, coarse to fine.
+            texture1: (B, C3, h, w).
+            texture2: (B, C2, 2h, 2w).
         """
         x1 = self.shallow(lr)
         if texture1 is not None:
@@ -162,7 +167,7 @@ class SynthesisNetwork(nn.Module):
     def fine(self, x1: Tensor, x2: Tensor, relevance: Tensor, texture4: Tensor | None) -> Tensor:
         """The stage on the 4x grid and the merge: RGB (B, 3, 4h, 4w).
 
-        Local: a row of its output depends on at most `fine_reach` LR rows up and down. texture4: (B, C1, 4h, 4w),
+        Local: its output depends on at most `fine_reach` LR cells each way. texture4: (B, C1, 4h, 4w),
         or None for a relevance of 0.
         """
         x4 = self.up4(x2)
@@ -177,6 +182,15 @@ class SynthesisNetwork(nn.Module):
         """textures: coarse to fine, (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w)."""
         x1, x2 = self.coarse(lr, relevance, textures[0], textures[1])
         return self.fine(x1, x2, relevance, textures[2])
+
+
+def fine_reach(num_blocks: int) -> int:
+    """How many LR cells `SynthesisNetwork.fine` looks each way, given the residual blocks of its 4x stage.
+
+    The chain on the 1x grid with its integration and tail makes 2 n + 2, the bicubic up-sampling behind it two more,
+    and everything on the 2x and 4x grids less than six.
+    """
+    return 2 * num_blocks + 10
 
 
 def _at_level(relevance: Tensor, level: int) -> Tensor:

@@ -1,47 +1,65 @@
-"""TTSR: extractor, search, transfer and synthesis put together (Yang et al., CVPR 2020, figure 2)."""
+"""TTSR: extractor, matching, transfer and synthesis put together (Yang et al., CVPR 2020, figure 2).
+
+`textbook.py` spells the same network out as the paper words it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ttsr.models import extractor as extractors
-from ttsr.models.blocks import in_strips
-from ttsr.models.config import SCALE, TTSRConfig
-from ttsr.models.correspondence.exact import relevance_at, search
-from ttsr.models.correspondence.matches import Matches
-from ttsr.models.correspondence.patches import empty_table, write_cells
-from ttsr.models.correspondence.reference import CELLS, ReferenceFeatures
-from ttsr.models.correspondence.refine import Alignment, align, coherence, luma
+from ttsr.models.config import TTSRConfig
+from ttsr.models.correspondence.cells import CellTransfer
+from ttsr.models.correspondence.exact import EXACT, relevance_at
+from ttsr.models.correspondence.patches import at_least_float32
+from ttsr.models.correspondence.pixels import PixelTransfer
+from ttsr.models.correspondence.refine import luma
+from ttsr.models.correspondence.types import CELLS, Box, EncodedReference, Matcher, Matches, Refinement, Textures
 from ttsr.models.extractor import LearnableTextureExtractor
-from ttsr.models.precision import at_least_float32
-from ttsr.models.stages import Progress, Stages
+from ttsr.models.inputs import ReferenceImage, ReferenceInput, check_inputs, check_reference, stage_progress
+from ttsr.models.streaming import (
+    channels_last,
+    coarse_features,
+    features_in_strips,
+    fine_in_strips,
+    strip_dim,
+)
 from ttsr.models.synthesis import SynthesisNetwork
+from ttsr.progress import Progress
 
 
 @dataclass(frozen=True)
 class TTSROutput:
-    """What a forward pass gives.
+    """What a forward pass returns.
 
-    sr: (B, 3, 4h, 4w) RGB; in [0, 1] in eval mode, not clamped while training.
-    relevance: (B, 1, h, w), the soft-attention map S: cosine of each cell's best match; 0 where there is no reference.
-    attention: (B, 3, h, w), how far each level's texture is let in, coarse to fine: S, or with `alignment` the trust.
-    index: (B, h, w) int64, flat over the references' (H/4, W/4) grids laid end to end; -1 where there is no reference.
-    alignment: where in the references that is to the pixel; None for the published network or if there is no reference.
-    textures: transferred textures, coarse to fine: (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w); None if not kept or
-        if there is no reference.
-    queries: (B, C3, h, w), the features of lr_up that were looked up among the keys; None in the same cases.
+    Attributes:
+        sr: (B, 3, 4h, 4w) RGB; in [0, 1] in eval mode, not clamped while training.
+        matches: relevance S (B, 1, h, w), 0 without a reference, and index (B, h, w), -1 without a reference.
+        attention: (B, 3, h, w), how far each level's texture is let in, coarse to fine: S as published, or the learned
+            match confidence.
+        refinement: the matches to the pixel; None for the published network or without a reference.
+        textures: transferred textures, coarse to fine: (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w); None if not
+            kept or without a reference.
+        queries: (B, C3, h, w), the features of lr_up that were matched; None in the same cases.
     """
 
     sr: Tensor
-    relevance: Tensor
+    matches: Matches
     attention: Tensor
-    index: Tensor
-    alignment: Alignment | None
+    refinement: Refinement | None
     textures: tuple[Tensor, Tensor, Tensor] | None
     queries: Tensor | None
+
+    @property
+    def relevance(self) -> Tensor:
+        """S, (B, 1, h, w)."""
+        return self.matches.relevance
+
+    @property
+    def index(self) -> Tensor:
+        """The best key of each LR cell, (B, h, w)."""
+        return self.matches.index
 
 
 class TTSR(nn.Module):
@@ -54,245 +72,141 @@ class TTSR(nn.Module):
         super().__init__()
         self.config = config or TTSRConfig()
         fine, middle, coarse = self.config.extractor_channels
+        radius = self.config.refinement_radius
         self.extractor = LearnableTextureExtractor(self.config.extractor_channels)
-        widths = coarse, middle, fine
-        self.synthesis = SynthesisNetwork(
-            self.config.channels, self.config.num_blocks, widths, has_trust=self.config.alignment > 0
-        )
+        self.synthesis = SynthesisNetwork(self.config.channels, self.config.num_blocks, (coarse, middle, fine))
+        self.transfer = PixelTransfer(radius) if radius else CellTransfer()
 
     def forward(
         self,
         lr: Tensor,
-        ref: Tensor | ReferenceFeatures | Sequence[Tensor | ReferenceFeatures],
+        ref: ReferenceInput | Sequence[ReferenceInput],
         *,
         lr_up: Tensor | None = None,
         ref_blur: Tensor | Sequence[Tensor] | None = None,
         ref_mask: Tensor | Sequence[Tensor | None] | None = None,
+        matcher: Matcher = EXACT,
         block_bytes: int = 2**30,
         keep_textures: bool = True,
         progress: Progress | None = None,
     ) -> TTSROutput:
         """Super-resolve a batch.
 
-        lr: (B, 3, h, w). ref: one or several of (B, 3, H, W), of any sizes from 4x4 on (the last rows and columns that
-        make no whole four are left out), or their `encode_reference`. lr_up (B, 3, 4h, 4w) and ref_blur (as ref): made
-        by antialiased bicubic where not given.
-        ref_mask: as ref, (B, H/4, W/4) bool, False for cells that must not be matched, such as padding; `alignment` may
-        still move a match so many pixels into them. Of an encoded reference, `encode_reference` takes it.
-        With no reference at all, `()`, nothing is transferred: relevance 0 closes every texture path, and neither the
-        extractor nor the soft attention is computed or gets a gradient.
-        block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor, the search
-        and the transfer are streamed; with `keep_textures=False` so are the 4x textures and the 4x stage.
-        progress: called with the fraction of the work done.
+        With no reference at all, `()`, nothing is transferred: neither the extractor nor the soft attention is computed
+        or gets a gradient.
+
+        Args:
+            lr: (B, 3, h, w).
+            ref: one or several of (B, 3, H, W), of any sizes from 4x4 on (the last rows and columns that make no whole
+                four are left out), or their `encode_reference`.
+            lr_up: (B, 3, 4h, 4w); made by antialiased bicubic where not given.
+            ref_blur: as ref, the references at a quarter of their size and back; likewise.
+            ref_mask: as ref, (B, H/4, W/4) bool, False for cells that must not be matched, such as padding; refinement
+                may still move a match so many pixels into them. For encoded references `encode_reference` takes it.
+            matcher: the search to match by.
+            block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor, the
+                search and the transfer are streamed; with `keep_textures=False` so is the 4x stage.
+            keep_textures: return the textures.
+            progress: updated throughout; cancels the pass.
 
         Raises:
-            ValueError: sizes or channels that do not fit, or of some image every cell of all references is masked.
+            ValueError: sizes or channels do not fit, or of some image every cell of all references is masked.
         """
-        _check(lr, "lr", 1)
-        references = list(ref) if isinstance(ref, Sequence) else [ref]
-        blurred = _one_each(ref_blur, len(references), "blurred ones")
-        masks = _one_each(ref_mask, len(references), "masks")
-        if lr_up is None:
-            lr_up = resize(lr, SCALE)
-        elif lr_up.shape != (*lr.shape[:2], SCALE * lr.shape[2], SCALE * lr.shape[3]):
-            raise ValueError(f"lr_up is {tuple(lr_up.shape)}, which is not 4 x lr {tuple(lr.shape)}")
-        for r in references:
-            batch = r.keys.shape[0] if isinstance(r, ReferenceFeatures) else r.shape[0]
-            if batch != lr.shape[0]:
-                raise ValueError(f"a batch of {lr.shape[0]} LR images with one of {batch} references")
-        grids = [
-            r.grid if isinstance(r, ReferenceFeatures) else (r.shape[2] // SCALE, r.shape[3] // SCALE)
-            for r in references
-        ]
-        encoded = all(isinstance(r, ReferenceFeatures) for r in references)
-        stages = Stages(self.config, (lr.shape[2], lr.shape[3]), grids, encoded, progress)
+        inputs = check_inputs(lr, ref, lr_up, ref_blur, ref_mask)
+        parts = stage_progress(self.config, inputs, progress or Progress())
 
-        features = [
-            self._encoded(r, blur, mask, block_bytes) for r, blur, mask in zip(references, blurred, masks, strict=True)
-        ]
-        stages.end("references")
-        if features:
-            queries = self._coarse_features(lr_up, block_bytes)
-            stages.end("queries")
-            relevance, index = _match(queries, features, block_bytes, stages)
+        references = [self._encoded(r, block_bytes) for r in inputs.references]
+        parts["references"].update(1)
+        if references:
+            queries = coarse_features(self.extractor, inputs.lr_up, block_bytes)
+            parts["queries"].update(1)
+            matches = self._match(queries, references, matcher, block_bytes, parts["matching"])
+            textures = self.transfer(matches, references, inputs.lr_up)
         else:
-            queries = None
-            relevance = lr.new_zeros(lr.shape[0], 1, *lr.shape[2:])
-            index = torch.full_like(relevance[:, 0], -1, dtype=torch.long)
-        kept_queries = queries if keep_textures else None
-        del queries
-        alignment = self._aligned(lr_up, features, index)
-        matches = Matches(index, features, alignment)
-        attention = self._attention(relevance, alignment)
-        stages.end("search")
-        textures, sr = self._synthesise(lr, matches, attention, block_bytes, keep_textures, stages)
+            queries, relevance = None, lr.new_zeros(lr.shape[0], 1, *inputs.lr_grid)
+            matches = Matches(relevance, torch.full_like(relevance[:, 0], -1, dtype=torch.long))
+            textures = Textures(relevance.expand(-1, 3, -1, -1))
+        queries = queries if keep_textures else None
+        parts["matching"].update(1)
+        sr, levels = self._synthesise(lr, textures, len(references), block_bytes, keep_textures, parts)
         if self.config.bicubic_skip:
-            sr = sr + (2 * lr_up - 1)
+            sr = sr + (2 * inputs.lr_up - 1)
         if not self.training:
             sr = sr.clamp(-1, 1)
-        return TTSROutput((sr + 1) / 2, relevance, attention, index, alignment, textures, kept_queries)
+        return TTSROutput((sr + 1) / 2, matches, textures.attention, textures.refinement, levels, queries)
 
     def encode_reference(
         self, ref: Tensor, ref_blur: Tensor | None = None, mask: Tensor | None = None, *, block_bytes: int = 2**30
-    ) -> ReferenceFeatures:
-        """Keys and texture tables of a reference (B, 3, H, W) of 4x4 at least.
+    ) -> EncodedReference:
+        """Keys and textures of a reference, to be used for any number of LR images.
 
-        The last rows and columns that make no whole four are left out, as the authors do.
-        ref_blur: the reference at a quarter of its size and back; made by antialiased bicubic where not given.
-        mask: (B, H // 4, W // 4) bool, True where a cell may be matched; all where not given.
+        Args:
+            ref: (B, 3, H, W) of 4x4 at least; the last rows and columns that make no whole four are left out, as the
+                authors do.
+            ref_blur: the reference at a quarter of its size and back; made by antialiased bicubic where not given.
+            mask: (B, H // 4, W // 4) bool, True where a cell may be matched; all where not given.
+            block_bytes: about what the features of a strip may hold.
 
         Raises:
-            ValueError: sizes or channels that do not fit.
+            ValueError: sizes or channels do not fit.
         """
-        _check(ref, "ref", SCALE)
-        if ref_blur is not None and ref_blur.shape != ref.shape:
-            raise ValueError(f"ref_blur is {tuple(ref_blur.shape)}, ref {tuple(ref.shape)}")
-        ref = _whole_cells(ref)
-        grid = (ref.shape[2] // SCALE, ref.shape[3] // SCALE)
-        if mask is not None and (mask.dtype != torch.bool or mask.shape != (ref.shape[0], *grid)):
-            wanted = f"bool {(ref.shape[0], *grid)}"
-            raise ValueError(f"the mask of a reference must be {wanted}, not {mask.dtype} {tuple(mask.shape)}")
-        ref_blur = resize(resize(ref, 1 / SCALE), SCALE) if ref_blur is None else _whole_cells(ref_blur)
-        keys = self._coarse_features(ref_blur, block_bytes)
+        return self._encoded(check_reference(ref, ref_blur, mask), block_bytes)
+
+    def _encoded(self, reference: ReferenceImage | EncodedReference, block_bytes: int) -> EncodedReference:
+        if isinstance(reference, EncodedReference):
+            return reference
+        (height, width), dim = reference.grid, strip_dim(*reference.ref.shape[2:])
+        keys = coarse_features(self.extractor, reference.ref_blur, block_bytes)
         fine, middle, coarse = self.config.extractor_channels
-        aligned = self.config.alignment > 0
-        tables = tuple(
-            keys.new_empty(keys.shape[0], cell * grid[0] * cell * grid[1], width)
-            if aligned
-            else empty_table(keys, grid, cell * cell * width)
-            for cell, width in zip(CELLS, (coarse, middle, fine), strict=True)
-        )
-        height, rows, halo = ref.shape[2], self._strip_rows(ref, block_bytes), extractors.REACH
-        for top in range(0, height, rows):
-            first = max(0, top - halo)
-            levels = self.extractor(_channels_last(ref[:, :, first : top + rows + halo]))
-            for table, level, cell in zip(tables, levels, CELLS, strict=True):
-                skip, take = (top - first) // SCALE * cell, min(rows, height - top) // SCALE * cell
-                rows_of_level = level[:, :, skip : skip + take]
-                if aligned:
-                    first_pixel = top // SCALE * cell * level.shape[3]
-                    pixels = rows_of_level.flatten(2).transpose(1, 2)
-                    table[:, first_pixel : first_pixel + pixels.shape[1]] = pixels
-                else:
-                    write_cells(table, rows_of_level, cell, top // SCALE)
-        return ReferenceFeatures(keys, (tables[0], tables[1], tables[2]), mask, luma(ref_blur) if aligned else None)
+        widths = zip(CELLS, (coarse, middle, fine), strict=True)
+        storages = [self.transfer.storage(keys, reference.grid, cell, channels) for cell, channels in widths]
+        for strip, levels in features_in_strips(self.extractor, reference.ref, block_bytes):
+            start, end = strip.start // CELLS[-1], strip.end // CELLS[-1]
+            box = Box(start, end, 0, width) if dim == 2 else Box(0, height, start, end)
+            for storage, level, cell in zip(storages, levels, CELLS, strict=True):
+                self.transfer.store(storage, level, cell, box, reference.grid)
+        luma_of_blurred = luma(reference.ref_blur) if self.transfer.needs_luma else None
+        return EncodedReference(keys, (storages[0], storages[1], storages[2]), reference.mask, luma_of_blurred)
 
-    def _aligned(self, lr_up: Tensor, features: list[ReferenceFeatures], index: Tensor) -> Alignment | None:
-        lumas = [f.luma for f in features if f.luma is not None]
-        return align(luma(lr_up), lumas, index, self.config.alignment) if lumas else None
-
-    def _attention(self, relevance: Tensor, alignment: Alignment | None) -> Tensor:
-        """(B, 3, h, w): how far each level's texture is let in."""
-        if self.synthesis.trust is None or alignment is None:
-            return relevance.expand(-1, 3, -1, -1)
-        return self.synthesis.trust(relevance, alignment.correlation, coherence(alignment))
-
-    def _encoded(
-        self, ref: Tensor | ReferenceFeatures, ref_blur: Tensor | None, mask: Tensor | None, block_bytes: int
-    ) -> ReferenceFeatures:
-        if isinstance(ref, Tensor):
-            return self.encode_reference(ref, ref_blur, mask, block_bytes=block_bytes)
-        if mask is not None:
-            raise ValueError("a mask for a reference that is encoded already: give it to encode_reference")
-        return ref
-
-    def _coarse_features(self, image: Tensor, block_bytes: int) -> Tensor:
-        rows = self._strip_rows(image, block_bytes)
-        return in_strips(self.extractor.coarse, _channels_last(image), rows=rows, halo=extractors.REACH, scale=SCALE)
-
-    def _strip_rows(self, image: Tensor, block_bytes: int) -> int:
-        """Rows of an image, a multiple of 4, whose extractor features fit a block; all of them where gradients flow."""
+    def _match(
+        self,
+        queries: Tensor,
+        references: Sequence[EncodedReference],
+        matcher: Matcher,
+        block_bytes: int,
+        progress: Progress,
+    ) -> Matches:
+        """Matches, with gradients of the relevance to queries and keys where they are wanted."""
+        # Where the network computes in 16 bits the cosines are still compared in 32: rounded, most matches would tie.
+        queries, keys = at_least_float32(queries), [at_least_float32(r.keys) for r in references]
+        masks = [r.mask for r in references]
+        matches = matcher(queries, keys, masks=masks, block_bytes=block_bytes, progress=progress)
         if torch.is_grad_enabled():
-            return image.shape[2]
-        # Two full-size feature maps and what is left of the next levels are alive at a time.
-        row_bytes = 3 * image.shape[0] * image.shape[3] * self.config.extractor_channels[0] * image.element_size()
-        return max(SCALE, block_bytes // row_bytes // SCALE * SCALE)
+            matches = Matches(relevance_at(queries, keys, matches.index), matches.index)
+        return matches
 
     def _synthesise(
         self,
         lr: Tensor,
-        matches: Matches,
-        attention: Tensor,
+        textures: Textures,
+        num_references: int,
         block_bytes: int,
         keep_textures: bool,
-        stages: Stages,
-    ) -> tuple[tuple[Tensor, Tensor, Tensor] | None, Tensor]:
-        height, width = lr.shape[2:]
-        texture = matches.texture
-        texture1, texture2 = texture(0, 0, height), texture(1, 0, height)
-        x1, x2 = self.synthesis.coarse(_channels_last(2 * lr - 1), attention, texture1, texture2)
-        stages.end("coarse")
-        if keep_textures or torch.is_grad_enabled():
-            texture4 = texture(2, 0, height)
-            sr = self.synthesis.fine(x1, x2, attention, texture4)
-            stages.end("fine")
-            if keep_textures and texture1 is not None and texture2 is not None and texture4 is not None:
-                return (texture1, texture2, texture4), sr
-            return None, sr
-
-        del texture1, texture2
-        sr = lr.new_empty(lr.shape[0], 3, SCALE * height, SCALE * width)
-        row_bytes = lr.shape[0] * self.config.fine_row_bytes(width, lr.element_size(), len(matches.features))
-        halo = self.synthesis.fine_reach
-        rows = max(halo, block_bytes // row_bytes - 2 * halo)
-        for top in range(0, height, rows):
-            bottom = min(top + rows, height)
-            first, last = max(0, top - halo), min(bottom + halo, height)
-            strip = self.synthesis.fine(
-                x1[:, :, first:last],
-                x2[:, :, 2 * first : 2 * last],
-                attention[:, :, first:last],
-                texture(2, first, last),
+        parts: dict[str, Progress],
+    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor] | None]:
+        """RGB in [-1, 1] up to clamping, and the textures if they are kept."""
+        texture1, texture2 = textures.level(0), textures.level(1)
+        x1, x2 = self.synthesis.coarse(channels_last(2 * lr - 1), textures.attention, texture1, texture2)
+        parts["coarse"].update(1)
+        if not keep_textures and not torch.is_grad_enabled():
+            del texture1, texture2
+            sr = fine_in_strips(
+                self.synthesis, x1, x2, textures, self.config, num_references, block_bytes, parts["fine"]
             )
-            sr[:, :, SCALE * top : SCALE * bottom] = strip[:, :, SCALE * (top - first) : SCALE * (bottom - first)]
-            stages.within("fine", bottom / height)
-        return None, sr
-
-
-def _match(
-    queries: Tensor, features: list[ReferenceFeatures], block_bytes: int, stages: Stages
-) -> tuple[Tensor, Tensor]:
-    """Relevance and index, with gradients to queries and keys where they are wanted."""
-    # Where the network computes in 16 bits the cosines are still compared in 32: rounded, most matches would tie.
-    queries, keys = at_least_float32(queries), [at_least_float32(f.keys) for f in features]
-    relevance, index = search(
-        queries,
-        keys,
-        masks=[f.mask for f in features],
-        block_bytes=block_bytes,
-        progress=lambda done: stages.within("search", done),
-    )
-    if torch.is_grad_enabled():
-        relevance = relevance_at(queries, keys, index)
-    return relevance, index
-
-
-def _one_each(given: Tensor | Sequence[Tensor | None] | None, number: int, what: str) -> list[Tensor | None]:
-    """What is given for each of `number` references: a tensor for the only one, a sequence, or nothing."""
-    one_each: list[Tensor | None] = [given] if isinstance(given, Tensor) else [*(given or [None] * number)]
-    if len(one_each) != number:
-        raise ValueError(f"{number} references with {len(one_each)} {what}")
-    return one_each
-
-
-def resize(image: Tensor, scale: float) -> Tensor:
-    """Antialiased bicubic, clamped to [0, 1]: (B, 3, H, W) to (B, 3, scale H, scale W)."""
-    size = [round(side * scale) for side in image.shape[2:]]
-    return F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    """The layout in which CPU convolutions and the texture tables are fastest."""
-    return x.contiguous(memory_format=torch.channels_last)
-
-
-def _whole_cells(image: Tensor) -> Tensor:
-    height, width = (side // SCALE * SCALE for side in image.shape[2:])
-    return image[:, :, :height, :width]
-
-
-def _check(image: Tensor, name: str, smallest: int) -> None:
-    good = image.dim() == 4 and image.shape[1] == 3 and min(image.shape[2:]) >= smallest
-    if not good or not image.is_floating_point():
-        sizes = f"float (B, 3, H, W), H and W at least {smallest}"
-        raise ValueError(f"{name} must be {sizes}, not {image.dtype} {tuple(image.shape)}")
+            return sr, None
+        texture4 = textures.level(2)
+        sr = self.synthesis.fine(x1, x2, textures.attention, texture4)
+        parts["fine"].update(1)
+        if keep_textures and texture1 is not None and texture2 is not None and texture4 is not None:
+            return sr, (texture1, texture2, texture4)
+        return sr, None

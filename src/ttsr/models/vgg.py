@@ -34,8 +34,9 @@ class VGG19(nn.Module):
 
     def set_normalisation(self) -> None:
         """Make the fixed buffers, which no state dict holds; needed anew if the network was built on `meta`."""
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        # Explicitly float32: PyTorch's default type may have been changed.
+        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
         """relu5_1 (B, 512, H // 16, W // 16) of an image (B, 3, H, W), RGB in [0, 1].

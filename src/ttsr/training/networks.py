@@ -74,8 +74,8 @@ def _start(part: nn.Module, weights: str, field: str) -> None:
     source = other if isinstance(part, TTSR) else other.extractor
     ours = {name: value.shape for name, value in part.state_dict().items()}
     theirs = {name: value.shape for name, value in source.state_dict().items()}
-    if not other.config.alignment:  # its network lacks the trust, which then begins as in any run
-        theirs = {name: shape for name, shape in ours.items() if name.startswith("synthesis.trust.")} | theirs
+    # Match confidence that the other network lacks begins as in any run.
+    theirs = {name: shape for name, shape in ours.items() if name.startswith("transfer.")} | theirs
     if ours != theirs:
         raise RecipeError(f"{field}: {weights} is of other sizes than the recipe's model ({other.config})")
     part.load_state_dict(source.state_dict(), strict=False)

@@ -11,9 +11,9 @@ from ttsr.losses.contrastive import contrastive_loss
 from ttsr.losses.perceptual import perceptual_loss
 from ttsr.losses.reconstruction import reconstruction_loss
 from ttsr.losses.transferal import transferal_loss
-from ttsr.models.correspondence.reference import ReferenceFeatures
+from ttsr.models.correspondence.types import EncodedReference
 from ttsr.models.extractor import LearnableTextureExtractor
-from ttsr.models.precision import at_least_float32
+from ttsr.models.correspondence.patches import at_least_float32
 from ttsr.models.ttsr import TTSROutput
 from ttsr.training.draws import draw_anchors
 from ttsr.training.networks import Networks
@@ -28,7 +28,7 @@ class Objective:
     def __init__(self, recipe: Recipe, networks: Networks) -> None:
         self.recipe, self.networks = recipe, networks
 
-    def forward(self, batch: Batch) -> tuple[TTSROutput, ReferenceFeatures]:
+    def forward(self, batch: Batch) -> tuple[TTSROutput, EncodedReference]:
         """Super-resolve a batch, and give what was searched."""
         model = self.networks.model
         features = model.encode_reference(batch.ref, batch.ref_blur, batch.ref_mask)
@@ -43,7 +43,7 @@ class Objective:
         self,
         batch: Batch,
         numbers: Sequence[int],
-        made: tuple[TTSROutput, ReferenceFeatures],
+        made: tuple[TTSROutput, EncodedReference],
         *,
         pixel_only: bool,
     ) -> tuple[Tensor, Figures]:

@@ -13,8 +13,8 @@ from ttsr.data.sample import Batch
 from ttsr.errors import RecipeError
 from ttsr.losses.adversarial import discriminator_loss
 from ttsr.models.config import TTSRConfig
-from ttsr.models.correspondence.reference import ReferenceFeatures
-from ttsr.models.precision import at_least_float32
+from ttsr.models.correspondence.types import EncodedReference
+from ttsr.models.correspondence.patches import at_least_float32
 from ttsr.models.ttsr import TTSR, TTSROutput
 from ttsr.system.distributed import Runtime
 from ttsr.training.draws import draw_mixture
@@ -171,7 +171,7 @@ class Trainer:
         self,
         parts: list[Batch],
         numbers: Sequence[range],
-        ready: tuple[TTSROutput, ReferenceFeatures] | None = None,
+        ready: tuple[TTSROutput, EncodedReference] | None = None,
     ) -> tuple[dict[str, float], list[Tensor]]:
         """Move the network; also gives the SR images. `ready`: the forward pass of the only part, if done already."""
         pixel_only = self.step < self.recipe.schedule.pixel_steps

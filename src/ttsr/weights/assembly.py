@@ -35,7 +35,8 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
     config = _sizes(tensors, layout, where)
     if layout is layouts.TTSR:
         stated = Metadata.from_strings(checkpoint.metadata, where).config
-        config = replace(config, bicubic_skip=stated.bicubic_skip, alignment=stated.alignment)
+        sizes = {name: getattr(config, name) for name in ("channels", "num_blocks", "extractor_channels")}
+        config = replace(stated, **sizes)
         if config != stated:
             raise WeightsError(f"{where}: its metadata states {stated}, its shapes {config}")
     model = _without_values(config, where)

@@ -58,7 +58,7 @@ def _rename(key: str, modules: Mapping[str, str]) -> str | None:
     return None
 
 
-TTSR = Layout("ttsr", {"extractor": "extractor", "synthesis": "synthesis"})
+TTSR = Layout("ttsr", {"extractor": "extractor", "synthesis": "synthesis", "transfer": "transfer"})
 """Ours."""
 
 AUTHORS = Layout(

@@ -70,15 +70,15 @@ class Metadata:
 
 def _config(values: Any) -> TTSRConfig:
     channels, skip = values.pop("channels"), values.pop("bicubic_skip")
-    alignment = values.pop("alignment", 0)  # optional
+    radius = values.pop("refinement_radius", 0)  # optional
     blocks, widths = values.pop("num_blocks"), values.pop("extractor_channels")
     if values:
         raise ValueError(f"unknown sizes {', '.join(values)}")
     if not (isinstance(skip, bool) and len(blocks) == 4 and len(widths) == 3):
         raise ValueError("sizes of the wrong kind")
-    if not all(type(number) is int for number in (channels, *blocks, *widths, alignment)):
+    if not all(type(number) is int for number in (channels, *blocks, *widths, radius)):
         raise ValueError("sizes that are no whole numbers")
-    return TTSRConfig(channels, tuple(blocks), tuple(widths), skip, alignment)
+    return TTSRConfig(channels, tuple(blocks), tuple(widths), skip, radius)
 
 
 def _scores(values: Any) -> dict[str, dict[str, float]]:

@@ -37,11 +37,10 @@ def save(
 
     Raises:
         WeightsError: it cannot be written, a value is not finite in that precision, or the layout cannot hold
-            the model (`bicubic_skip` and `alignment` are ours alone).
+            the model (only the published network).
     """
     if layout is not layouts.TTSR and not model.config.is_published:
-        ours = "bicubic_skip" if model.config.bicubic_skip else "alignment"
-        raise WeightsError(f"{path}: a model with {ours} cannot be written in the {layout.name} layout")
+        raise WeightsError(f"{path}: only the published network can be written in the {layout.name} layout")
     precision = torch.float16 if dtype == "fp16" else torch.float32
     state = {layout.to_theirs(key): value for key, value in model.state_dict().items()}
     state = {

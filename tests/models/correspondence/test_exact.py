@@ -6,12 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from ttsr.models import textbook
 from ttsr.models.correspondence import exact as matching
-from ttsr.models.correspondence import textbook
 from ttsr.models.correspondence.exact import relevance_at, search
+from ttsr.progress import Progress
 
 sides = st.integers(1, 9)
 grids = st.tuples(sides, sides)
+
+
+def into(fractions: list[float]) -> Progress:
+    """A progress that only notes the fractions."""
+    return Progress(lambda fraction, _: fractions.append(fraction))
 
 
 def features(seed: int, batch: int, channels: int, grid: tuple[int, int]) -> Tensor:
@@ -84,7 +90,12 @@ def test_each_item_of_a_batch_is_searched_apart():
 
 def test_progress_rises_to_one():
     seen: list[float] = []
-    search(features(8, 2, 4, (6, 6)), [features(9, 2, 4, (9, 9))], block_bytes=100, progress=seen.append)
+    search(
+        features(8, 2, 4, (6, 6)),
+        [features(9, 2, 4, (9, 9))],
+        block_bytes=100,
+        progress=into(seen),
+    )
     assert seen == sorted(seen) and seen[-1] == pytest.approx(1)
     assert len(seen) > 4
 

@@ -11,17 +11,47 @@ additions separate into three along x and three along y. Only a block of product
 folded into the running one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttsr.models.correspondence.patches import OFFSETS, Grid, centre_rows, padded_table, patch_norm, split_references
+from ttsr.models.correspondence.patches import OFFSETS, centre_rows, padded_table, patch_norm, split_references
+from ttsr.models.correspondence.types import Grid, Matches, MatchingCost
+from ttsr.progress import Progress
 
 # On a CPU a block of products that stays in the cache beats a large one.
 CPU_BLOCK_BYTES = 8 * 2**20
+
+
+class ExactMatcher:
+    """The published search: every query against every key of all references. Implements `Matcher`."""
+
+    name = "exact"
+
+    def __call__(
+        self,
+        queries: Tensor,
+        keys: Sequence[Tensor],
+        *,
+        masks: Sequence[Tensor | None] | None = None,
+        block_bytes: int = 2**30,
+        progress: Progress | None = None,
+        start: Tensor | None = None,
+    ) -> Matches:
+        """Match as `search` does; `start` has no influence on an exhaustive search."""
+        return search(queries, keys, masks=masks, block_bytes=block_bytes, progress=progress)
+
+    def cost(self, query_grid: Grid, key_grids: Sequence[Grid], channels: int, element_bytes: int) -> MatchingCost:
+        """All pairs; in memory the queries twice and the largest reference's keys once more."""
+        cells, keys = query_grid[0] * query_grid[1], [height * width for height, width in key_grids]
+        memory = channels * element_bytes * (2 * cells + max(keys, default=0))
+        return MatchingCost(cells * sum(keys) * channels, cells * sum(keys), memory)
+
+
+EXACT = ExactMatcher()
 
 
 @torch.no_grad()
@@ -31,16 +61,20 @@ def search(
     *,
     masks: Sequence[Tensor | None] | None = None,
     block_bytes: int = 2**30,
-    progress: Callable[[float], None] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Best key of every query among all references.
+    progress: Progress | None = None,
+) -> Matches:
+    """Best key of every query among all references (equations 3 to 5).
 
-    queries: (B, C, h, w); keys: one (B, C, H, W) for each reference, of any sizes.
-    Returns the relevance S (B, 1, h, w), a cosine, and the index (B, h, w), flat over the references' grids laid end to
-    end. Of equal keys the first of a reference and the first reference wins. About four times `block_bytes` are used
-    beside inputs and outputs, whatever their sizes.
-    masks: for each reference None, or (B, H, W) bool, True where a key may win. The others still count as neighbours.
-    `progress` is called with the fraction done.
+    Of equal keys the first of a reference and the first reference wins. About four times `block_bytes` are used beside
+    inputs and outputs, whatever their sizes.
+
+    Args:
+        queries: (B, C, h, w).
+        keys: one (B, C, H, W) for each reference, of any sizes.
+        masks: for each reference None, or (B, H, W) bool, True where a key may win. The others still count as
+            neighbours.
+        block_bytes: about what one block of products may hold.
+        progress: updated with the fraction done.
 
     Raises:
         ValueError: of some item every key is masked.
@@ -70,9 +104,9 @@ def search(
                     _fold_in(around, block, shape.query_rows, best[item, :, piece], index[item, :, piece])
                 done += block.grid[0] * grid[1]
                 if progress is not None:
-                    progress(done / total)
+                    progress.update(done / total)
             first += grid[0] * grid[1]
-    return (best / patch_norm(queries))[:, None], index
+    return Matches((best / patch_norm(queries))[:, None], index)
 
 
 def _checked(masks: Sequence[Tensor | None] | None, keys: Sequence[Tensor]) -> Sequence[Tensor | None]:
@@ -86,7 +120,7 @@ def _checked(masks: Sequence[Tensor | None] | None, keys: Sequence[Tensor]) -> S
             raise ValueError(f"a mask of {mask.dtype} {tuple(mask.shape)} for keys {tuple(key.shape)}")
         else:
             left.append(mask.flatten(1).any(1))
-    if keys and None not in left and not torch.stack([one for one in left if one is not None]).any(0).all():
+    if keys and None not in left and not torch.stack([item for item in left if item is not None]).any(0).all():
         raise ValueError("every key of an item is masked: nothing is left to match")
     return masks
 

@@ -4,13 +4,14 @@ A grid (H, W) is stored as a table of (H + 2) (W + 2) rows with a ring of zero r
 cell at offset (dy, dx) is always `dy (W + 2) + dx` rows away and falls on zeros beyond the border.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Grid = tuple[int, int]
+from ttsr.models.correspondence.types import Grid
+
 OFFSETS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 
 # The norm of a patch is never taken below this, so that an all-zero patch has cosine 0 with everything.
@@ -22,22 +23,29 @@ def empty_table(like: Tensor, grid: Grid, depth: int) -> Tensor:
     return like.new_zeros(like.shape[0], (grid[0] + 2) * (grid[1] + 2), depth)
 
 
-def write_cells(table: Tensor, features: Tensor, cell: int, top: int) -> None:
-    """Put features (B, C, cell rows, cell W) into a padded table, from its grid's row `top` on.
+def write_cells(table: Tensor, features: Tensor, cell: int, top: int, left: int, grid: Grid) -> None:
+    """Put features of some cells into a padded table.
 
-    A row of the table holds all of a cell's pixels in the order y, x, channel.
+    Args:
+        table: (B, (H + 2) (W + 2), cell cell C); a row holds all of a cell's pixels in the order y, x, channel.
+        features: (B, C, cell rows, cell columns).
+        cell: pixels along a cell's side.
+        top: the grid's row that the features begin with.
+        left: the grid's column that the features begin with.
+        grid: (H, W).
     """
     batch, channels, height, width = features.shape
-    rows, width = height // cell, width // cell
-    pixels = features.permute(0, 2, 3, 1).reshape(batch, rows, cell, width, cell * channels)
-    cells = table.view(batch, -1, width + 2, cell, cell * channels)
-    cells[:, top + 1 : top + 1 + rows, 1:-1] = pixels.transpose(2, 3)
+    rows, columns = height // cell, width // cell
+    pixels = features.permute(0, 2, 3, 1).reshape(batch, rows, cell, columns, cell * channels)
+    cells = table.view(batch, grid[0] + 2, grid[1] + 2, cell, cell * channels)
+    cells[:, top + 1 : top + 1 + rows, left + 1 : left + 1 + columns] = pixels.transpose(2, 3)
 
 
 def padded_table(features: Tensor) -> Tensor:
     """(B, C, H, W) to a padded table (B, (H + 2) (W + 2), C)."""
-    table = empty_table(features, (features.shape[2], features.shape[3]), features.shape[1])
-    write_cells(table, features, 1, 0)
+    grid = (features.shape[2], features.shape[3])
+    table = empty_table(features, grid, features.shape[1])
+    write_cells(table, features, 1, 0, 0, grid)
     return table
 
 
@@ -60,10 +68,12 @@ def patch_norm(features: Tensor) -> Tensor:
     return F.avg_pool2d(square, 3, 1, 1, divisor_override=1)[:, 0].clamp_min(_EPSILON**2).sqrt()
 
 
-def split_references(index: Tensor, grids: list[Grid]) -> Iterator[tuple[int, Tensor, Tensor]]:
+def split_references(index: Tensor, grids: Sequence[Grid]) -> Iterator[tuple[int, Tensor, Tensor]]:
     """For each reference its number, where `index` falls in it (bool), and the position within it (0 elsewhere).
 
-    index: flat positions over all references' grids laid end to end.
+    Args:
+        index: flat positions over all references' grids laid end to end.
+        grids: (H, W) of each reference.
     """
     first = 0
     for number, (height, width) in enumerate(grids):
@@ -71,3 +81,8 @@ def split_references(index: Tensor, grids: list[Grid]) -> Iterator[tuple[int, Te
         inside = (local >= 0) & (local < height * width)
         yield number, inside, torch.where(inside, local, 0)
         first += height * width
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """`x` itself, or in 32 bits if it has fewer: for sums and comparisons that 16 bits are too coarse for."""
+    return x.float() if x.element_size() < 4 else x

@@ -7,14 +7,14 @@ the window of largest zero-mean normalised cross-correlation of luma wins.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ttsr.models.config import SCALE
-from ttsr.models.correspondence.patches import Grid, split_references
+from ttsr.models.correspondence.patches import split_references
+from ttsr.models.correspondence.types import Grid, Refinement
 
 # A cell's window: its own 4x4 pixels and so many about them, as far as a 3x3 patch of cells goes.
 _HALO = 4
@@ -29,18 +29,6 @@ _CELLS = 2**13
 _COHERENT = 3
 
 
-class Alignment(NamedTuple):
-    """Matches of LR cells in pixels of a reference.
-
-    reference: (B, h, w) int64, the number of the reference. shift: (B, 2, h, w) int64, down and right, from a cell's
-    pixels in the up-sampled LR to its match's in that reference. correlation: (B, 1, h, w) in [-1, 1], of the windows.
-    """
-
-    reference: Tensor
-    shift: Tensor
-    correlation: Tensor
-
-
 def luma(image: Tensor) -> Tensor:
     """(B, 3, H, W) RGB to (B, H, W) float32, ITU-R BT.601."""
     red, green, blue = image.float().unbind(1)
@@ -48,7 +36,7 @@ def luma(image: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def align(lr_up: Tensor, references: Sequence[Tensor], index: Tensor, radius: int) -> Alignment:
+def refine(lr_up: Tensor, references: Sequence[Tensor], index: Tensor, radius: int) -> Refinement:
     """Move each match by up to `radius` pixels each way to where it correlates best; of equals the nearest wins.
 
     lr_up: (B, 4h, 4w) luma of the up-sampled LR; references: (B, H, W) luma of each blurred reference, in whole cells.
@@ -61,31 +49,31 @@ def align(lr_up: Tensor, references: Sequence[Tensor], index: Tensor, radius: in
     flat = torch.cat([r.flatten() for r in references])
     sizes = [(r.shape[1], r.shape[2]) for r in references]
     moves = _moves(radius, index.device)
-    moved, correlation = torch.empty_like(index), lr_up.new_empty(batch, height, width)
+    moved, zncc = torch.empty_like(index), lr_up.new_empty(batch, height, width)
     rows = max(1, _CELLS // (batch * width))
     for first in range(0, height, rows):
         part = slice(first, min(first + rows, height))
         strip = around[:, :, SCALE * part.start : SCALE * part.stop + 2 * _HALO]
         windows = F.unfold(strip, _WINDOW, stride=SCALE).transpose(1, 2).reshape(-1, _WINDOW, _WINDOW)
-        seen = _windows(flat, sizes, number[:, part], top[:, part], left[:, part], _HALO + radius)
-        found = _correlations(windows, seen, moves + radius)
+        candidates = _windows(flat, sizes, number[:, part], top[:, part], left[:, part], _HALO + radius)
+        scores = _zncc(windows, candidates, moves + radius)
         # The first, and so the nearest, of all that are as good as the best.
-        which = (found >= found.amax(1, keepdim=True) - _TIE).byte().argmax(1)
-        correlation[:, part] = found.gather(1, which[:, None]).view(batch, -1, width)
+        which = (scores >= scores.amax(1, keepdim=True) - _TIE).byte().argmax(1)
+        zncc[:, part] = scores.gather(1, which[:, None]).view(batch, -1, width)
         moved[:, part] = which.view(batch, -1, width)
     down, right = moves[moved].unbind(-1)
     top_here = SCALE * torch.arange(height, device=index.device)[:, None]
     left_here = SCALE * torch.arange(width, device=index.device)
     shift = torch.stack([top + down - top_here, left + right - left_here], 1)
-    return Alignment(number, shift, correlation[:, None])
+    return Refinement(number, shift, zncc[:, None])
 
 
-def coherence(alignment: Alignment) -> Tensor:
+def coherence(matches: Refinement) -> Tensor:
     """Share of a cell's eight neighbours that match beside it in the same reference: (B, 1, h, w) in [0, 1].
 
     Neighbours of a right match are matched rightly beside it; wrong matches lie anywhere.
     """
-    place = torch.cat([alignment.shift, alignment.reference[:, None]], 1).float()
+    place = torch.cat([matches.shift, matches.reference[:, None]], 1).float()
     height, width = place.shape[2:]
     padded = F.pad(place, (1, 1, 1, 1), mode="replicate")
     agreeing = place.new_zeros(place.shape[0], 1, height, width)
@@ -127,7 +115,7 @@ def _windows(flat: Tensor, grids: list[Grid], number: Tensor, top: Tensor, left:
     return flat[(y[..., :, None] + x[..., None, :]).flatten(0, 2)]
 
 
-def _correlations(windows: Tensor, seen: Tensor, corners: Tensor) -> Tensor:
+def _zncc(windows: Tensor, seen: Tensor, corners: Tensor) -> Tensor:
     """Correlation of windows (N, s, s) with those of `seen` (N, S, S) at each corner (M, 2): (N, M)."""
     windows = windows - windows.mean((1, 2), keepdim=True)
     windows = windows / (windows.square().sum((1, 2), keepdim=True) + _EPSILON).sqrt()

@@ -1,6 +1,6 @@
-"""The textbook form of TTSR's search and transfer, as the paper words it: unfold, multiply, hold the matrix, fold.
+"""The textbook form of TTSR, as the paper words it: unfold, multiply, hold the matrix, fold.
 
-It is the oracle of the tests and what the benchmarks compare with. Slow and hungry on purpose.
+The readable definition, the oracle of the tests and what the benchmarks compare with. Simple rather than fast.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ttsr.models.correspondence.types import CELLS, Matches
 from ttsr.models.ttsr import TTSR, TTSROutput
 
 
@@ -37,13 +38,14 @@ def transfer(index: Tensor, textures: Sequence[Tensor], cell: int) -> Tensor:
 
 
 def forward(model: TTSR, lr: Tensor, lr_up: Tensor, refs: Sequence[Tensor], ref_blurs: Sequence[Tensor]) -> TTSROutput:
-    """The whole network with search and transfer in textbook form; images in [0, 1], as `TTSR.forward` takes them."""
+    """The published network in textbook form; images in [0, 1], as `TTSR.forward` takes them."""
     queries = model.extractor.coarse(lr_up)
     relevance, index = search(queries, [model.extractor.coarse(blur) for blur in ref_blurs])
     levels = list(zip(*[model.extractor(ref) for ref in refs], strict=True))
-    textures = [transfer(index, level, cell) for level, cell in zip(levels, (1, 2, 4), strict=True)]
+    textures = [transfer(index, level, cell) for level, cell in zip(levels, CELLS, strict=True)]
     kept = (textures[0], textures[1], textures[2])
     sr = model.synthesis(2 * lr - 1, relevance, kept)
     if model.config.bicubic_skip:
         sr = sr + (2 * lr_up - 1)
-    return TTSROutput((sr.clamp(-1, 1) + 1) / 2, relevance, relevance.expand(-1, 3, -1, -1), index, None, kept, queries)
+    attention = relevance.expand(-1, 3, -1, -1)
+    return TTSROutput((sr.clamp(-1, 1) + 1) / 2, Matches(relevance, index), attention, None, kept, queries)

@@ -1,0 +1,74 @@
+"""The mean of nine gathered rows, which every form of transfer ends in: blockwise, with gradients."""
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ttsr.models.correspondence.patches import OFFSETS
+
+# A block of positions whose sum stays in the cache while nine cells are added to it.
+_BLOCK_ELEMENTS = 2**17
+
+
+def gather_mean(sources: list[Tensor], tables: list[Tensor]) -> Tensor:
+    """The mean of nine gathered rows, with gradients to the tables.
+
+    Args:
+        sources: for each table (9, P) int64, the rows to take of it; with several tables -1 for none.
+        tables: (N, D) each.
+
+    Returns:
+        (P, D).
+    """
+    return cast(Tensor, _GatherMean.apply(sources, *tables))
+
+
+class _GatherMean(torch.autograd.Function):
+    """Sum of nine gathered rows over nine, block by block.
+
+    Inputs: for each table rows (9, P), -1 for none; tables (N, D). Output (P, D).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, sources: list[Tensor], *tables: Tensor) -> Tensor:
+        ctx.sources, ctx.sizes = sources, [len(table) for table in tables]
+        count, depth = sources[0].shape[1], tables[0].shape[1]
+        out = tables[0].new_empty(count, depth)
+        step = max(1, _BLOCK_ELEMENTS // depth)
+        buffer = tables[0].new_empty(min(step, count), depth)
+        for first in range(0, count, step):
+            block = out[first : first + step]
+            if len(tables) == 1:
+                _sum_rows(tables[0], sources[0][:, first : first + step], block, buffer)
+            else:
+                block.zero_()
+                for rows, table in zip(sources, tables, strict=True):
+                    for at in rows[:, first : first + step]:
+                        chosen = (at >= 0).nonzero()[:, 0]
+                        block.index_add_(0, chosen, table.index_select(0, at[chosen]))
+            block /= len(OFFSETS)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        gradient = gradients[0] / len(OFFSETS)
+        answers: list[Tensor | None] = [None]
+        for number, (rows, size) in enumerate(zip(ctx.sources, ctx.sizes, strict=True)):
+            if not ctx.needs_input_grad[number + 1]:
+                answers.append(None)
+                continue
+            to_table = gradient.new_zeros(size, gradient.shape[1])
+            for at in rows:
+                to_table.index_add_(0, at.clamp_min(0), gradient * (at >= 0)[:, None])
+            answers.append(to_table)
+        return tuple(answers)
+
+
+def _sum_rows(table: Tensor, rows: Tensor, out: Tensor, buffer: Tensor) -> None:
+    """Write to `out` the sum over the first dimension of table[rows]; rows (9, P)."""
+    torch.index_select(table, 0, rows[0], out=out)
+    part = buffer[: len(out)]
+    for at in rows[1:]:
+        torch.index_select(table, 0, at, out=part)
+        out += part

@@ -1,0 +1,136 @@
+"""What a forward pass is given, checked and completed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttsr.models.config import SCALE, TTSRConfig
+from ttsr.models.correspondence.types import EncodedReference, Grid
+from ttsr.models.cost import count
+from ttsr.progress import Progress
+
+ReferenceInput = Tensor | EncodedReference
+
+
+@dataclass(frozen=True)
+class ReferenceImage:
+    """A reference of whole cells with its blurred copy, both (B, 3, H, W) in [0, 1], and its mask."""
+
+    ref: Tensor
+    ref_blur: Tensor
+    mask: Tensor | None
+
+    @property
+    def grid(self) -> Grid:
+        """(H/4, W/4)."""
+        return self.ref.shape[2] // SCALE, self.ref.shape[3] // SCALE
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """An LR image, its enlarged copy, and the references, encoded or still to be encoded.
+
+    Attributes:
+        lr: (B, 3, h, w) in [0, 1].
+        lr_up: (B, 3, 4h, 4w) in [0, 1].
+        references: of any sizes.
+    """
+
+    lr: Tensor
+    lr_up: Tensor
+    references: list[ReferenceImage | EncodedReference]
+
+    @property
+    def lr_grid(self) -> Grid:
+        """(h, w)."""
+        return self.lr.shape[2], self.lr.shape[3]
+
+
+def check_inputs(
+    lr: Tensor,
+    ref: ReferenceInput | Sequence[ReferenceInput],
+    lr_up: Tensor | None,
+    ref_blur: Tensor | Sequence[Tensor] | None,
+    ref_mask: Tensor | Sequence[Tensor | None] | None,
+) -> Inputs:
+    """See that all sizes fit, and make by bicubic resizing what is not given.
+
+    Raises:
+        ValueError: sizes, channels or numbers do not fit.
+    """
+    _check(lr, "lr", 1)
+    references = list(ref) if isinstance(ref, Sequence) else [ref]
+    blurred = _one_each(ref_blur, len(references), "blurred ones")
+    masks = _one_each(ref_mask, len(references), "masks")
+    if lr_up is None:
+        lr_up = resize(lr, SCALE)
+    elif lr_up.shape != (*lr.shape[:2], SCALE * lr.shape[2], SCALE * lr.shape[3]):
+        raise ValueError(f"lr_up is {tuple(lr_up.shape)}, which is not 4 x lr {tuple(lr.shape)}")
+    for reference in references:
+        batch = (reference.keys if isinstance(reference, EncodedReference) else reference).shape[0]
+        if batch != lr.shape[0]:
+            raise ValueError(f"a batch of {lr.shape[0]} LR images with one of {batch} references")
+    checked: list[ReferenceImage | EncodedReference] = []
+    for reference, blur, mask in zip(references, blurred, masks, strict=True):
+        if isinstance(reference, Tensor):
+            checked.append(check_reference(reference, blur, mask))
+        elif mask is not None:
+            raise ValueError("a mask for a reference that is encoded already: give it to encode_reference")
+        else:
+            checked.append(reference)
+    return Inputs(lr, lr_up, checked)
+
+
+def check_reference(ref: Tensor, ref_blur: Tensor | None, mask: Tensor | None) -> ReferenceImage:
+    """A reference cut to whole cells, with a blurred copy.
+
+    Raises:
+        ValueError: sizes or channels do not fit.
+    """
+    _check(ref, "ref", SCALE)
+    if ref_blur is not None and ref_blur.shape != ref.shape:
+        raise ValueError(f"ref_blur is {tuple(ref_blur.shape)}, ref {tuple(ref.shape)}")
+    ref = _whole_cells(ref)
+    blurred = resize(resize(ref, 1 / SCALE), SCALE) if ref_blur is None else _whole_cells(ref_blur)
+    checked = ReferenceImage(ref, blurred, mask)
+    if mask is not None and (mask.dtype != torch.bool or mask.shape != (ref.shape[0], *checked.grid)):
+        wanted = f"bool {(ref.shape[0], *checked.grid)}"
+        raise ValueError(f"the mask of a reference must be {wanted}, not {mask.dtype} {tuple(mask.shape)}")
+    return checked
+
+
+def stage_progress(config: TTSRConfig, inputs: Inputs, progress: Progress) -> dict[str, Progress]:
+    """For each stage of a forward pass its part of the whole, by multiply-adds."""
+    new = [r.grid for r in inputs.references if isinstance(r, ReferenceImage)]
+    kept = [r.grid for r in inputs.references if isinstance(r, EncodedReference)]
+    spans = count(config, inputs.lr_grid, new, kept).spans()
+    return {name: progress.part(start, end, name) for name, (start, end) in spans.items()}
+
+
+def resize(image: Tensor, scale: float) -> Tensor:
+    """Antialiased bicubic, clamped to [0, 1]: (B, 3, H, W) to (B, 3, scale H, scale W)."""
+    size = [round(side * scale) for side in image.shape[2:]]
+    return F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def _one_each(given: Tensor | Sequence[Tensor | None] | None, number: int, what: str) -> list[Tensor | None]:
+    """What is given for each of `number` references: a tensor for the only one, a sequence, or nothing."""
+    each: list[Tensor | None] = [given] if isinstance(given, Tensor) else [*(given or [None] * number)]
+    if len(each) != number:
+        raise ValueError(f"{number} references with {len(each)} {what}")
+    return each
+
+
+def _whole_cells(image: Tensor) -> Tensor:
+    height, width = (side // SCALE * SCALE for side in image.shape[2:])
+    return image[:, :, :height, :width]
+
+
+def _check(image: Tensor, name: str, smallest: int) -> None:
+    good = image.dim() == 4 and image.shape[1] == 3 and min(image.shape[2:]) >= smallest
+    if not good or not image.is_floating_point():
+        sizes = f"float (B, 3, H, W), H and W at least {smallest}"
+        raise ValueError(f"{name} must be {sizes}, not {image.dtype} {tuple(image.shape)}")
