@@ -9,28 +9,33 @@ import torch
 from measure import compare, in_this_process
 
 from ttsr.models import textbook
+from ttsr.models.correspondence.cells import CellTransfer
 from ttsr.models.correspondence.exact import search
-from ttsr.models.correspondence.patches import cells_to_pixels, empty_table, write_cells
-from ttsr.models.correspondence.transfer import transfer
+from ttsr.models.correspondence.types import CELLS, Box, EncodedReference
 
 
 def ours(queries: torch.Tensor, keys: torch.Tensor, textures: list[torch.Tensor]) -> None:
-    """Tables included, though a user who keeps a reference pays for them once."""
-    grid = (keys.shape[2], keys.shape[3])
-    _, index = search(queries, [keys])
-    for texture, cell in zip(textures, (1, 2, 4), strict=True):
-        table = empty_table(texture, grid, cell * cell * texture.shape[1])
-        write_cells(table, texture, cell, 0)
-        cells_to_pixels(transfer(index, [table], [grid], 0, index.shape[1]), (index.shape[1], index.shape[2]), cell)
+    """Storing the textures included, though a user who keeps a reference pays for that once."""
+    grid, transfer = (keys.shape[2], keys.shape[3]), CellTransfer()
+    storages = []
+    for texture, cell in zip(textures, CELLS, strict=True):
+        storages.append(transfer.storage(keys, grid, cell, texture.shape[1]))
+        transfer.store(storages[-1], texture, cell, Box(0, grid[0], 0, grid[1]), grid)
+    reference = EncodedReference(keys, (storages[0], storages[1], storages[2]))
+    transferred = transfer(search(queries, [keys]), [reference], queries)
+    for level in range(3):
+        transferred.level(level)
 
 
 def by_the_book(queries: torch.Tensor, keys: torch.Tensor, textures: list[torch.Tensor]) -> None:
+    """The textbook form of the same."""
     _, index = textbook.search(queries, [keys])
-    for texture, cell in zip(textures, (1, 2, 4), strict=True):
+    for texture, cell in zip(textures, CELLS, strict=True):
         textbook.transfer(index, [texture], cell)
 
 
 def measure_one(form: str, height: int, width: int) -> None:
+    """Time one form at one size."""
     torch.manual_seed(0)
     queries, keys = (torch.randn(1, 256, height, width).relu() for _ in range(2))
     textures = [
@@ -39,7 +44,7 @@ def measure_one(form: str, height: int, width: int) -> None:
     ]
     work = {"ours": ours, "textbook": by_the_book}[form]
     with torch.no_grad():
-        corners = [t[:, :, : 8 * cell, : 8 * cell] for t, cell in zip(textures, (1, 2, 4), strict=True)]
+        corners = [t[:, :, : 8 * cell, : 8 * cell] for t, cell in zip(textures, CELLS, strict=True)]
         work(queries[:, :, :8, :8], keys[:, :, :8, :8], corners)
         in_this_process(lambda: work(queries, keys, textures))
 

@@ -10,13 +10,15 @@ import torch
 from measure import Case, compare, in_this_process
 
 from ttsr.models import textbook
-from ttsr.models.ttsr import TTSR, resize
+from ttsr.models.inputs import resize
+from ttsr.models.ttsr import TTSR
 from ttsr.training.recipe_text import read_recipe
 
 MEMORY_SIZE = (300, 300)
 
 
 def measure_one(form: str, height: int, width: int) -> None:
+    """Time one form at one size."""
     torch.manual_seed(0)
     model = TTSR(read_recipe("ttsr-lite").model if form == "lite" else None).eval()
     lr, ref = torch.rand(1, 3, height, width), torch.rand(1, 3, 4 * height, 4 * width)
