@@ -1,12 +1,48 @@
-"""A progress bar on stderr that shows itself only for work that takes a while."""
+"""Progress on stderr: a bar, for work that takes a while."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from ttsr.progress import Progress
 
 _PATIENCE_S = 1.0
+
+
+@contextmanager
+def progress_bar(label: str, *, shown: bool = True) -> Iterator[Progress]:
+    """A `Progress` drawn on stderr: a bar with the label, the stage and the time left, removed at the end.
+
+    It appears with the first update after one second, and only on a terminal.
+
+    Args:
+        label: what is being done, for people to read.
+        shown: whether to draw at all; of several processes one should.
+    """
+    start = time.perf_counter()
+    bar: RichProgress | None = None
+
+    def show(fraction: float, stage: str) -> None:
+        nonlocal bar
+        if not shown or (bar is None and time.perf_counter() - start < _PATIENCE_S):
+            return
+        text = f"{label}: {stage}" if stage else label
+        if bar is None:
+            bar = _bar()
+            bar.add_task(text, total=1.0)
+            bar.start()
+        bar.update(bar.task_ids[0], completed=fraction, description=text)
+
+    try:
+        yield Progress(show)
+    finally:
+        if bar is not None:
+            bar.stop()
 
 
 class LateBar:
@@ -18,7 +54,7 @@ class LateBar:
     def __init__(self, label: str) -> None:
         self._label = label
         self._start = time.perf_counter()
-        self._bar: Progress | None = None
+        self._bar: RichProgress | None = None
 
     def __enter__(self) -> "LateBar":
         return self
@@ -33,6 +69,7 @@ class LateBar:
             self._bar.stop()
 
     def __call__(self, done: float) -> None:
+        """Report the fraction done."""
         if self._bar is None:
             if time.perf_counter() - self._start < _PATIENCE_S:
                 return
@@ -42,8 +79,8 @@ class LateBar:
         self._bar.update(self._bar.task_ids[0], completed=done)
 
 
-def _bar() -> Progress:
+def _bar() -> RichProgress:
     console = Console(stderr=True)
     # Without markup: a file's name may hold brackets.
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return RichProgress(*columns, console=console, transient=True, disable=not console.is_terminal)
