@@ -26,8 +26,14 @@ demo: $(VENV)/.core
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
 
+# Prefixes of the tests that `make quick` leaves out: those that start processes, train, score test sets, or take seconds each.
+SLOW := tests/integration tests/tools tests/cli/test_evaluate.py tests/cli/test_pairs.py tests/data/mining/test_pipeline.py \
+	tests/evaluation/test_report_page.py tests/evaluation/test_scoring.py tests/inference/test_upscaler.py::test_small_blocks \
+	tests/models/correspondence/test_exact.py tests/models/correspondence/test_refine.py::test_gradients \
+	tests/models/correspondence/test_refine.py::test_streamed tests/models/test_parity.py tests/system/test_distributed.py \
+	tests/training/test_golden.py tests/training/test_loop.py tests/weights/test_loading.py::test_loaded_network
 quick: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(SLOW:%=--deselect=%)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
