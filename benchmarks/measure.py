@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from ttsr.training.memory import peak_memory
+from ttsr.system.memory import peak_bytes
 
 # LR sizes, rows x columns.
 SIZES = ("40x40", "80x125", "125x125", "160x250")
@@ -53,7 +53,7 @@ def compare(script: Path, about: str, measure_one: Callable[[str, int, int], Non
 
 def peak_memory_gb() -> float:
     """The most memory this process has held so far, in units of 10^9 bytes."""
-    return peak_memory(torch.device("cpu"))
+    return peak_bytes(torch.device("cpu")) / 1e9
 
 
 def in_this_process(work: Callable[[], object]) -> None:

@@ -22,7 +22,7 @@ from ttsr.models import textbook
 from ttsr.models.correspondence.types import EncodedReference
 from ttsr.models.ttsr import TTSROutput
 from ttsr.system.distributed import Runtime
-from ttsr.training.memory import peak_memory
+from ttsr.system.memory import peak_bytes
 from ttsr.training.recipe_text import read_recipe
 from ttsr.training.trainer import Trainer
 
@@ -82,7 +82,7 @@ def measure_one(form: str, size: int, steps: int, device: str) -> dict[str, floa
         seconds.append(time.perf_counter() - started)
     return {
         "seconds": statistics.median(seconds),
-        "peak_gb": peak_memory(runtime.device),
+        "peak_gb": peak_bytes(runtime.device) / 1e9,
     }
 
 

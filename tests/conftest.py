@@ -4,7 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
+
+EXAMPLES = Path(__file__).parents[1] / "examples" / "pairs"
 
 
 @pytest.fixture
@@ -30,6 +33,22 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def aloe() -> NDArray[np.uint8]:
+    return np.asarray(Image.open(EXAMPLES / "aloe_hr.png"))
+
+
+@pytest.fixture(scope="session")
+def aloe_ref() -> NDArray[np.uint8]:
+    """Another view of what `aloe` shows."""
+    return np.asarray(Image.open(EXAMPLES / "aloe_ref.png"))
+
+
+@pytest.fixture(scope="session")
+def leuven() -> NDArray[np.uint8]:
+    return np.asarray(Image.open(EXAMPLES / "leuven_hr.png"))
+
+
+@pytest.fixture(scope="session")
 def test_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two truths with a reference each, in CUFED5's layout."""
     folder = tmp_path_factory.mktemp("cufed5")
@@ -43,3 +62,10 @@ def test_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="write the golden losses anew instead of comparing")
+    parser.addoption("--device", choices=("cpu", "cuda"), default="cpu", help="where tests with a device compute")
+
+
+@pytest.fixture(scope="session")
+def device(pytestconfig: pytest.Config) -> torch.device:
+    """The CPU, or with `--device cuda` the GPU."""
+    return torch.device(pytestconfig.getoption("device"))

@@ -1,8 +1,28 @@
-"""What the commands and the library let one choose from; free of torch, so that `--help` need not wait for it."""
+"""Options that commands and library share, with their defaults. Without torch, so that `--help` does not wait."""
 
+import re
 from typing import Literal
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["fp32", "bf16", "fp16"]
+from ttsr.errors import UserError
+
+Device = str
+"""`auto`, `cpu`, `cuda`, `cuda:N` (one of several GPUs, counted from 0) or `mps` (Apple's GPU)."""
+
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+"""`fp32` is exact; `tf32` rounds the products of fp32 (CUDA only); `bf16` and `fp16` compute in 16 bits by autocast."""
 
 DEFAULT_MODEL = "ttsr-lite"
+DEFAULT_DEVICE: Device = "auto"
+DEFAULT_PRECISION: Precision = "fp32"
+
+_DEVICE = re.compile(r"auto|(cpu|cuda|mps)(:(0|[1-9]\d?))?")
+
+
+def check_device_name(name: str) -> None:
+    """Check how a device is written, whether or not this machine has it.
+
+    Raises:
+        UserError: it is not one of `Device`.
+    """
+    if not _DEVICE.fullmatch(name):
+        raise UserError(f"unknown device {name!r}", "use auto, cpu, cuda, cuda:N (N from 0) or mps")

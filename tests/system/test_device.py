@@ -2,9 +2,7 @@ import pytest
 import torch
 
 from ttsr.errors import UserError
-from ttsr.system.device import check_precision, choose_device, computing_in
-
-CPU = torch.device("cpu")
+from ttsr.system.device import choose_device
 
 
 def test_auto_takes_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -14,61 +12,24 @@ def test_auto_takes_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
         assert choose_device() == torch.device(expected)
 
 
-def test_what_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_devices_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     for name, message in (
         ("cuda", "no CUDA device here"),
         ("mps", "no Apple GPU"),
         ("toaster", "unknown device 'toaster'"),
-        ("meta", "not supported"),
+        ("meta", "unknown device 'meta'"),
+        ("cuda:01", "unknown device 'cuda:01'"),
     ):
-        with pytest.raises(UserError, match=message):
+        with pytest.raises(UserError, match=message) as caught:
             choose_device(name)
+        assert caught.value.remedy and "--" not in caught.value.remedy
+
+
+def test_one_of_several_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert choose_device("cuda:1") == torch.device("cuda:1")
+    assert choose_device("cuda:1") == choose_device(torch.device("cuda:1")) == torch.device("cuda:1")
     with pytest.raises(UserError, match="the last one here is cuda:1"):
         choose_device("cuda:2")
-
-
-def test_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_precision("fp32", CPU)
-    with pytest.raises(UserError, match="unknown precision 'fp8'"):
-        check_precision("fp8", CPU)
-
-    def refuse(*_: object, **__: object) -> None:
-        raise RuntimeError("not implemented for 'Half'")
-
-    monkeypatch.setattr(torch.nn.functional, "conv2d", refuse)
-    with pytest.raises(UserError, match="precision fp16 does not work on device cpu"):
-        check_precision("fp16", CPU)
-
-
-def test_it_is_computed_in_the_precision() -> None:
-    a = torch.ones(2, 2)
-    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        with computing_in(name, CPU):
-            assert (a @ a).dtype == dtype
-
-
-def test_fp32_is_whole_within_and_other_settings_stay() -> None:
-    cudnn = torch.backends.cudnn
-    before = cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32
-    assert before[-1]
-    with computing_in("fp32", CPU):
-        assert whole_convolutions()
-        assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic) == before[:-1]
-    assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == before
-    with pytest.raises(KeyError), computing_in("fp32", CPU):
-        raise KeyError
-    assert cudnn.allow_tf32
-    with computing_in("bf16", CPU):
-        assert not whole_convolutions()
-
-
-def whole_convolutions() -> bool:
-    convolutions = getattr(torch.backends.cudnn, "conv", None)  # since PyTorch 2.9
-    if convolutions is not None:
-        return convolutions.fp32_precision == "ieee"
-    return not torch.backends.cudnn.allow_tf32

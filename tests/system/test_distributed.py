@@ -22,9 +22,9 @@ tensor = torch.full((2,), float(runtime.rank))
 runtime.average([tensor])
 means = runtime.means({"rank": torch.tensor(float(runtime.rank))})
 if runtime.is_main:
-    tell(f"{runtime.gather([runtime.rank])} {tensor.tolist()} {means} {runtime.agree(False)}")
+    tell(f"{runtime.gather([runtime.rank])} {tensor.tolist()} {means} {runtime.any_process(False)}")
 else:
-    runtime.gather([runtime.rank]), runtime.agree(False)
+    runtime.gather([runtime.rank]), runtime.any_process(False)
 try:
     with runtime.together():
         if runtime.rank == 1:
@@ -50,6 +50,6 @@ def test_alone_there_is_nobody_to_ask() -> None:
     tensor = torch.ones(2)
     runtime.average([tensor])
     assert runtime.is_main and tensor.tolist() == [1, 1]
-    assert runtime.gather([3]) == [3] and runtime.agree(True) and not runtime.agree(False)
+    assert runtime.gather([3]) == [3] and runtime.any_process(True) and not runtime.any_process(False)
     with pytest.raises(UserError, match="mine"), runtime.together():
         raise UserError("mine")

@@ -34,7 +34,7 @@ def test_processes_compute_with_one_thread_and_this_one_as_before(monkeypatch: p
 
 
 def test_a_killed_process_is_one_line() -> None:
-    with Workers(2) as workers, pytest.raises(DataError, match="fewer --workers"):
+    with Workers(2) as workers, pytest.raises(DataError, match="fewer workers"):
         list(workers.in_order(os._exit, [1]))
 
 

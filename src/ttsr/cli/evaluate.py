@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from cyclopts import Parameter
 
+from ttsr.cli.shared_options import DeviceOption
 from ttsr.data.cufed5 import Group, ReferenceChoice, list_groups
 from ttsr.errors import DataError
-from ttsr.options import Device
+from ttsr.options import DEFAULT_DEVICE
 
 if TYPE_CHECKING:
     from ttsr.evaluation.protocols import Protocol
@@ -29,7 +30,7 @@ def evaluate(
     model: Annotated[tuple[str, ...], Parameter(negative=())] = ("ttsr-lite",),
     reference: Annotated[tuple[ReferenceName, ...], Parameter(negative=())] = ("1",),
     protocol: Annotated[tuple[ProtocolName, ...], Parameter(negative=())] = ("paper-y", "mmagic-rgb"),
-    device: Device = "auto",
+    device: DeviceOption = DEFAULT_DEVICE,
     pictures: Annotated[bool, Parameter(negative=())] = False,
     published: Annotated[bool, Parameter(negative=())] = False,
     csv: Path | None = None,
@@ -57,8 +58,6 @@ def evaluate(
         mmedit-rgb: RGB, 8 bit, border of 4 cut (MMEditing 0.x). c2-matching: Y, 8 bit, border of 4 cut (C2-Matching,
         DATSR); c2-matching-rgb: the same in RGB. Each brings the references to size as its source does. May be given
         several times.
-    device
-        Where to compute; auto takes a GPU if there is one.
     pictures
         Print every picture's scores too.
     published
@@ -74,9 +73,9 @@ def evaluate(
     """
     from rich.console import Console
 
+    from ttsr.evaluation import report_files, report_page, report_table
     from ttsr.evaluation.protocols import PROTOCOLS
     from ttsr.evaluation.reference_choice import LEVELS
-    from ttsr.evaluation import report_files, report_page, report_table
     from ttsr.system.distributed import Runtime
     from ttsr.weights.loading import locate
 

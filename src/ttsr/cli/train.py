@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ttsr.cli.printing import say, tell
+from ttsr.cli.shared_options import DeviceOption
 from ttsr.errors import RecipeError
-from ttsr.options import Device
+from ttsr.options import DEFAULT_DEVICE
 
 if TYPE_CHECKING:
     from ttsr.training.loop import Outcome
@@ -29,7 +30,7 @@ def train(
     validate: Path | None = None,
     vgg19: Path | None = None,
     workers: int = 1,
-    device: Device = "auto",
+    device: DeviceOption = DEFAULT_DEVICE,
 ) -> int:
     """Train a model by a recipe. Leaves with code 3 if it stopped before the end; go on with --resume.
 
@@ -59,8 +60,6 @@ def train(
         torchvision's file of VGG19, for recipes that begin with it or judge by it; fetched if not given.
     workers
         Processes that make training pairs, for each training process; 0 makes them between the steps.
-    device
-        Where to train; auto takes a GPU if there is one.
     """
     from ttsr.system.distributed import Runtime
     from ttsr.system.files import refuse_overwriting

@@ -12,15 +12,16 @@ from cyclopts import Parameter
 
 from ttsr.cli.bars import LateBar
 from ttsr.cli.printing import say, tell
+from ttsr.cli.shared_options import DeviceOption, PrecisionOption
 from ttsr.errors import UserError
 from ttsr.images.picture import Picture
 from ttsr.images.reading import read_picture
 from ttsr.inference.jobs import Job, JobResult, plan_jobs, run_jobs
 from ttsr.inference.references import ReferencePixels, reference_of
-from ttsr.options import DEFAULT_MODEL, Device, Precision
+from ttsr.options import DEFAULT_DEVICE, DEFAULT_MODEL, DEFAULT_PRECISION, Device, Precision
 from ttsr.progress import Progress
 from ttsr.system.files import refuse_overwriting
-from ttsr.system.gigabytes import gigabytes
+from ttsr.system.memory import gigabytes
 
 if TYPE_CHECKING:
     from ttsr.inference.plan import Plan
@@ -36,8 +37,8 @@ def upscale(
     ref: Annotated[tuple[Path, ...], Parameter(negative=(), show_default=False)] = (),
     out: Annotated[str | None, Parameter(name=["--out", "-o"])] = None,
     model: str = DEFAULT_MODEL,
-    device: Device = "auto",
-    precision: Precision = "fp32",
+    device: DeviceOption = DEFAULT_DEVICE,
+    precision: PrecisionOption = DEFAULT_PRECISION,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Upscale pictures four times, with the textures of one or more reference pictures.
@@ -54,10 +55,6 @@ def upscale(
         NAME, and FOLDER_x4 for a folder. A file that exists is replaced, but never an input.
     model
         A name from the catalogue, a checkpoint file, or a URL.
-    device
-        Where to compute; auto takes a GPU if there is one.
-    precision
-        fp32 is exact; bf16 and fp16 are faster on GPUs.
     json
         Print one JSON object for programs to stdout instead of lines for people.
     """

@@ -19,7 +19,7 @@ from ttsr.images.tensors import to_tensor
 from ttsr.inference.plan import make_plan
 from ttsr.inference.references import own_reference
 from ttsr.models.ttsr import TTSR
-from ttsr.system.device import computing_in
+from ttsr.system.precision import computing_in
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ from ttsr.models.cost import count, fine_cell_bytes, refinement_cost
 from ttsr.models.streaming import fine_strip_cells
 from ttsr.models.synthesis import fine_reach
 from ttsr.options import Precision
-from ttsr.system.device import computing_in
-from ttsr.system.gigabytes import gigabytes
-from ttsr.system.memory import available_bytes, used_bytes
+from ttsr.system.memory import available_bytes, gigabytes, used_bytes
+from ttsr.system.precision import bytes_per_value, computing_in
 
 # Blocks larger than this are no faster, smaller ones mostly overhead.
 LARGEST_BLOCK = {"cpu": 768 * 2**20, "cuda": 1024 * 2**20, "mps": 256 * 2**20}
@@ -71,7 +70,7 @@ def make_plan(
     Raises:
         UserError: even the smallest blocks do not fit into free memory.
     """
-    element, alive = _element_bytes(precision), BLOCKS_ALIVE[device.type]
+    element, alive = bytes_per_value(precision), BLOCKS_ALIVE[device.type]
     matching = matcher.cost(lr, [*kept, *new], config.extractor_channels[2], element)
     fixed = fixed_bytes(config, lr, kept, new, element, matching.memory_bytes)
     block = _block_bytes(fixed, device)
@@ -91,7 +90,7 @@ def encoding_block_bytes(
     Raises:
         UserError: even the smallest blocks do not fit into free memory.
     """
-    return _block_bytes(_encoding_bytes(config, grids, _element_bytes(precision)), device)
+    return _block_bytes(_encoding_bytes(config, grids, bytes_per_value(precision)), device)
 
 
 def fixed_bytes(
@@ -145,10 +144,6 @@ def _block_bytes(fixed: int, device: torch.device) -> int:
     # Four fifths of what is free: other programs want some, and the estimate is one.
     block = (free * 4 // 5 - fixed) // alive
     return max(SMALLEST_BLOCK, min(LARGEST_BLOCK[device.type], block))
-
-
-def _element_bytes(precision: Precision) -> int:
-    return 4 if precision == "fp32" else 2
 
 
 def _largest_useful_block(config: TTSRConfig, pixels: int, element: int) -> int:

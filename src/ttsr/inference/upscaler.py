@@ -27,8 +27,9 @@ from ttsr.models.correspondence.types import Matcher
 from ttsr.models.ttsr import TTSR, TTSROutput
 from ttsr.options import DEFAULT_MODEL, Precision
 from ttsr.progress import Progress
-from ttsr.system.device import check_precision, choose_device, computing_in
+from ttsr.system.device import choose_device
 from ttsr.system.memory import peak_bytes
+from ttsr.system.precision import check_precision, computing_in
 from ttsr.weights.loading import load
 
 ReferenceInput = Source | Picture | ReferencePixels

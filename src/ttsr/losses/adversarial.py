@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ttsr.models.correspondence.patches import at_least_float32
+from ttsr.system.precision import at_least_float32
 
 AdversarialKind = Literal["bce", "wgan-gp"]
 

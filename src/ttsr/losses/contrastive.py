@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttsr.models.correspondence.patches import OFFSETS, centre_rows, padded_table, patch_norm
-from ttsr.models.correspondence.patches import at_least_float32
+from ttsr.system.precision import at_least_float32
 
 # Keys nearer to the positive than this, in cells, are neither positive nor negative: their patches overlap.
 NEAR = 2

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from ttsr.models.config import TTSRConfig
 from ttsr.models.correspondence.cells import CellTransfer
 from ttsr.models.correspondence.exact import EXACT, relevance_at
-from ttsr.models.correspondence.patches import at_least_float32
 from ttsr.models.correspondence.pixels import PixelTransfer
 from ttsr.models.correspondence.refine import luma
 from ttsr.models.correspondence.types import CELLS, Box, EncodedReference, Matcher, Matches, Refinement, Textures
@@ -27,6 +26,7 @@ from ttsr.models.streaming import (
 )
 from ttsr.models.synthesis import SynthesisNetwork
 from ttsr.progress import Progress
+from ttsr.system.precision import at_least_float32
 
 
 @dataclass(frozen=True)

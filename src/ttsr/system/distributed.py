@@ -1,10 +1,8 @@
-"""The processes of a run: one alone, or several that `accelerate launch` or `torchrun` started.
+"""The processes of a run: a single one, or several that `accelerate launch` or `torchrun` started.
 
-All that is Accelerate's is here.
-
-The networks are not wrapped: they have more than one entry point, and a gradient penalty differentiates twice, which
-wrappers do not take kindly to. Instead gradients are averaged in one message after the backward pass; the published
-network's are 27 MB, milliseconds on any interconnect that several GPUs are worth using over.
+Everything that uses Accelerate is here. Networks are not wrapped: they have several entry points, and a gradient
+penalty differentiates twice, which the wrappers do not support. Instead gradients are averaged in one message after the
+backward pass: 27 MB for the published network, milliseconds on any interconnect that is fast enough for several GPUs.
 """
 
 import os
@@ -16,28 +14,35 @@ import torch
 from torch import Tensor
 
 from ttsr.errors import UserError
+from ttsr.options import DEFAULT_DEVICE
 from ttsr.system.device import choose_device
 
 T = TypeVar("T")
 
-_BAD_INPUT = 2  # the command line's code for it
+_BAD_INPUT = 2  # the command line's exit code for it
 
 
 class Runtime:
-    """This process among those of the run.
+    """This process among those of the run: joins the processes that were launched together, if any were.
 
-    rank: its number, from 0. count: how many there are. device: where it computes.
+    Args:
+        device: where to compute; with several GPUs each process gets its own.
+
+    Attributes:
+        rank: this process's number, from 0.
+        count: how many processes there are.
+        device: where this process computes.
+
+    Raises:
+        UserError: there is no such device, or several processes were launched and Accelerate is not installed, or
+            there are fewer GPUs than processes.
     """
 
+    rank: int
+    count: int
     device: torch.device
 
-    def __init__(self, device: str | torch.device = "auto") -> None:
-        """Join the processes that were launched together, if any were.
-
-        Raises:
-            UserError: there is no such device, or several processes were launched and Accelerate is not installed, or
-                there are fewer GPUs than processes.
-        """
+    def __init__(self, device: str | torch.device = DEFAULT_DEVICE) -> None:
         self.count = int(os.environ.get("WORLD_SIZE", "1"))
         if self.count == 1:
             self.rank, self.device = 0, choose_device(device)
@@ -45,21 +50,20 @@ class Runtime:
         try:
             from accelerate import PartialState
         except ImportError:
-            raise UserError('several processes need Accelerate: pip install "ttsr[train]"') from None
+            raise UserError("several processes need Accelerate", 'pip install "ttsr[train]"') from None
         kind = choose_device(device).type
         here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        if kind == "cuda" and here > torch.cuda.device_count():
-            raise UserError(
-                f"{here} processes for {torch.cuda.device_count()} GPUs: launch one for each, or --device cpu"
-            )
-        # Accelerate deals out the GPUs itself, one a process.
+        num_gpus = torch.cuda.device_count()
+        if kind == "cuda" and here > num_gpus:
+            raise UserError(f"{here} processes for {num_gpus} GPUs", "launch one process per GPU, or use device cpu")
+        # Accelerate assigns the GPUs itself, one to a process.
         state = PartialState(cpu=kind == "cpu")
         assert state.device is not None
         self.rank, self.device = state.process_index, state.device
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this is the process that writes and prints."""
         return self.rank == 0
 
     def gather(self, items: Sequence[T]) -> list[T]:
@@ -71,8 +75,8 @@ class Runtime:
         gathered: list[T] = gather_object(list(items))
         return gathered
 
-    def agree(self, flag: bool) -> bool:
-        """Whether any process says so."""
+    def any_process(self, flag: bool) -> bool:
+        """Whether the flag is set on any process; the same answer on all of them."""
         if self.count == 1:
             return flag
         raised = torch.tensor([float(flag)], device=self.device)
@@ -81,11 +85,11 @@ class Runtime:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What fails in the block for one process ends all of them, with its line; the block must not communicate.
+        """A failure of one process in the block ends all of them, with one message. The block must not communicate.
 
         Raises:
             UserError, OSError: the failure; on the main process, if it was another's, its text as a UserError.
-            SystemExit: on the others, which leave the word to the main one.
+            SystemExit: on the others, which leave the message to the main one.
         """
         failure: UserError | OSError | None = None
         try:
@@ -94,7 +98,7 @@ class Runtime:
             if self.count == 1:
                 raise
             failure = error
-        if not self.agree(failure is not None):
+        if not self.any_process(failure is not None):
             return
         texts = [text for text in self.gather([str(failure) if failure else ""]) if text]
         if not self.is_main:
@@ -102,8 +106,8 @@ class Runtime:
         raise failure or UserError(texts[0])
 
     def wait(self) -> None:
-        """Until all processes are here."""
-        self.agree(False)
+        """Wait until all processes are here."""
+        self.any_process(False)
 
     def average(self, tensors: Iterable[Tensor]) -> None:
         """Replace each tensor by its mean over the processes, in place."""
@@ -119,16 +123,16 @@ class Runtime:
             tensor.copy_(mean[start : start + tensor.numel()].view_as(tensor))
             start += tensor.numel()
 
-    def means(self, figures: Mapping[str, Tensor]) -> dict[str, float]:
+    def means(self, values: Mapping[str, Tensor]) -> dict[str, float]:
         """Single numbers, each averaged over the processes; the same names on all of them."""
-        if not figures:
+        if not values:
             return {}
-        stacked = torch.stack([value.detach().float().reshape(()) for value in figures.values()])
+        stacked = torch.stack([value.detach().float().reshape(()) for value in values.values()])
         self.average([stacked])
-        return dict(zip(figures, stacked.tolist(), strict=True))
+        return dict(zip(values, stacked.tolist(), strict=True))
 
     def close(self) -> None:
-        """Part from the other processes."""
+        """Leave the group of processes."""
         if self.count > 1:
             from accelerate import PartialState
 

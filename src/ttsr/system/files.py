@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and never written over what was read."""
+"""Output files: written completely or not at all, and never over an input."""
 
 import os
 import tempfile
@@ -9,21 +9,21 @@ from pathlib import Path
 from ttsr.errors import UserError
 
 TEMPORARY = ".ttsr-"
-"""What the names of unfinished files begin with. Only a kill leaves one behind."""
+"""Prefix of unfinished files. Only a killed process leaves one behind."""
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name once the block has ended well.
+    """A temporary path beside `path` that is renamed to it when the block ends without an error.
 
-    If the block raises, or the process is killed, `path` is as it was before. The temporary file keeps the suffix of
-    `path`, so that codecs that go by the name write the right format.
+    If the block raises, or the process is killed, `path` stays as it was. The temporary file has the suffix of `path`,
+    by which codecs choose the format.
 
     Raises:
         OSError: the folder does not exist or cannot be written to, or the disk is full.
     """
     path = Path(path)
-    # Without the stem, for a name as long as the file system allows would grow too long.
+    # Without the stem: a name of the greatest length that the file system allows would become too long.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY, suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -38,19 +38,19 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """See that no output is an input, by whatever name or link. Files that do not exist are compared by name.
+    """Check that no output is an input, through links too. Files that do not exist are compared by name.
 
     Raises:
-        UserError: one is; the line names the first such output.
+        UserError: an output is an input; the message names the first.
     """
     taken = {key for path in inputs for key in _identities(path)}
     for path in outputs:
         if not taken.isdisjoint(_identities(path)):
-            raise UserError(f"{path}: is the output and an input; name another output")
+            raise UserError(f"{path}: is the output and an input", "name another output")
 
 
 def _identities(path: Path) -> Iterator[str | tuple[int, int]]:
-    """What two paths of one file have in common: the resolved name, or for hard links device and inode."""
+    """What all paths of a file share: the resolved name, and for hard links device and inode."""
     yield os.path.realpath(path)
     try:
         status = path.stat()
@@ -60,7 +60,7 @@ def _identities(path: Path) -> Iterator[str | tuple[int, int]]:
 
 
 def umask() -> int:
-    """The rights that the user denies to new files."""
+    """The permissions that the user denies to new files."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -1,16 +1,26 @@
-"""How much memory there is to use, and how much was used."""
+"""How much memory is available, and how much was used."""
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
-import torch
+
+if TYPE_CHECKING:
+    import torch  # at run time only where it measures a GPU, so that `--help` does not wait for it
 
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
-def available_bytes(device: torch.device) -> int:
-    """Memory that can still be taken on `device` without swapping and within the container's limit."""
+def gigabytes(count: float) -> str:
+    """1234567890 bytes as `1.2 GB`."""
+    return f"{count / 1e9:.1f} GB"
+
+
+def available_bytes(device: "torch.device") -> int:
+    """Memory that can still be allocated on `device` without swapping and within the container's limit."""
+    import torch
+
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -22,9 +32,9 @@ def available_bytes(device: torch.device) -> int:
 
 
 def cgroup_room(root: Path = _CGROUPS, membership: Path = Path("/proc/self/cgroup")) -> list[int]:
-    """Bytes left under each memory limit of this process's control groups (Linux); often none.
+    """Bytes left under each memory limit of this process's control groups (Linux); often an empty list.
 
-    A limit binds every group below it: each one from this process's group up to the root counts.
+    A limit applies to every group below it, so each one from this process's group up to the root counts.
     """
     try:
         lines = membership.read_text().splitlines()
@@ -49,7 +59,7 @@ def cgroup_room(root: Path = _CGROUPS, membership: Path = Path("/proc/self/cgrou
 
 
 def _room_of(group: Path, limit_name: str, usage_name: str, cache_name: str) -> int | None:
-    """What is left in one group; file cache that the kernel would give back counts as free."""
+    """What is left in a group; file cache that the kernel would release counts as free."""
     try:
         limit, usage = int((group / limit_name).read_text()), int((group / usage_name).read_text())
         statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
@@ -58,15 +68,19 @@ def _room_of(group: Path, limit_name: str, usage_name: str, cache_name: str) -> 
     return max(0, limit - usage + int(statistics.get(cache_name, 0)))
 
 
-def used_bytes(device: torch.device) -> int:
+def used_bytes(device: "torch.device") -> int:
     """What this process holds of `device`'s memory at the moment."""
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
     return psutil.Process().memory_info().rss
 
 
-def peak_bytes(device: torch.device) -> int:
+def peak_bytes(device: "torch.device") -> int:
     """The most that this process has held: of a CUDA device's memory, otherwise of the machine's."""
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "win32":

@@ -1,4 +1,4 @@
-"""Work shared out among processes, its results in the order of the work."""
+"""Work distributed over processes, with results in the order of the tasks."""
 
 import multiprocessing
 import os
@@ -20,9 +20,10 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """`count` processes of one thread each; with a count of 1, this process itself.
+    """Worker processes of one thread each; a context manager that ends them, after an error or Ctrl-C too.
 
-    Used as a context manager: leaving it, by an error or Ctrl-C too, stops what has not begun and ends the processes.
+    Args:
+        count: how many processes; with 1, this process itself does the work.
     """
 
     def __init__(self, count: int) -> None:
@@ -31,7 +32,7 @@ class Workers:
 
     def __enter__(self) -> "Workers":
         if self.count > 1:
-            # Not forked: this process may hold threads, of a bar or of BLAS.
+            # Not forked: this process may have threads, of a progress bar or of BLAS.
             self._pool = ProcessPoolExecutor(self.count, multiprocessing.get_context("spawn"), _begin)
         return self
 
@@ -40,10 +41,14 @@ class Workers:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def in_order(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result, None, None]:
-        """The function's results, in the order of the tasks. Only a few tasks are begun ahead of what is taken.
+        """Results in the order of the tasks. Only a few tasks are started ahead of the results that are taken.
+
+        Args:
+            function: computes a result; it and the tasks are pickled.
+            tasks: taken as needed.
 
         Raises:
-            DataError: a process was killed, most often for want of memory.
+            DataError: a process was killed, usually because memory ran out.
         """
         if self._pool is None:
             yield from map(function, tasks)
@@ -58,7 +63,7 @@ class Workers:
                 while waiting:
                     yield waiting.popleft().result()
         except BrokenProcessPool:
-            raise DataError("a worker process was killed, likely for want of memory: take fewer --workers") from None
+            raise DataError("a worker process was killed, likely because memory ran out", "use fewer workers") from None
         finally:
             for future in waiting:
                 future.cancel()
@@ -66,7 +71,7 @@ class Workers:
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Processes started within compute with one thread: libraries read these variables when they are loaded."""
+    """Processes started within compute with one thread: libraries read these variables when they load."""
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
     try:
@@ -80,7 +85,7 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _begin() -> None:
-    """Ctrl-C is the parent's to answer; and if the parent is killed, leave too."""
+    """Leave Ctrl-C to the parent, and exit if the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

@@ -10,9 +10,9 @@ from ttsr.errors import RecipeError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 from ttsr.system.distributed import Runtime
+from ttsr.system.memory import peak_bytes
 from ttsr.training.batches import batches, open_pairs
 from ttsr.training.checkpoint import read_checkpoint
-from ttsr.training.memory import peak_memory
 from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_text import differences, parse_recipe
 from ttsr.training.run import Run
@@ -111,7 +111,7 @@ def train(
                 if report is not None:
                     report(trainer.step, figures)
                 out_of_time = max_seconds is not None and now - started > max_seconds
-                stopping = runtime.agree(out_of_time or stop_requested())
+                stopping = runtime.any_process(out_of_time or stop_requested())
                 due = validate is not None and run.owes_validation()
                 if stopping or due or trainer.step % recipe.checkpoint_steps == 0:
                     run.save()
@@ -128,7 +128,7 @@ def train(
         finished=trainer.step >= recipe.schedule.steps,
         seconds=trainer.seconds,
         pairs_per_s=recipe.batch_size * (taken - 1) / busy if busy else 0.0,
-        peak_memory_gb=peak_memory(runtime.device),
+        peak_memory_gb=peak_bytes(runtime.device) / 1e9,
         skipped_steps=trainer.skipped,
         skipped_pictures=len(set(runtime.gather(sorted(run.skipped)))),
         best=run.best,

@@ -13,8 +13,8 @@ from ttsr.losses.reconstruction import reconstruction_loss
 from ttsr.losses.transferal import transferal_loss
 from ttsr.models.correspondence.types import EncodedReference
 from ttsr.models.extractor import LearnableTextureExtractor
-from ttsr.models.correspondence.patches import at_least_float32
 from ttsr.models.ttsr import TTSROutput
+from ttsr.system.precision import at_least_float32
 from ttsr.training.draws import draw_anchors
 from ttsr.training.networks import Networks
 from ttsr.training.recipe import Recipe

@@ -7,8 +7,7 @@ from ttsr.data.cufed import CufedOptions
 from ttsr.data.photos import PhotosOptions
 from ttsr.losses.adversarial import AdversarialKind
 from ttsr.models.config import TTSRConfig
-
-Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+from ttsr.options import Precision
 
 
 def _require(holds: bool, rule: str, options: object) -> None:

@@ -1,6 +1,7 @@
 """One run's networks, optimisers and moving average, and the step that moves them on."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,12 @@ from ttsr.errors import RecipeError
 from ttsr.losses.adversarial import discriminator_loss
 from ttsr.models.config import TTSRConfig
 from ttsr.models.correspondence.types import EncodedReference
-from ttsr.models.correspondence.patches import at_least_float32
 from ttsr.models.ttsr import TTSR, TTSROutput
 from ttsr.system.distributed import Runtime
+from ttsr.system.precision import at_least_float32, autocast, fp32_products
 from ttsr.training.draws import draw_mixture
 from ttsr.training.networks import build_networks
 from ttsr.training.objective import Objective
-from ttsr.training.precision import training_in
 from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_text import recipe_text
 from ttsr.training.schedule import rate
@@ -139,7 +139,7 @@ class Trainer:
             range(first + part * len(parts[0]), first + (part + 1) * len(parts[0])) for part in range(len(parts))
         ]
         unsound = self._num_unsound()
-        with training_in(self.recipe.engine.precision, self.runtime.device):
+        with fp32_products(rounded=self.recipe.engine.precision != "fp32"):
             if self.step < schedule.contrastive_steps:
                 figures = self._extractor_step(parts, numbers)
             elif self.adversary is None or self.step < schedule.pixel_steps:
@@ -217,10 +217,8 @@ class Trainer:
             figures = self.adversary.finish(_mean(found), "discriminator_gradient")
         return figures
 
-    def _autocast(self) -> torch.autocast:
-        dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16}
-        dtype = dtypes.get(self.recipe.engine.precision)
-        return torch.autocast(self.runtime.device.type, dtype, enabled=dtype is not None)
+    def _autocast(self) -> AbstractContextManager[object]:
+        return autocast(self.recipe.engine.precision, self.runtime.device)
 
     def _num_unsound(self) -> int:
         return self.update.num_unsound + (self.adversary.num_unsound if self.adversary else 0)

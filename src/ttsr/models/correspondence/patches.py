@@ -81,8 +81,3 @@ def split_references(index: Tensor, grids: Sequence[Grid]) -> Iterator[tuple[int
         inside = (local >= 0) & (local < height * width)
         yield number, inside, torch.where(inside, local, 0)
         first += height * width
-
-
-def at_least_float32(x: Tensor) -> Tensor:
-    """`x` itself, or in 32 bits if it has fewer: for sums and comparisons that 16 bits are too coarse for."""
-    return x.float() if x.element_size() < 4 else x

@@ -1,0 +1,83 @@
+"""The arithmetic to compute in: formats of numbers, and how a GPU multiplies fp32."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from ttsr.errors import UserError
+from ttsr.options import Precision
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Check that `device` can compute in `precision`, with a small convolution.
+
+    Raises:
+        UserError: the name is unknown, or PyTorch has no such arithmetic on this device.
+    """
+    if precision not in get_args(Precision):
+        raise UserError(f"unknown precision {precision!r}", f"use one of {', '.join(get_args(Precision))}")
+    works = precision != "tf32" or device.type == "cuda"
+    if precision in _AUTOCAST:
+        try:
+            with torch.autocast(device.type, _AUTOCAST[precision]):
+                image, weight = torch.zeros(1, 3, 8, 8, device=device), torch.zeros(3, 3, 3, 3, device=device)
+                torch.nn.functional.conv2d(image, weight).float().cpu()
+        except (RuntimeError, NotImplementedError, TypeError):
+            works = False
+    if not works:
+        raise UserError(f"precision {precision} does not work on device {device}", "use fp32")
+
+
+def computing_in(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Within it, convolutions and products run in `precision`; the weights stay as they are."""
+    return autocast(precision, device) if precision in _AUTOCAST else fp32_products(rounded=precision == "tf32")
+
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Within it, convolutions and products run in bf16 or fp16; for fp32 and tf32 nothing changes."""
+    return torch.autocast(device.type, _AUTOCAST[precision]) if precision in _AUTOCAST else nullcontext()
+
+
+@contextmanager
+def fp32_products(*, rounded: bool) -> Iterator[None]:
+    """Set how a GPU multiplies fp32 within the block.
+
+    Args:
+        rounded: to the 10 bits of TF32, in matrix products as in cuDNN's convolutions, which PyTorch rounds by
+            default; otherwise convolutions are exact.
+    """
+    if rounded:
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high")
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(before)
+        return
+    # Since PyTorch 2.9 one operator can be set by itself, and reading the older flag fails where anyone has done so.
+    convolutions = getattr(torch.backends.cudnn, "conv", None)
+    if convolutions is not None:
+        place, name, exact = convolutions, "fp32_precision", "ieee"
+    else:
+        place, name, exact = torch.backends.cudnn, "allow_tf32", False
+    before = getattr(place, name)
+    setattr(place, name, exact)
+    try:
+        yield
+    finally:
+        setattr(place, name, before)
+
+
+def bytes_per_value(precision: Precision) -> int:
+    """How many bytes an activation takes in `precision`."""
+    return 2 if precision in _AUTOCAST else 4
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """`x`, converted to 32 bits if it has fewer: for sums and comparisons that 16 bits are too coarse for."""
+    return x.float() if x.element_size() < 4 else x
