@@ -3,38 +3,48 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
 import ttsr.cli
 from ttsr import __version__
 from ttsr.cli import main
 from ttsr.errors import ImageError
 
+COMMANDS = ("upscale", "convert", "evaluate", "train", "recipes", "pairs", "pack")
+
+
+def run_ttsr(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own; its output is captured unless the options say otherwise."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [sys.executable, "-m", "ttsr", *arguments]
+    return subprocess.run(command, text=True, timeout=300, **(pipes | options))  # type: ignore[arg-type]
+
 
 @pytest.fixture(autouse=True)
-def polite_kill() -> Iterator[None]:
-    """`main` listens for SIGTERM; the test run itself should not."""
+def handler_of_sigterm() -> Iterator[None]:
+    """`main` handles SIGTERM; the test run itself should not."""
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
 
 
-@pytest.mark.parametrize("argument", ["--help", "--version"])
-def test_help_and_version_do_not_wait_for_torch(argument: str) -> None:
+def test_help_and_version_do_not_import_torch() -> None:
     program = (
-        f"import sys; from ttsr.cli import main; code = main(['{argument}']); "
-        "assert not {'torch', 'numpy', 'PIL'} & set(sys.modules); sys.exit(code)"
+        "import sys; from ttsr.cli import main\n"
+        f"for arguments in (['--help'], ['--version'], *([name, '--help'] for name in {COMMANDS})):\n"
+        "    assert main(arguments) == 0\n"
+        "    assert 'torch' not in sys.modules, arguments\n"
+        "    assert len(arguments) == 2 or not {'numpy', 'PIL'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "upscale" in done.stdout or done.stdout.strip() == f"ttsr {__version__}"
-
-
-def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("upscale", "convert", "evaluate", "train", "recipes", "pairs", "pack"):
-        assert main([command, "--help"]) == 0
-        assert f"ttsr {command}" in capsys.readouterr().out
+    assert f"ttsr {__version__}\n" in done.stdout
+    for command in COMMANDS:
+        assert f"ttsr {command}" in done.stdout
 
 
 def test_wrong_usage_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,6 +52,8 @@ def test_wrong_usage_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         ["nope"],
         ["upscale", "a.png", "--nope"],
         ["upscale", "a.png", "--device", "toaster"],
+        ["evaluate", "folder", "--device", "cuda:x"],
+        ["train", "ttsr-lite", "--data", "folder", "--device", "cuda:-1"],
         ["upscale"],
     ):
         assert main(arguments) == 2
@@ -69,7 +81,7 @@ def test_errors_get_their_exit_codes(monkeypatch: pytest.MonkeyPatch, capsys: py
         main([])
 
 
-def test_a_polite_kill_unwinds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sigterm_unwinds(monkeypatch: pytest.MonkeyPatch) -> None:
     unwound = []
 
     def app(*_: object, **__: object) -> None:
@@ -98,3 +110,57 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     errors = process.stderr.read()
     process.stderr.close()
     assert (process.wait(), errors) == (0, b"")
+
+
+@pytest.mark.parametrize("command", ["upscale", "evaluate", "train"])
+def test_every_command_takes_one_of_several_gpus(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (8, 8)).save("a.png")
+    arguments = {"upscale": ["a.png"], "evaluate": ["."], "train": ["ttsr-lite-3", "--data", "."]}[command]
+    assert main([command, *arguments, "--device", "cuda:1"]) == 2
+    assert "no device cuda:1: the last one here is cuda:0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("buffering", ["", "1"])
+def test_a_full_disk_behind_the_output_is_one_line(buffering: str) -> None:
+    environment = os.environ | {"PYTHONUNBUFFERED": buffering}
+    for arguments in (["--help"], ["--version"], ["recipes"]):
+        with open("/dev/full", "w") as full:
+            done = run_ttsr(*arguments, stdout=full, env=environment)
+        assert done.returncode == 2
+        assert done.stderr.startswith("ttsr: the output cannot be written (No space left on device)")
+        assert done.stderr.count("\n") == 1
+    with open("/dev/full", "w") as full:
+        assert run_ttsr("nope", stderr=full, env=environment).returncode == 2
+
+
+def test_other_system_errors_are_faults_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def app(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "a.png")
+
+    monkeypatch.setattr(ttsr.cli, "app", app)
+    with pytest.raises(PermissionError):
+        main([])
+
+
+def test_a_deleted_current_folder_is_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    program = "import os, sys; os.rmdir(os.getcwd()); from ttsr.cli import main; sys.exit(main(sys.argv[1:]))"
+    cases = (["upscale", "a.png"], ["evaluate", "data"], ["recipes"])
+    for arguments in cases:
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "ttsr: the current folder does not exist any more: change to another folder\n"
+
+
+@pytest.mark.parametrize("columns", ["1", "2", "7"])
+def test_help_ends_in_the_narrowest_terminal(columns: str) -> None:
+    done = run_ttsr("upscale", "--help", env=os.environ | {"COLUMNS": columns})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--device" in done.stdout

@@ -1,6 +1,8 @@
 """The command `ttsr`. Commands are imported when called, so that `ttsr --help` does not wait for torch."""
 
+import errno
 import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -9,11 +11,12 @@ from types import FrameType
 from cyclopts import App, CycloptsError, UnknownCommandError
 
 from ttsr import __version__
-from ttsr.cli.printing import say, silence
+from ttsr.cli.printing import say, silence, wide_console
 from ttsr.errors import UserError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 app = App(
     name="ttsr",
@@ -31,26 +34,49 @@ app.command("ttsr.cli.pack:pack", name="pack", help="Pack a training set into on
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 2 for bad input (one line on stderr), 130 after Ctrl-C."""
+    """Run a command.
+
+    Args:
+        arguments: of the command line; by default this process's own.
+
+    Returns:
+        The exit code: 0, 2 for bad input (one line on stderr), 130 after Ctrl-C; commands may add their own.
+    """
     signal.signal(signal.SIGTERM, _leave)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")  # file names may hold what the terminal cannot show
     try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        _check_current_folder()
+        code = app(
+            arguments, console=wide_console(), exit_on_error=False, print_error=False, result_action="return_value"
+        )
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except UnknownCommandError as error:  # its own text would import every command for their names
         return _complain(f"there is no command {' '.join(error.unused_tokens or [])!r}; see ttsr --help")
-    except CycloptsError as error:
-        return _complain(str(error))
-    except UserError as error:
+    except (CycloptsError, UserError) as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         say("stopped")
         return INTERRUPTED
-    except BrokenPipeError:  # who read our output has left, as `ttsr ... | head -1` does
+    except BrokenPipeError:  # the reader has left, as in `ttsr ... | head -1`
         silence(sys.stdout)
         return 0
+    except OSError as error:  # errors of named files are UserErrors
+        if error.errno not in _FULL_DISK:
+            raise
+        silence(sys.stdout)
+        return _complain(f"the output cannot be written ({error.strerror}): free some space, or write elsewhere")
     return code if isinstance(code, int) else 0
+
+
+def _check_current_folder() -> None:
+    """Relative paths and PyTorch's libraries fail in many ways where the current folder was deleted."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise UserError("the current folder does not exist any more", "change to another folder") from None
 
 
 def _complain(message: str) -> int:
@@ -59,5 +85,5 @@ def _complain(message: str) -> int:
 
 
 def _leave(signal_number: int, frame: FrameType | None) -> None:
-    """On a polite kill unwind as after an error, so that no temporary file stays behind."""
+    """On SIGTERM unwind as after an error, so that no temporary file stays behind."""
     raise SystemExit(128 + signal_number)

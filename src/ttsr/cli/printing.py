@@ -2,28 +2,47 @@
 
 import os
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_MIN_COLUMNS = 40
 
 
 def tell(text: str) -> None:
-    """Print a result to stdout, at once."""
-    _print(text, sys.stdout)
+    """Print a result to stdout, at once.
+
+    Raises:
+        OSError: stdout leads to a file on a full disk.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader has left, as in `ttsr ... | head -1`; the work goes on
+        silence(sys.stdout)
 
 
 def say(text: str) -> None:
-    """Print a remark or a complaint to stderr, headed with our name."""
-    _print(f"ttsr: {text}", sys.stderr)
-
-
-def silence(stream: TextIO) -> None:
-    """Let all that `stream` holds back and is still given go nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
-
-
-def _print(text: str, stream: TextIO) -> None:
+    """Print a note or an error to stderr, after the program's name."""
     try:
-        print(text, file=stream, flush=True)
-    except BrokenPipeError:  # who read it has left, as `ttsr ... | head -1` does; the work is wanted all the same
-        silence(stream)
+        print(f"ttsr: {text}", file=sys.stderr, flush=True)
+    except OSError:  # nobody reads it, or the disk behind it is full: there is no other place to say so
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO | None) -> None:
+    """Discard what `stream` still buffers and all that is written to it from now on."""
+    if stream is None:  # the process was started without it
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+def wide_console() -> "Console":
+    """A console for stdout that is never narrower than 40 columns: with 2, cyclopts wraps the help without end."""
+    from rich.console import Console
+
+    console = Console()
+    console.width = max(console.width, _MIN_COLUMNS)
+    return console
