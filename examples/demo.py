@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ttsr import Upscaler
-from ttsr.data.sample import Pixels
+from ttsr.data.crops import Pixels
 from ttsr.evaluation.protocols import PAPER_Y
 from ttsr.images.resize import downscale4, upscale4
 

@@ -51,7 +51,7 @@ def test_only_the_first_of_many_are_named(source: Path, tmp_path: Path, capsys: 
 def test_replaces_a_file_only_if_told(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "p.zip"
     out.write_bytes(b"mine")
-    with pytest.raises(DataError, match="exists; name another file, or replace it with --overwrite"):
+    with pytest.raises(DataError, match="exists: name another file, or replace it with --overwrite"):
         run(source, out)
     assert out.read_bytes() == b"mine"
     run(source, out, "--overwrite")
@@ -78,9 +78,9 @@ def test_no_photo_is_overwritten_by_another_name(link, source: Path, tmp_path: P
     [
         (["none", "p.zip"], "no such folder"),
         (["photos", "p.tar"], r"name the packed file \.zip"),
-        (["photos", "nowhere/p.zip"], "there is no such folder to write to"),
+        (["photos", "nowhere/p.zip"], "no such folder to write to"),
         (["photos", "folder.zip"], "is a folder"),
-        (["photos", "p.zip", "--webp"], "at which --quality"),
+        (["photos", "p.zip", "--webp"], "add --quality"),
         (["photos", "p.zip", "--quality", "101"], "take 1 to 100"),
         (["photos", "p.zip", "--max-side", "3"], "take 16 or more"),
         (["photos", "p.zip", "--only-open"], r"no manifest\.csv"),

@@ -13,7 +13,7 @@ from ttsr.data.cufed import CufedOptions, CufedPairs, list_pairs
 from ttsr.data.sample import Pair, collate
 from ttsr.data.store import open_store
 from ttsr.errors import DataError
-from ttsr.images.resize import degrade, downscale4, upscale4
+from ttsr.images.resize import blur_by_resize, downscale4, upscale4
 
 OPTIONS = CufedOptions(hr_size=40, ref_size=48)
 PLAIN = replace(OPTIONS, flips=False)
@@ -63,16 +63,15 @@ def test_input_and_reference_belong_together_and_crops_are_inside(cufed: Path) -
         assert np.array_equal(pair.ref[:40, :40], pixels(path)) and not pair.ref[40:].any()
 
 
-def test_degraded_first_and_turned_after_each_side_apart(cufed: Path) -> None:
-    """Every turn of the eight is met on both sides, not always the same, and undoing it gives back what was made
-    upright."""
+def test_degraded_first_and_flipped_after_each_side_independently(cufed: Path) -> None:
+    """Each of the eight flips occurs on both sides, not always the same, and undoing it gives the upright pictures."""
     pairs = CufedPairs(cufed, replace(OPTIONS, hr_size=44), seed=4)
     originals = {n: pixels(cufed / "input" / f"{n}.png") for n in range(6)}
     seen = set()
     for number in range(120):
         pair = pairs[number]
         assert pair.lr is not None and pair.lr_up is not None and pair.ref_blur is not None
-        turns = []
+        flips = []
         for image, small in ((pair.hr, pair.lr), (pair.ref, pair.ref_blur)):
             for code in range(8):
                 upright, upright_small = (np.rot90(i[:, ::-1] if code >= 4 else i, -code % 4) for i in (image, small))
@@ -85,21 +84,21 @@ def test_degraded_first_and_turned_after_each_side_apart(cufed: Path) -> None:
                     same = good and np.array_equal(downscale4(upright), upright_small)
                 else:
                     good = not upright[40:].any() and not upright[:, 40:].any()  # the padding is at right and bottom
-                    same = good and np.array_equal(degrade(upright[:40, :40]), upright_small[:40, :40])
+                    same = good and np.array_equal(blur_by_resize(upright[:40, :40]), upright_small[:40, :40])
                 if same:
-                    turns.append(code)
+                    flips.append(code)
                     break
-        assert len(turns) == 2
-        seen.add(tuple(turns))
-        upright = np.rot90(pair.lr_up[:, ::-1] if turns[0] >= 4 else pair.lr_up, -turns[0] % 4)
-        upright_small = np.rot90(pair.lr[:, ::-1] if turns[0] >= 4 else pair.lr, -turns[0] % 4)
+        assert len(flips) == 2
+        seen.add(tuple(flips))
+        upright = np.rot90(pair.lr_up[:, ::-1] if flips[0] >= 4 else pair.lr_up, -flips[0] % 4)
+        upright_small = np.rot90(pair.lr[:, ::-1] if flips[0] >= 4 else pair.lr, -flips[0] % 4)
         assert np.array_equal(upright, upscale4(upright_small))
     assert {first for first, _ in seen} == set(range(8))
     assert len(seen) > 20
 
 
 @pytest.mark.parametrize("order", ["degrade-then-pad", "pad-then-degrade"])
-def test_the_mask_turns_with_the_reference(cufed: Path, order) -> None:
+def test_the_mask_is_flipped_with_the_reference(cufed: Path, order) -> None:
     options = replace(OPTIONS, padding=order, mask_padding=True)
     pairs = CufedPairs(cufed, options, seed=0)
     corners = set()
@@ -142,23 +141,23 @@ def test_another_pair_stands_in_for_an_unusable_one(cufed: Path) -> None:
     break_pictures(cufed)
     pairs = CufedPairs(cufed, PLAIN, seed=1)
     assert pairs.skipped == ()
-    made = [pairs[number] for number in range(6)]
-    reasons = {reason for pair in made for reason in pair.skipped}
+    unusual = [pairs[number] for number in range(6)]
+    reasons = {reason for pair in unusual for reason in pair.skipped}
     assert len(reasons) == 3
     for name, why in (("input/1.png", "cut off"), ("ref/3.png", "not a picture"), ("input/5.png", "60x39 is smaller")):
         assert sum(f"{cufed}/{name}" in reason and why in reason for reason in reasons) == 1
-    for before, now in zip(whole, made, strict=True):
+    for before, now in zip(whole, unusual, strict=True):
         assert equal(before, now) != bool(now.skipped)
     for number in (3, 1, 5, 0, 2, 4):  # whoever asks, in whatever order, having met the bad ones or not
         fresh = CufedPairs(cufed, PLAIN, seed=1)[number]
-        assert equal(fresh, made[number]) and fresh.skipped == made[number].skipped
-    batch = collate(made)
+        assert equal(fresh, unusual[number]) and fresh.skipped == unusual[number].skipped
+    batch = collate(unusual)
     assert sorted(batch.skipped) == sorted(reasons) and len(batch) == 6
 
 
 @pytest.mark.parametrize(("shape", "ref_size"), [((44, 48), 40), ((88, 96), 40), ((88, 96), 60), ((44, 30), 40)])
-def test_a_larger_reference_is_cut_where_its_input_is(cufed: Path, shape: tuple[int, int], ref_size: int) -> None:
-    """So far along as the input's crop is; ramps tell where both were cut."""
+def test_a_larger_reference_is_cropped_where_its_input_is(cufed: Path, shape: tuple[int, int], ref_size: int) -> None:
+    """As far along as the input; ramps tell where both were cropped."""
 
     def ramps(height: int, width: int) -> np.ndarray:
         rows, columns = np.mgrid[:height, :width]
@@ -217,7 +216,7 @@ def test_what_is_missing_is_named(cufed: Path, tmp_path: Path) -> None:
     refused("input/ and ref/", cufed / "ref")
     (cufed / "ref" / "3.png").unlink()
     (cufed / "ref" / "2.jpg").unlink()
-    refused(r"2 of 6 inputs have no reference, the first is input/2\.png; add ref/2\.png or remove it")
+    refused(r"2 of 6 inputs have no reference, the first is input/2\.png: add ref/2\.png or remove it")
     shutil.copytree(cufed, tmp_path / "whole" / "train")
     refused("folder train/", tmp_path / "whole")
     for file in (cufed / "ref").iterdir():

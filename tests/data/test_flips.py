@@ -1,9 +1,9 @@
-"""Turning and mirroring."""
+"""Rotating and mirroring."""
 
 import numpy as np
 import pytest
 
-from ttsr.data.flips import draw_turn, turned
+from ttsr.data.flips import flip, random_flip
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
@@ -11,15 +11,15 @@ from ttsr.data.flips import draw_turn, turned
 def test_like_numpy(shape, dtype):
     image = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
     for part in (image, image[1:, 2:6]):  # a part of a picture too
-        for turns in range(4):
-            expected = np.rot90(part, turns)
-            assert np.array_equal(turned(part, turns, False), expected)
-            assert np.array_equal(turned(part, turns, True), expected[:, ::-1])
-            assert turned(part, turns, True).flags.c_contiguous and turned(part, turns, True).dtype == dtype
+        for rotations in range(4):
+            expected = np.rot90(part, rotations)
+            assert np.array_equal(flip(part, rotations, False), expected)
+            assert np.array_equal(flip(part, rotations, True), expected[:, ::-1])
+            assert flip(part, rotations, True).flags.c_contiguous and flip(part, rotations, True).dtype == dtype
 
 
 def test_all_eight_are_drawn():
     rng = np.random.default_rng(0)
-    assert {draw_turn(rng) for _ in range(100)} == {
-        (turns, mirrored) for turns in range(4) for mirrored in (False, True)
+    assert {random_flip(rng) for _ in range(100)} == {
+        (rotations, mirrored) for rotations in range(4) for mirrored in (False, True)
     }

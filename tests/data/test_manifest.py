@@ -26,12 +26,12 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
         ("name,open\na.png,yes\n", "no column `file`"),
         ("file,open\na.png,yes\n,yes\n", "line 3 names no file"),
         ("open,file\nyes,a.png\nyes\n", "line 3 names no file"),
-        ("file\n../x.png\n", r"line 2 names '\.\./x\.png'; names are relative"),
+        ("file\n../x.png\n", r"line 2 names '\.\./x\.png': names are relative"),
         ("file\na.png\na/../../x.png\n", "line 3 names"),
         ("file\n/etc/x.png\n", "line 2 names"),
         ("file\n..\\x.png\n", "line 2 names"),
         ("file\nC:\\x.png\n", "line 2 names"),
-        ('file\n"' + "x" * 200_000, "no CSV after line 1"),
+        ('file\n"' + "x" * 200_000, "not CSV after line 1"),
     ],
 )
 def test_a_manifest_that_cannot_be_understood_is_named(text: str, match: str, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_manifest_that_cannot_be_understood_is_named(text: str, match: str, tm
 def test_pairs_are_not_taken_for_photos(cufed: Path) -> None:
     (cufed / "manifest.csv").write_text("name,input\n0.png,x.jpg\n")
     with pytest.raises(
-        DataError, match=r"holds pairs in CUFED's layout, not photos; take a recipe with `pairs: cufed`"
+        DataError, match=r"holds pairs in CUFED's layout, not photos: take a recipe with `pairs: cufed`"
     ):
         read_manifest(open_store(cufed))
     assert read_pair_manifest(open_store(cufed)) == [{"name": "0.png", "input": "x.jpg"}]

@@ -14,6 +14,7 @@ from ttsr.data.packing import PackOptions, pack
 from ttsr.data.photos import PhotoPairs, PhotosOptions
 from ttsr.data.store import open_store
 from ttsr.errors import DataError
+from ttsr.progress import Cancelled, Progress
 
 COLUMNS = ("file", "open", "group", "width", "height")
 
@@ -40,9 +41,11 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def test_photos_as_they_are(photos_with_manifest: Path, tmp_path: Path) -> None:
-    out, seen = tmp_path / "p.zip", []
-    packed = pack(open_store(photos_with_manifest), out, PackOptions(), seen.append)
-    assert packed.num_pictures == 3 and packed.num_bytes == out.stat().st_size and seen[-1] == 1
+    out = tmp_path / "p.zip"
+    fractions: list[float] = []
+    progress = Progress(lambda fraction, stage: fractions.append(fraction))
+    packed = pack(open_store(photos_with_manifest), out, PackOptions(), progress)
+    assert packed.num_pictures == 3 and packed.num_bytes == out.stat().st_size and fractions[-1] == 1
     (reason,) = packed.skipped
     assert "broken.png" in reason and "cut off" in reason
     with zipfile.ZipFile(out) as archive:
@@ -53,6 +56,15 @@ def test_photos_as_they_are(photos_with_manifest: Path, tmp_path: Path) -> None:
     assert [(row["file"], row["group"]) for row in rows_of(out)] == [("0.png", "a"), ("2.jpg", "a"), ("1.png", "")]
     pack(open_store(photos_with_manifest), tmp_path / "again.zip", PackOptions())
     assert (tmp_path / "again.zip").read_bytes() == out.read_bytes()
+
+
+def test_cancelled_it_leaves_nothing(photos_with_manifest: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    progress = Progress()
+    progress.cancel()
+    with pytest.raises(Cancelled):
+        pack(open_store(photos_with_manifest), tmp_path / "p.zip", PackOptions(), progress)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("only_open", [False, True])
@@ -182,11 +194,11 @@ def test_any_name_that_a_zip_can_hold(photos_with_manifest: Path, tmp_path: Path
         (folder / name).write_bytes(data)
     packed = pack(open_store(folder), tmp_path / "p.zip", PackOptions())
     assert open_store(tmp_path / "p.zip").names == tuple(sorted(names))
-    assert len(packed.skipped) == 1 and "\\udcff.png': no name for a packed file" in packed.skipped[0]
+    assert len(packed.skipped) == 1 and "\\udcff.png': not a name for a packed file" in packed.skipped[0]
     packed.skipped[0].encode()
     (folder / "manifest.csv").write_text("file\nä.png\n\0.png\n")
     packed = pack(open_store(folder), tmp_path / "p.zip", PackOptions())
-    assert packed.num_pictures == 1 and "\\x00.png': no name" in packed.skipped[0]
+    assert packed.num_pictures == 1 and "\\x00.png': not a name" in packed.skipped[0]
 
 
 def test_names_that_would_meet_are_refused(photos: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Folders and packed files read alike; a damaged packed file is one line."""
+"""Folders and packed files give the same; a damaged packed file is one line."""
 
 import os
 import pickle
@@ -95,7 +95,7 @@ def test_what_might_never_end_is_not_read(folder: Path) -> None:
     store = open_store(folder)
     for name in ("pipe.png", "endless.png"):
         assert name in store.names
-        with pytest.raises(ImageError, match=rf"{name}: is no regular file"):
+        with pytest.raises(ImageError, match=rf"{name}: is not a regular file"):
             store.read(name)
 
 
@@ -189,8 +189,8 @@ def encrypted(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (compressed, r"a\.png is compressed in it; unpack it"),
-        (encrypted, r"a\.png is encrypted in it; unpack it"),
+        (compressed, r"a\.png is compressed in it: unpack it"),
+        (encrypted, r"a\.png is encrypted in it: unpack it"),
         (lambda path: path.write_bytes(b""), "not a packed data set"),
         (lambda path: path.write_bytes(b"\x89PNG\r\n" * 100), "not a packed data set"),
         (lambda path: None, "no such folder or packed file"),

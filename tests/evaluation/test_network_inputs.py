@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ttsr.evaluation.network_inputs import Inputs, fit, stack
-from ttsr.images.resize import degrade, downscale4, upscale4
+from ttsr.images.resize import blur_by_resize, downscale4, upscale4
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -14,7 +14,7 @@ def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
 def assert_degraded(inputs: Inputs) -> None:
     assert np.array_equal(inputs.lr_up, upscale4(inputs.lr))
     for reference, blurred in zip(inputs.references, inputs.ref_blur, strict=True):
-        assert np.array_equal(blurred, degrade(reference))
+        assert np.array_equal(blurred, blur_by_resize(reference))
 
 
 def test_whole_cuts_to_whole_fours_only() -> None:

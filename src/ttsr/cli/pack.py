@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from ttsr.cli.printing import say, tell
 from ttsr.errors import DataError
 
-# Complaints about single pictures; the rest are counted.
+# Messages about single pictures; further ones are only counted.
 _MOST_NAMED = 20
 
 
@@ -25,51 +25,44 @@ def pack(
     """Pack a training set into one file, for slow disks and for machines where many small files hurt.
 
     The file is a ZIP without compression: `ttsr train --data` takes it in place of the folder, and any tool opens it.
-    Every picture is checked; one that cannot be read is named and left out.
+    Every picture is checked; unreadable ones are named and left out.
 
-    Parameters
-    ----------
-    source
-        A folder of photos (of those that its manifest.csv lists, if it has one), a folder with pairs in CUFED's layout
-        (input/ and ref/), or a packed file.
-    out
-        The file to write, a .zip.
-    max_side
-        Scale pictures down to at most so many pixels on the longer side.
-    quality
-        Encode all pictures anew, as JPEG without colour subsampling, at this quality from 1 to 100. Without it they
-        are copied as they are, and those that are scaled down become JPEG of quality 95, or PNG if they were no JPEG.
-    webp
-        Encode as WebP instead: smaller, but colours at half the resolution.
-    only_open
-        Take only photos that manifest.csv marks as open = yes.
-    overwrite
-        Replace a file that exists.
+    Args:
+        source: A folder of photos (of those that its manifest.csv lists, if it has one), a folder with pairs in CUFED's
+            layout (input/ and ref/), or a packed file.
+        out: The file to write, a .zip.
+        max_side: Scale pictures down to at most so many pixels on the longer side.
+        quality: Encode all pictures again, as JPEG without chroma subsampling, at this quality from 1 to 100. By
+            default they are copied, and those that are scaled down become JPEG of quality 95, or PNG if they were not
+            JPEG.
+        webp: Encode as WebP instead: smaller, but with half the resolution of colours.
+        only_open: Take only photos that manifest.csv marks as open = yes.
+        overwrite: Replace an existing file.
     """
     import os
 
-    from ttsr.cli.bars import LateBar
+    from ttsr.cli.bars import progress_bar
     from ttsr.data.packing import PackOptions
     from ttsr.data.packing import pack as write_packed
     from ttsr.data.store import open_store
     from ttsr.system.files import refuse_overwriting
 
     if webp and quality is None:
-        raise DataError("--webp: say at which --quality")
+        raise DataError("--webp without --quality", "add --quality, such as 90")
     options = PackOptions(max_side, quality, "webp" if webp else "jpeg", only_open)
     if out.suffix.lower() != ".zip":
-        raise DataError(f"{out}: name the packed file .zip, so that other tools know it")
+        raise DataError(f"{out}: not a .zip", "name the packed file .zip, so that other tools know it")
     if os.path.isdir(out):
-        raise DataError(f"{out}: is a folder; name another file")
+        raise DataError(f"{out}: is a folder", "name another file")
     store = open_store(source)
     if os.path.lexists(out):
         refuse_overwriting([out], [source, *store.files()])
         if not overwrite:
-            raise DataError(f"{out}: exists; name another file, or replace it with --overwrite")
+            raise DataError(f"{out}: exists", "name another file, or replace it with --overwrite")
     if not os.path.isdir(out.parent):
-        raise DataError(f"{out.parent}: there is no such folder to write to")
-    with LateBar("packing") as bar:
-        packed = write_packed(store, out, options, bar)
+        raise DataError(f"{out.parent}: no such folder to write to", "create it first")
+    with progress_bar("packing") as progress:
+        packed = write_packed(store, out, options, progress)
     for reason in packed.skipped[:_MOST_NAMED]:
         say(f"left out: {reason}")
     if len(packed.skipped) > _MOST_NAMED:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ttsr.data.mining.summary import Summary
+    from ttsr.data.mining import MiningSummary
 
 
 def pairs(
@@ -19,43 +19,32 @@ def pairs(
     workers: int | None = None,
     seed: int = 0,
 ) -> None:
-    """Make a training set of pairs, in CUFED's layout, from a folder of your own photos.
+    """Mine a training set of pairs, in CUFED's layout, from a folder of your own photos.
 
-    Photos that show the same thing are found by local features, every photo against every other. Crops of one
+    Photos that show the same thing are matched by SIFT keypoints, every photo against every other. Crops of one
     become inputs, and crops of the other that overlap them their references. Needs ttsr[train].
 
-    Parameters
-    ----------
-    folder
-        The photos, in this folder and the folders in it.
-    out
-        The folder to make, or an empty one, outside FOLDER. It gets input/NAME.png, ref/NAME.png, manifest.csv (where
-        each pair was cut), report.html (counts, and twenty pairs to look at), when all is done. Until then it is a
-        hidden folder .ttsr-pairs-XXXX beside OUT (in OUT, if that exists); if the process is killed, delete that.
-    size
-        Side of the crops in pixels, a multiple of 4. References that are finer than the input by more than a
-        quarter are shrunk to its scale; all others are cut as they are.
-    min_overlap
-        The share of an input crop that its reference crop must show.
-    per_pair
-        Crops of a photo pair, at most: half of them with their input from either photo.
-    max_pairs
-        Crops in all, at most; they are then taken from the matched photo pairs at random.
-    longest_side
-        Shrink larger photos to this many pixels first: a phone's photo holds little detail in 160 of its pixels.
-    workers
-        Processes; if not given, as many as there are processors that this process may use.
-    seed
-        Another seed cuts other places.
+    Args:
+        folder: The photos, in this folder and the folders in it.
+        out: The folder to create, or an empty one, outside FOLDER. It gets input/NAME.png, ref/NAME.png, manifest.csv
+            (where each pair was cropped) and report.html (counts, and twenty pairs to look at) when all is done. Until
+            then the files are in a hidden folder .ttsr-pairs-XXXX beside OUT (in OUT, if that exists); if the process
+            is killed, delete it.
+        size: Side of the crops in pixels, a multiple of 4. References with a scale of more than 1.25 times the input's
+            are shrunk to the input's scale.
+        min_overlap: The share of an input crop that its reference crop must show.
+        per_pair: Most crops of a photo pair; half of them have their input from either photo.
+        max_pairs: Most crops in all, taken from the matched photo pairs at random.
+        longest_side: Shrink larger photos to this many pixels first: a phone's photo has little detail in 160 of its
+            pixels.
+        workers: Number of processes; by default one for each processor that this process may use.
+        seed: Of the random positions of the crops.
     """
-    from contextlib import ExitStack
-
-    from ttsr.cli.bars import LateBar
+    from ttsr.cli.bars import progress_bar
     from ttsr.cli.printing import say, tell
-    from ttsr.data.mining.pairs_options import PairsOptions
-    from ttsr.data.mining.pipeline import MANIFEST, REPORT, make_pairs
+    from ttsr.data.mining import MANIFEST, REPORT, MiningOptions, mine_pairs
 
-    options = PairsOptions(
+    options = MiningOptions(
         size=size,
         min_overlap=min_overlap,
         per_pair=per_pair,
@@ -64,16 +53,8 @@ def pairs(
         seed=seed,
         workers=workers if workers is not None else _num_processors(),
     )
-    bars: dict[str, LateBar] = {}
-    with ExitStack() as stack:
-
-        def show(what: str, done: float) -> None:
-            if what not in bars:
-                stack.close()  # the bar of what was done before
-                bars[what] = stack.enter_context(LateBar(what))
-            bars[what](done)
-
-        summary = make_pairs(folder, out, options, show)
+    with progress_bar("pairs") as progress:
+        summary = mine_pairs(folder, out, options, progress)
     for reason in summary.unreadable.values():
         say(f"{reason} (left out)")
     tell(_described(summary))
@@ -81,13 +62,13 @@ def pairs(
 
 
 def _num_processors() -> int:
-    """Those that this process may use, where the system tells."""
+    """Processors that this process may use, where the system tells."""
     import os
 
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _described(summary: "Summary") -> str:
+def _described(summary: "MiningSummary") -> str:
     """Counts and overlaps, a line each."""
     left_out = [
         f"{count} {why}"
@@ -96,7 +77,7 @@ def _described(summary: "Summary") -> str:
     ]
     lines = [
         f"{len(summary.photos)} photos" + (f" ({', '.join(left_out)} left out)" if left_out else ""),
-        f"{summary.tried} photo pairs compared, {summary.matched} show the same thing",
+        f"{summary.compared} photo pairs compared, {summary.matched} show the same thing",
     ]
     if summary.duplicates:
         lines[-1] += f", {len(summary.duplicates)} of them copies of one photo, left out"
@@ -104,5 +85,5 @@ def _described(summary: "Summary") -> str:
     lines.append(f"overlap {median:.2f} (quartiles {lower:.2f} and {upper:.2f}, from {least:.2f} to {greatest:.2f})")
     if summary.rejected:
         reasons = ", ".join(f"{count} {reason}" for reason, count in summary.rejected.most_common())
-        lines.append(f"places rejected: {reasons}")
+        lines.append(f"positions rejected: {reasons}")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from ttsr.data.flips import draw_turn, turned
+from ttsr.data.flips import flip, random_flip
 from ttsr.data.padding import PaddingOrder, fit_reference
 from ttsr.data.sample import Pair
 from ttsr.data.store import Store, open_store
@@ -18,15 +18,14 @@ from ttsr.images.resize import SCALE, downscale4, upscale4
 
 @dataclass(frozen=True)
 class CufedOptions:
-    """How pairs are cut, padded and turned.
+    """How pairs are cropped, padded and flipped.
 
-    hr_size: side of the HR crop in pixels, a multiple of 4; it is cut at random from a larger input.
-    ref_size: side of the reference in pixels, a multiple of 4. Of a larger one the top left is kept, as MMagic does;
-        but where the input is cut too, as far along as that, so that both still show the same.
-    padding: of a smaller reference with zeros at the right and the bottom. `degrade-then-pad` is the authors' order:
-        the blurred reference is made at the reference's own size. `pad-then-degrade` is MMagic's.
-    mask_padding: keep padded cells out of the search.
-    flips: turn and mirror at random, the LR side and the reference side apart.
+    Attributes:
+        hr_size: side of the random HR crop in pixels, a multiple of 4, at least 16.
+        ref_size: side of the reference in pixels, a multiple of 4, at least 16; larger ones are cropped.
+        padding: order of blurring and zero padding: `degrade-then-pad` (the authors), `pad-then-degrade` (MMagic).
+        mask_padding: exclude padded cells from the search.
+        flips: rotate by quarters and mirror at random, the HR crop and the reference independently.
     """
 
     hr_size: int = 160
@@ -42,20 +41,23 @@ class CufedOptions:
 
 
 class CufedPairs(Dataset[Pair]):
-    """Endless shuffled passes over the pairs: pair i depends on the seed and i alone; in a pass every pair comes once.
+    """Endless shuffled epochs over the pairs: pair i depends on the seed and i alone; each pair comes once an epoch.
 
-    The LR side is degraded first and turned after, and so is the reference, as both public implementations do.
-    In place of a pair whose picture cannot be read, or whose input is smaller than the crop, stands the next usable
-    one of the pass; `Pair.skipped` says so.
+    Both sides are degraded first and flipped after, as in both public implementations. A pair whose picture cannot be
+    read, or whose input is smaller than the crop, is replaced by the next usable one of the epoch; `Pair.skipped`
+    names it.
 
-    folder: a folder or a packed file.
+    Args:
+        folder: a folder or a packed file.
+        options: how pairs are cropped, padded and flipped.
+        seed: of all draws.
 
     Raises:
         DataError: no such layout, no pairs, or inputs without a reference; on reading, no pair that can be used.
     """
 
     skipped: tuple[str, ...] = ()
-    """Nothing is known of the pictures before they are read; it is here as PhotoPairs has it."""
+    """Always empty: pictures are read only when their pair is made. `PhotoPairs` has it too."""
 
     def __init__(self, folder: Path, options: CufedOptions, seed: int) -> None:
         self.options, self.seed = options, seed
@@ -68,9 +70,9 @@ class CufedPairs(Dataset[Pair]):
         return 2**31
 
     def __getitem__(self, number: int) -> Pair:
-        turn, place = divmod(number, len(self.pairs))
-        order = self._order_of(turn)
-        rng = np.random.default_rng([self.seed, turn, place])
+        epoch, place = divmod(number, len(self.pairs))
+        order = self._order_of(epoch)
+        rng = np.random.default_rng([self.seed, epoch, place])
         skipped: list[str] = []
         for step in range(len(order)):
             chosen = int(order[(place + step) % len(order)])
@@ -82,9 +84,9 @@ class CufedPairs(Dataset[Pair]):
             skipped.append(self._unusable[chosen])
         raise DataError(f"{self.store.where}: none of its {len(order)} pairs can be used; the first: {skipped[0]}")
 
-    def _order_of(self, turn: int) -> NDArray[np.int_]:
-        if self._order is None or self._order[0] != turn:
-            self._order = turn, np.random.default_rng([self.seed, turn]).permutation(len(self.pairs))
+    def _order_of(self, epoch: int) -> NDArray[np.int_]:
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(len(self.pairs))
         return self._order[1]
 
     def _make(self, input_name: str, ref_name: str, rng: np.random.Generator, skipped: tuple[str, ...]) -> Pair:
@@ -94,25 +96,28 @@ class CufedPairs(Dataset[Pair]):
         if min(height, width) < size:
             raise ImageError(f"{self.store.shown(input_name)}: {width}x{height} is smaller than the crop of {size} px")
         if min(reference.shape[:2]) < SCALE:
-            raise ImageError(f"{self.store.shown(ref_name)}: smaller than {SCALE} px, which makes no key")
+            raise ImageError(f"{self.store.shown(ref_name)}: smaller than {SCALE} px")
         top, left = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
         hr = picture[top : top + size, left : left + size]
         lr = downscale4(hr)
         upright = (0, False)
-        turn = draw_turn(rng) if options.flips else upright
-        hr, lr, lr_up = (turned(image, *turn) for image in (hr, lr, upscale4(lr)))
-        turn = draw_turn(rng) if options.flips else upright
-        places = zip(reference.shape[:2], (top, left), (height, width), strict=True)
-        ref_top, ref_left = (_along(there, options.ref_size, start, side, size) for there, start, side in places)
+        orientation = random_flip(rng) if options.flips else upright
+        hr, lr, lr_up = (flip(image, *orientation) for image in (hr, lr, upscale4(lr)))
+        orientation = random_flip(rng) if options.flips else upright
+        sides = zip(reference.shape[:2], (top, left), (height, width), strict=True)
+        ref_top, ref_left = (_ref_start(ref, options.ref_size, start, side, size) for ref, start, side in sides)
         reference = reference[ref_top:, ref_left:]
         fitted = fit_reference(reference, options.ref_size, options.padding)
-        ref, ref_blur, mask = (turned(image, *turn) for image in fitted)
+        ref, ref_blur, mask = (flip(image, *orientation) for image in fitted)
         ref_mask = mask if options.mask_padding else None
         return Pair(hr, ref, lr=lr, lr_up=lr_up, ref_blur=ref_blur, ref_mask=ref_mask, skipped=skipped)
 
 
-def _along(ref_side: int, ref_size: int, start: int, side: int, size: int) -> int:
-    """Where a reference of `ref_side` is cut to `ref_size`, its input of `side` being cut to `size` at `start`."""
+def _ref_start(ref_side: int, ref_size: int, start: int, side: int, size: int) -> int:
+    """Where to crop a reference to `ref_size`: as far along as its input is cropped to `size`, to show the same.
+
+    The top left if the input is not cropped, as in MMagic.
+    """
     return round(max(0, ref_side - ref_size) * start / (side - size)) if side > size else 0
 
 
@@ -122,41 +127,41 @@ def list_pairs(store: Store) -> list[tuple[str, str]]:
     Raises:
         DataError: not this layout, or inputs without a reference, or with several.
     """
-    inputs, references = (_below(store, side) for side in ("input", "ref"))
+    inputs, references = (_names_in(store, side) for side in ("input", "ref"))
     if not inputs and not references:
-        if _below(store, "train/input"):
-            raise DataError(f"{store.where}: CUFED's pairs are in its folder train/; give that one")
-        raise DataError(f"{store.where}: not a CUFED data set; pictures must be in its folders input/ and ref/")
-    for side, found, other in (("input", inputs, references), ("ref", references, inputs)):
-        if not found:
-            raise DataError(f"{store.where}: no pictures in {side}/, {len(other)} beside it; each needs its partner")
+        if _names_in(store, "train/input"):
+            raise DataError(f"{store.where}: CUFED's pairs are in its folder train/", "give that one")
+        raise DataError(f"{store.where}: not a CUFED data set", "pictures must be in its folders input/ and ref/")
+    for side, names, others in (("input", inputs, references), ("ref", references, inputs)):
+        if not names:
+            raise DataError(f"{store.where}: no pictures in {side}/, {len(others)} beside it", "each needs its partner")
     present, by_stem = set(references), defaultdict[str, list[str]](list)
     for name in references:
         by_stem[_stem(name)].append(name)
     pairs: list[tuple[str, str]] = []
-    lonely: list[str] = []
+    unpaired: list[str] = []
     for name in inputs:
         candidates = [name] if name in present else by_stem.get(_stem(name), [])
         if len(candidates) > 1:
             both = " and ".join(f"ref/{candidate}" for candidate in candidates[:2])
-            raise DataError(f"{store.where}: {both} both are references of input/{name}; remove one")
+            raise DataError(f"{store.where}: {both} both are references of input/{name}", "remove one")
         if not candidates:
-            lonely.append(name)
+            unpaired.append(name)
         else:
             pairs.append((f"input/{name}", f"ref/{candidates[0]}"))
-    if lonely:
-        count = f"{len(lonely)} of {len(inputs)} inputs have no reference"
-        raise DataError(f"{store.where}: {count}, the first is input/{lonely[0]}; add ref/{lonely[0]} or remove it")
+    if unpaired:
+        what = f"{len(unpaired)} of {len(inputs)} inputs have no reference, the first is input/{unpaired[0]}"
+        raise DataError(f"{store.where}: {what}", f"add ref/{unpaired[0]} or remove it")
     return pairs
 
 
 def is_cufed(store: Store) -> bool:
     """Whether there are pictures in a folder of the layout; `list_pairs` says whether they are pairs."""
-    return any(_below(store, side) for side in ("input", "ref"))
+    return any(_names_in(store, side) for side in ("input", "ref"))
 
 
-def _below(store: Store, folder: str) -> list[str]:
-    """Names of the pictures of a folder of the store, less the folder's own."""
+def _names_in(store: Store, folder: str) -> list[str]:
+    """Names of the pictures in a folder of the store, relative to it."""
     return [name.removeprefix(f"{folder}/") for name in store.names if name.startswith(f"{folder}/")]
 
 

@@ -1,4 +1,4 @@
-"""The layout of the CUFED5 test set: `NNN_0.png` is a truth, `NNN_1.png` to `NNN_5.png` its references."""
+"""The layout of the CUFED5 test set: `NNN_0.png` is a ground truth, `NNN_1.png` to `NNN_5.png` its references."""
 
 import os
 import re
@@ -9,15 +9,21 @@ from typing import Literal
 from ttsr.errors import DataError
 
 ReferenceChoice = Literal["1", "2", "3", "4", "5", "all", "stacked", "lr", "none", "unrelated"]
-"""A truth's reference of that number; all of them at once, as they are or stacked to one picture as the paper does; the
-LR itself; none at all; or a photo of another scene."""
+"""The reference of that number; all of them, as they are or stacked to one picture as in the paper; the LR itself;
+none; or a photo of another scene."""
 
 _FILE = re.compile(r"(?P<group>.+)_(?P<number>\d+)\.(?:png|jpe?g)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Group:
-    """One truth and its references by number, in rising order: 1 is the most similar. There may be none."""
+    """A ground truth and its references.
+
+    Attributes:
+        name: the files' common part.
+        hr: the ground truth.
+        references: by number, in rising order: 1 is the most similar. There may be none.
+    """
 
     name: str
     hr: Path
@@ -28,12 +34,12 @@ def list_groups(folder: str | Path) -> list[Group]:
     """The groups of a folder in the CUFED5 layout (.png, .jpg or .jpeg), by name. Other files are ignored.
 
     Raises:
-        DataError: no such folder, no truth in it, or two files for one place.
+        DataError: no such folder, no ground truth in it, or two files for one place.
     """
     folder = Path(folder)
     if not os.path.isdir(folder):  # unlike Path's, not raising on a name that is too long
         raise DataError(f"{folder}: no such folder")
-    found: dict[str, dict[int, Path]] = {}
+    files_of: dict[str, dict[int, Path]] = {}
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:
@@ -42,17 +48,17 @@ def list_groups(folder: str | Path) -> list[Group]:
         match = _FILE.fullmatch(path.name)
         if match is None or path.name.startswith("."):
             continue
-        files = found.setdefault(match["group"], {})
+        files = files_of.setdefault(match["group"], {})
         number = int(match["number"])
         if number in files:
-            raise DataError(f"{folder}: {files[number].name} and {path.name} are one picture's, remove one")
+            raise DataError(f"{folder}: {files[number].name} and {path.name} have one number", "remove one")
         files[number] = path
     groups = [
         Group(name, files[0], {number: files[number] for number in sorted(files) if number > 0})
-        for name, files in sorted(found.items())
+        for name, files in sorted(files_of.items())
         if 0 in files
     ]
     if not groups:
-        layout = "NNN_0.png the truth, NNN_1.png to NNN_5.png its references"
+        layout = "NNN_0.png the ground truth, NNN_1.png to NNN_5.png its references"
         raise DataError(f"{folder}: not in the layout of CUFED5 ({layout}): there is no NNN_0.png")
     return groups

@@ -1,4 +1,4 @@
-"""What real references suffer beside another view: blur, noise and JPEG, in the order in which a camera does it."""
+"""Degradations of references beside another view: blur, noise and JPEG, in the order in which a camera causes them."""
 
 import io
 from dataclasses import dataclass
@@ -6,30 +6,35 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ttsr.data.sample import Pixels
+from ttsr.data.crops import Pixels
 
 _JPEG_QUALITIES = (40, 95)
 
 
 @dataclass(frozen=True)
-class Wear:
-    """How much at most, drawn uniformly: sigma of a Gaussian blur in pixels, sigma of noise (of 255); and the share of
-    references that go through JPEG."""
+class Degradations:
+    """How strong degradations may be; the strength of each is drawn uniformly from 0 on.
+
+    Attributes:
+        blur: largest sigma of a Gaussian blur, in pixels.
+        noise: largest sigma of Gaussian noise, in 8-bit levels.
+        jpeg: share of references that are compressed as JPEG of quality 40 to 95.
+    """
 
     blur: float = 0.0
     noise: float = 0.0
     jpeg: float = 0.0
 
 
-def wear(image: Pixels, most: Wear, rng: np.random.Generator) -> Pixels:
-    """The image (H, W, 3), worn. Nothing is drawn for what is off."""
-    if most.blur:
-        blur = ImageFilter.GaussianBlur(rng.uniform(0, most.blur))
+def degrade(image: Pixels, limits: Degradations, rng: np.random.Generator) -> Pixels:
+    """A degraded copy of an (H, W, 3) uint8 image. Nothing is drawn for degradations that are off."""
+    if limits.blur:
+        blur = ImageFilter.GaussianBlur(rng.uniform(0, limits.blur))
         image = np.asarray(Image.fromarray(image).filter(blur))
-    if most.noise:
-        grain = rng.normal(0, rng.uniform(0, most.noise), image.shape)
-        image = (image + grain).clip(0, 255).round().astype(np.uint8)
-    if most.jpeg and rng.random() < most.jpeg:
+    if limits.noise:
+        noise = rng.normal(0, rng.uniform(0, limits.noise), image.shape)
+        image = (image + noise).clip(0, 255).round().astype(np.uint8)
+    if limits.jpeg and rng.random() < limits.jpeg:
         file = io.BytesIO()
         quality = int(rng.integers(_JPEG_QUALITIES[0], _JPEG_QUALITIES[1] + 1))
         Image.fromarray(image).save(file, "JPEG", quality=quality)

@@ -1,6 +1,6 @@
 """`manifest.csv`, a table of a folder's photos: `file`, and if known `open` (yes or no) and `group` (of one scene).
 
-That of pairs in CUFED's layout, which `ttsr pairs` writes, has `name` instead: of input/NAME, and where it was cut.
+A manifest of pairs in CUFED's layout, as `ttsr pairs` writes it, has `name` instead (input/NAME), and the crops' boxes.
 """
 
 import csv
@@ -27,15 +27,16 @@ def read_manifest(store: Store) -> list[dict[str, str]] | None:
     where = store.shown(MANIFEST)
     if "file" not in columns:
         if is_cufed(store):
-            other = "take a recipe with `pairs: cufed`, such as ttsr-lite_CUFED"
-            raise DataError(f"{store.where}: holds pairs in CUFED's layout, not photos; {other}")
-        raise DataError(f"{where}: no column `file`; its first line must name the columns")
+            remedy = "take a recipe with `pairs: cufed`, such as ttsr-lite_CUFED"
+            raise DataError(f"{store.where}: holds pairs in CUFED's layout, not photos", remedy)
+        raise DataError(f"{where}: no column `file`", "its first line must name the columns")
     for line, row in rows:
         name = row.get("file")
         if not name:
-            raise DataError(f"{where}: line {line} names no file; fill in or remove it")
-        if _leads_out(name):
-            raise DataError(f"{where}: line {line} names {name!r}; names are relative, without `..`: move the file in")
+            raise DataError(f"{where}: line {line} names no file", "fill in or remove it")
+        if _is_outside(name):
+            remedy = "names are relative, without `..`; move the file in"
+            raise DataError(f"{where}: line {line} names {name!r}", remedy)
     return [row for _, row in rows]
 
 
@@ -43,7 +44,7 @@ def read_pair_manifest(store: Store) -> list[dict[str, str]] | None:
     """The rows of pairs, by column, or None if there is no manifest, or it has no column `name`.
 
     Raises:
-        DataError: not UTF-8 or no CSV.
+        DataError: not UTF-8, or not CSV.
     """
     table = _read(store)
     if table is None or "name" not in table[0]:
@@ -64,26 +65,26 @@ def _read(store: Store) -> tuple[list[str], list[tuple[int, dict[str, str]]]] | 
             cells = {name: value for name, value in row.items() if name is not None and value is not None}
             rows.append((reader.line_num, cells))
     except csv.Error as error:
-        raise DataError(f"{store.shown(MANIFEST)}: no CSV after line {reader.line_num} ({error})") from None
+        raise DataError(f"{store.shown(MANIFEST)}: not CSV after line {reader.line_num} ({error})") from None
     return columns, rows
 
 
-def _leads_out(name: str) -> bool:
-    """Whether a file of this name would lie outside the folder that it is said to be in, on any system."""
+def _is_outside(name: str) -> bool:
+    """Whether a file of this name would lie outside its folder on any system."""
     paths = PurePosixPath(name), PureWindowsPath(name)
     return any(path.is_absolute() or ".." in path.parts for path in paths)
 
 
 def open_rows(rows: list[dict[str, str]], store: Store) -> list[dict[str, str]]:
-    """Those whose column `open` says yes.
+    """The rows whose column `open` says yes.
 
     Raises:
         DataError: there are none.
     """
-    found = [row for row in rows if row.get("open") == "yes"]
-    if not found:
+    chosen = [row for row in rows if row.get("open") == "yes"]
+    if not chosen:
         raise DataError(f"{store.shown(MANIFEST)}: none of {len(rows)} photos has open = yes")
-    return found
+    return chosen
 
 
 def manifest_text(rows: list[dict[str, str]]) -> str:

@@ -1,9 +1,9 @@
-"""Writing a data set as one packed file, which `store.open_store` reads."""
+"""Packing a data set into one file, which `ttsr.data.store.open_store` reads."""
 
 import io
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,6 +18,7 @@ from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
 from ttsr.images.picture import Picture
 from ttsr.images.reading import decode_picture
+from ttsr.progress import Progress
 from ttsr.system.files import atomic_path
 
 Codec = Literal["jpeg", "webp"]
@@ -30,13 +31,17 @@ _LIKE_THE_SOURCE = 95  # JPEG quality where only the size is to change
 
 @dataclass(frozen=True)
 class PackOptions:
-    """What to do with pictures on their way.
+    """What is packed, and how pictures are encoded.
 
-    max_side: pictures whose longer side exceeds it are scaled down to it (Pillow's Lanczos), in pixels.
-    quality: encode every picture anew, at this quality of `codec`, 1 to 100; None leaves bytes as they are where the
-        size is not to change, and otherwise makes JPEGs of quality 95 of JPEGs and PNGs of all else.
-    codec: JPEG without colour subsampling, or WebP, which halves the resolution of colours.
-    only_open: of photos take those whose row in `manifest.csv` has open = yes.
+    Attributes:
+        max_side: pictures whose longer side in pixels exceeds it are scaled down to it, by Pillow's Lanczos.
+        quality: 1 to 100, encode every picture anew with `codec`. None copies pictures; those that are scaled down
+            become JPEG of quality 95 if they were JPEG, and PNG otherwise.
+        codec: JPEG without chroma subsampling, or WebP, which has half the resolution of colours.
+        only_open: take only photos that `manifest.csv` marks as open = yes.
+
+    Raises:
+        DataError: a value out of range.
     """
 
     max_side: int | None = None
@@ -46,14 +51,20 @@ class PackOptions:
 
     def __post_init__(self) -> None:
         if self.max_side is not None and self.max_side < 16:
-            raise DataError(f"a longest side of {self.max_side} px leaves nothing to see; take 16 or more")
+            raise DataError(f"a longest side of {self.max_side} px leaves nothing to see", "take 16 or more")
         if self.quality is not None and not 1 <= self.quality <= 100:
-            raise DataError(f"a quality of {self.quality}: take 1 to 100")
+            raise DataError(f"a quality of {self.quality}", "take 1 to 100")
 
 
 @dataclass(frozen=True)
 class Packed:
-    """How many pictures were written, how many bytes the file has, and what was left out, 'name: reason'."""
+    """What was packed.
+
+    Attributes:
+        num_pictures: pictures written.
+        num_bytes: size of the file.
+        skipped: pictures left out, 'name: reason'.
+    """
 
     num_pictures: int
     num_bytes: int
@@ -69,25 +80,24 @@ class _Member:
     height: int
 
 
-def pack(store: Store, out: Path, options: PackOptions, progress: Callable[[float], None] | None = None) -> Packed:
+def pack(store: Store, out: Path, options: PackOptions, progress: Progress | None = None) -> Packed:
     """Write a folder's photos (with a manifest: those of its rows), or its pairs in CUFED's layout, into one file.
 
-    Every picture is decoded once to see that it can be; one that cannot is left out, of a pair both. Names stay, save
-    that the suffix follows the format; `manifest.csv` is rewritten to suit. The same input gives the same bytes.
-    `progress` is called with the fraction done.
+    Every picture is decoded once as a check; unreadable ones are left out, of a pair both. Names stay, but the suffix
+    follows the format; `manifest.csv` is rewritten to suit. The same input gives the same bytes.
 
     Raises:
         DataError: no pictures, inputs or references without their partner, a manifest that cannot be understood or
-            leads out of the folder, no picture that can be read, two that would get one name, `only_open` with nothing
-            to tell by, or a file that cannot be written; nothing is left behind then.
+            names files outside the folder, no readable picture, two that would get one name, `only_open` without a
+            manifest, or a file that cannot be written. Nothing is left behind then.
     """
     if is_cufed(store):
         if options.only_open:
             raise DataError(f"{store.where}: in CUFED's layout no manifest tells which pictures are open")
         units: list[tuple[str, ...]] = [*list_pairs(store)]
-        rows, renewed = read_pair_manifest(store), _pair_rows
+        rows, updated = read_pair_manifest(store), _pair_rows
     else:
-        rows, renewed = read_manifest(store), _photo_rows
+        rows, updated = read_manifest(store), _photo_rows
         if options.only_open:
             if rows is None:
                 raise DataError(f"{store.where}: only open photos are wanted, but there is no {MANIFEST} to tell")
@@ -100,10 +110,10 @@ def pack(store: Store, out: Path, options: PackOptions, progress: Callable[[floa
     try:
         with atomic_path(out.resolve()) as temporary:
             with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-                skipped = _write_units(store, units, options, archive, written, progress)
+                skipped = _write_units(store, units, options, archive, written, progress or Progress())
                 if not written:
                     raise DataError(f"{store.where}: none of its pictures can be used; the first: {skipped[0]}")
-                text = store.text(MANIFEST) if rows is None else manifest_text(renewed(rows, written))
+                text = store.text(MANIFEST) if rows is None else manifest_text(updated(rows, written))
                 if text is not None:
                     archive.writestr(_entry(MANIFEST), text.encode())
             size = temporary.stat().st_size
@@ -118,9 +128,9 @@ def _write_units(
     options: PackOptions,
     archive: zipfile.ZipFile,
     written: dict[str, _Member],
-    progress: Callable[[float], None] | None,
+    progress: Progress,
 ) -> list[str]:
-    """Add every unit all of whose pictures are well to the archive, and to `written` by their old names."""
+    """Add every unit whose pictures are all readable to the archive, and to `written` by their old names."""
 
     def prepare(unit: tuple[str, ...]) -> list[_Member] | str:
         try:
@@ -132,8 +142,8 @@ def _write_units(
     taken: dict[str, str] = {}
     with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as threads:
         for first in range(0, len(units), _AT_ONCE):
-            some = units[first : first + _AT_ONCE]
-            for members in threads.map(prepare, some):
+            chunk = units[first : first + _AT_ONCE]
+            for members in threads.map(prepare, chunk):
                 if isinstance(members, str):
                     skipped.append(members)
                     continue
@@ -146,14 +156,13 @@ def _write_units(
                     archive.writestr(_entry(member.name), member.data)
                     # The bytes are not needed again, and all of them together might not fit into memory.
                     written[member.source] = _Member(member.source, member.name, b"", member.width, member.height)
-            if progress is not None:
-                progress((first + len(some)) / len(units))
+            progress.update((first + len(chunk)) / len(units))
     return skipped
 
 
 def _member(store: Store, name: str, options: PackOptions) -> _Member:
-    if not _can_be_a_members(name):
-        raise ImageError(f"{store.shown(name)!r}: no name for a packed file; rename it")
+    if not _is_valid_name(name):
+        raise ImageError(f"{store.shown(name)!r}: not a name for a packed file", "rename it")
     data = store.read(name)
     picture = decode_picture(data, store.shown(name))
     width, height = picture.size
@@ -170,7 +179,7 @@ def _member(store: Store, name: str, options: PackOptions) -> _Member:
 
 
 def _encoded(image: Image.Image, picture: Picture, suffix: str, options: PackOptions, shown: str) -> tuple[str, bytes]:
-    """The suffix and bytes of `image`; where it is the format's own already, the given suffix stays."""
+    """Suffix and bytes of `image`; the given suffix stays where it is one of the format's."""
     profile = None if picture.gray else picture.metadata.icc_profile
     file = io.BytesIO()
     try:
@@ -189,8 +198,8 @@ def _encoded(image: Image.Image, picture: Picture, suffix: str, options: PackOpt
     return suffix if READ.get(suffix.lower()) == kind else usual, file.getvalue()
 
 
-def _can_be_a_members(name: str) -> bool:
-    """A ZIP's names are UTF-8, and end at a zero byte."""
+def _is_valid_name(name: str) -> bool:
+    """Names in a ZIP are UTF-8, and end at a zero byte."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -199,7 +208,7 @@ def _can_be_a_members(name: str) -> bool:
 
 
 def _photo_rows(rows: Sequence[dict[str, str]], written: dict[str, _Member]) -> list[dict[str, str]]:
-    """The rows of what was written, under the new names; sizes in pixels, where they are given, are the new ones."""
+    """The rows of the photos that were written, with the new names, and the new sizes in pixels where given."""
     kept = []
     for row in rows:
         member = written.get(row["file"])
@@ -210,13 +219,13 @@ def _photo_rows(rows: Sequence[dict[str, str]], written: dict[str, _Member]) -> 
 
 
 def _pair_rows(rows: Sequence[dict[str, str]], written: dict[str, _Member]) -> list[dict[str, str]]:
-    """The rows of the pairs that were written, under the inputs' new names."""
+    """The rows of the pairs that were written, with the inputs' new names."""
     members = [(row, written.get(f"input/{row.get('name', '')}")) for row in rows]
     return [row | {"name": member.name.removeprefix("input/")} for row, member in members if member is not None]
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    """A member of a fixed date, so that the same pictures make the same file."""
+    """An archive member of fixed date, so that the same pictures give the same file."""
     entry = zipfile.ZipInfo(name)
     entry.external_attr = 0o644 << 16
     return entry

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ttsr.data.degradations import Wear, wear
-from ttsr.data.flips import draw_turn, turned
+from ttsr.data.crops import Pixels
+from ttsr.data.degradations import Degradations, degrade
+from ttsr.data.flips import flip, random_flip
 from ttsr.data.manifest import MANIFEST, open_rows, read_manifest
-from ttsr.data.sample import Pair, Pixels
+from ttsr.data.sample import Pair
 from ttsr.data.store import Store, open_store
-from ttsr.data.template_matching import find
-from ttsr.data.views import Warp, draw_window, recolour, two_views
+from ttsr.data.template_matching import match_template
+from ttsr.data.views import Warp, color_jitter, draw_window, two_views
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
 from ttsr.system.memory import available_bytes
@@ -22,16 +23,19 @@ from ttsr.system.memory import available_bytes
 
 @dataclass(frozen=True)
 class PhotosOptions:
-    """How pairs are made.
+    """How pairs are made from photos.
 
-    hr_size, ref_size: sides of the crops in pixels, multiples of 4.
-    only_open: with a `manifest.csv`, take only photos whose column `open` says yes.
-    unrelated_share: share of pairs whose reference is a crop of some other photo, so that bad matches are met.
-    group_share: share of pairs, among photos whose manifest `group` has several, whose reference is cut from another
-        photo of the group, at the place that correlates best with the HR crop.
-    min_correlation: below it a place in another photo is not taken to show the same thing, and the photo itself serves.
-    blur, noise, jpeg: what references suffer beside, as real ones do: the largest sigma of a Gaussian blur in pixels,
-        the largest sigma of noise (of 255), and the share that goes through JPEG of quality 40 to 95.
+    Attributes:
+        hr_size: side of the HR crops in pixels, a multiple of 4, at least 16.
+        ref_size: side of the reference crops in pixels, a multiple of 4, at least 16.
+        only_open: take only photos that `manifest.csv` marks as open = yes.
+        unrelated_share: share of pairs whose reference is a crop of another photo, so that bad matches occur.
+        group_share: share of references cut from another photo of the same manifest `group`, where there is one.
+        min_correlation: least ZNCC with the HR crop for a place in another photo of the group to be used.
+        warp: how far references that are cut from the same photo differ from the HR crop.
+        blur: largest sigma of a Gaussian blur of references, in pixels.
+        noise: largest sigma of Gaussian noise on references, in 8-bit levels.
+        jpeg: share of references that are compressed as JPEG of quality 40 to 95.
     """
 
     hr_size: int = 96
@@ -58,12 +62,17 @@ class PhotosOptions:
 
 
 class PhotoPairs(Dataset[Pair]):
-    """An endless set of pairs: pair i depends on the seed and i alone, whoever asks and in whatever order.
+    """An endless data set: pair i depends on the seed and i alone, whatever the process and order.
 
     The photos are decoded once and kept in memory.
 
-    folder: a folder or a packed file.
-    skipped: photos that could not be used, 'name: reason'; the pairs are those of a folder without them.
+    Args:
+        folder: a folder or a packed file.
+        options: how pairs are made.
+        seed: of all draws.
+
+    Attributes:
+        skipped: photos that could not be used, 'name: reason'; the pairs are those of a folder without them.
 
     Raises:
         DataError: no folder, no photos in it, none that can be read and is as large as the crops, or more than fit
@@ -72,11 +81,11 @@ class PhotoPairs(Dataset[Pair]):
 
     def __init__(self, folder: Path, options: PhotosOptions, seed: int) -> None:
         self.options, self.seed = options, seed
-        self._wear = Wear(options.blur, options.noise, options.jpeg)
+        self._degradations = Degradations(options.blur, options.noise, options.jpeg)
         store = open_store(folder)
         groups = photo_groups(store, options.only_open)
         smallest = max(options.hr_size, options.ref_size)
-        _see_that_they_fit(store, [name for names in groups for name in names], smallest)
+        _check_memory(store, [name for names in groups for name in names], smallest)
         self.photos: list[Pixels] = []
         self.others: list[list[int]] = []
         skipped: list[str] = []
@@ -107,7 +116,7 @@ class PhotoPairs(Dataset[Pair]):
         else:
             pair = None
         pair = pair or two_views(self.photos[chosen], options.hr_size, options.ref_size, options.warp, rng)
-        return replace(pair, ref=wear(pair.ref, self._wear, rng))
+        return replace(pair, ref=degrade(pair.ref, self._degradations, rng))
 
     def _unrelated(self, chosen: int, rng: np.random.Generator) -> Pair:
         other = int(rng.integers(len(self.photos)))
@@ -121,15 +130,15 @@ class PhotoPairs(Dataset[Pair]):
         size = max(options.hr_size, options.ref_size)
         photo, other = self.photos[chosen], self.photos[int(rng.choice(self.others[chosen]))]
         top, left = (int(rng.integers(0, side - size + 1)) for side in photo.shape[:2])
-        piece = photo[top : top + size, left : left + size]
-        correlation, there_top, there_left = find(piece, other)
+        crop = photo[top : top + size, left : left + size]
+        correlation, ref_top, ref_left = match_template(crop, other)
         if correlation < options.min_correlation:
             return None
-        seen = other[there_top : there_top + size, there_left : there_left + size]
-        turn = draw_turn(rng)
-        hr, ref = (turned(image, *turn) for image in (piece, seen))
+        ref_crop = other[ref_top : ref_top + size, ref_left : ref_left + size]
+        orientation = random_flip(rng)
+        hr, ref = (flip(image, *orientation) for image in (crop, ref_crop))
         hr = hr[: options.hr_size, : options.hr_size]
-        ref = recolour(ref[: options.ref_size, : options.ref_size], options.warp, rng)
+        ref = color_jitter(ref[: options.ref_size, : options.ref_size], options.warp, rng)
         return Pair(np.ascontiguousarray(hr), np.ascontiguousarray(ref))
 
 
@@ -143,24 +152,23 @@ def photo_groups(store: Store, only_open: bool) -> list[list[str]]:
     if rows is None:
         if only_open:
             raise DataError(f"{store.where}: only open photos are wanted, but there is no {MANIFEST} to tell")
-        found = [[name] for name in store.names]
+        groups = {name: [name] for name in store.names}
     else:
-        groups: dict[str, list[str]] = defaultdict(list)
+        groups = defaultdict[str, list[str]](list)
         for row in open_rows(rows, store) if only_open else rows:
             groups[row.get("group") or row["file"]].append(row["file"])
-        found = list(groups.values())
-    if not found:
+    if not groups:
         raise DataError(f"{store.where}: no photos in it (looked for {' '.join(READ)})")
-    return found
+    return list(groups.values())
 
 
-def _see_that_they_fit(store: Store, names: list[str], smallest: int) -> None:
-    """By the photos' headers, before any of them is decoded."""
+def _check_memory(store: Store, names: list[str], smallest: int) -> None:
+    """See that the decoded photos will fit into memory, by their headers."""
     needed = 0
     for name in names:
         try:
             width, height = store.size(name)
-        except ImageError:  # left out, and named, when it is to be decoded
+        except ImageError:  # skipped, with a message, on decoding
             continue
         if min(width, height) >= smallest:
             needed += 3 * width * height
@@ -168,7 +176,8 @@ def _see_that_they_fit(store: Store, names: list[str], smallest: int) -> None:
     if needed > free:
         raise DataError(
             f"{store.where}: its photos take {needed / 1e9:.1f} GB of memory when they are decoded, and "
-            f"{free / 1e9:.1f} GB are free; train on smaller copies: ttsr pack {store.where} OUT.zip --max-side N"
+            f"{free / 1e9:.1f} GB are free",
+            "train on smaller copies: `ttsr pack` with a largest side writes them",
         )
 
 

@@ -7,27 +7,30 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ttsr.images.resize import SCALE, degrade, downscale4, upscale4
+from ttsr.data.crops import Pixels
+from ttsr.geometry import Homography
+from ttsr.images.resize import SCALE, blur_by_resize, downscale4, upscale4
 from ttsr.images.tensors import to_tensor
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """hr and ref: (H, W, 3) uint8 RGB, sides multiples of 4.
+    """A training pair: an HR crop and its reference. Sides are multiples of 4.
 
-    to_ref: 3x3 homography from pixel coordinates (x, y) of hr to those of ref, the corner of the first pixel at (0, 0);
-        None where it is not known.
-    lr (H/4, W/4, 3), lr_up and ref_blur: where they are not what Pillow's bicubic makes of hr and ref as they are.
-    ref_mask: (H/4, W/4) bool of ref, True where a cell of 4x4 pixels is the picture's, False where it was padded; None
-        where nothing is to be masked.
-    skipped: what was unusable while this pair was made, 'name: reason'.
+    Attributes:
+        hr: (H, W, 3) uint8 RGB, the ground truth.
+        ref: (H', W', 3) uint8 RGB.
+        to_ref: from points of hr to points of ref; None where it is not known.
+        lr: (H/4, W/4, 3) uint8; None for what Pillow's bicubic makes of hr.
+        lr_up: (H, W, 3) uint8; None for what Pillow's bicubic makes of lr.
+        ref_blur: as ref; None for what Pillow's bicubic makes of ref.
+        ref_mask: (H'/4, W'/4) bool, False where a cell of 4x4 pixels is padding; None where nothing is masked.
+        skipped: pictures that were unusable while this pair was made, 'name: reason'.
     """
 
     hr: Pixels
     ref: Pixels
-    to_ref: NDArray[np.floating] | None = None
+    to_ref: Homography | None = None
     lr: Pixels | None = None
     lr_up: Pixels | None = None
     ref_blur: Pixels | None = None
@@ -37,10 +40,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Batch:
-    """Images are float (B, 3, H, W) in [0, 1]; to_ref (B, 3, 3), known (B,) bool.
+    """The tensors of B pairs. Images are float in [0, 1].
 
-    ref_mask: (B, H/4, W/4) bool, True where a key of the reference is real; None if nothing is to be masked.
-    skipped: what was unusable while the batch was made, each once, 'name: reason'.
+    Attributes:
+        hr: (B, 3, H, W).
+        lr: (B, 3, H/4, W/4).
+        lr_up: (B, 3, H, W).
+        ref: (B, 3, H', W').
+        ref_blur: (B, 3, H', W').
+        to_ref: (B, 3, 3), from points of hr to points of ref.
+        known: (B,) bool, whether to_ref is known.
+        ref_mask: (B, H'/4, W'/4) bool, False where the reference is padding; None if nothing is masked.
+        skipped: pictures that were unusable while the batch was made, each once, 'name: reason'.
     """
 
     hr: Tensor
@@ -57,10 +68,11 @@ class Batch:
         return self.hr.shape[0]
 
     def to(self, device: torch.device) -> "Batch":
+        """A copy on `device`."""
         return replace(self, **{name: value.to(device, non_blocking=True) for name, value in self._tensors().items()})
 
     def pin_memory(self) -> "Batch":
-        """In memory that a GPU copies from while it works; a DataLoader with `pin_memory` calls it."""
+        """A copy in page-locked memory; a DataLoader with `pin_memory` calls it."""
         return replace(self, **{name: value.pin_memory() for name, value in self._tensors().items()})
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -68,10 +80,10 @@ class Batch:
 
 
 def collate(pairs: list[Pair]) -> Batch:
-    """Degrade as the weights are used: Pillow bicubic with 8-bit rounding in between."""
+    """Stack pairs, and degrade them as the weights are used: Pillow's bicubic, rounded to 8 bit in between."""
     lr = [downscale4(pair.hr) if pair.lr is None else pair.lr for pair in pairs]
     lr_up = [upscale4(small) if pair.lr_up is None else pair.lr_up for pair, small in zip(pairs, lr, strict=True)]
-    ref_blur = [degrade(pair.ref) if pair.ref_blur is None else pair.ref_blur for pair in pairs]
+    ref_blur = [blur_by_resize(pair.ref) if pair.ref_blur is None else pair.ref_blur for pair in pairs]
     to_ref = np.stack([np.eye(3) if pair.to_ref is None else pair.to_ref for pair in pairs])
     return Batch(
         hr=to_tensor(*(pair.hr for pair in pairs)),
@@ -90,5 +102,5 @@ def _masks(pairs: list[Pair]) -> Tensor | None:
     if all(pair.ref_mask is None or pair.ref_mask.all() for pair in pairs):
         return None
     height, width = (side // SCALE for side in pairs[0].ref.shape[:2])
-    every = np.ones((height, width), dtype=bool)
-    return torch.from_numpy(np.stack([every if pair.ref_mask is None else pair.ref_mask for pair in pairs]))
+    unmasked = np.ones((height, width), dtype=bool)
+    return torch.from_numpy(np.stack([unmasked if pair.ref_mask is None else pair.ref_mask for pair in pairs]))

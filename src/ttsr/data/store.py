@@ -30,8 +30,9 @@ _HEAD = 2**16  # bytes that hold nearly every picture's header
 class Store(ABC):
     """Files by name, relative and separated by '/'. It can be sent to other processes, and read in forked ones.
 
-    where: the folder or file, for messages.
-    names: the pictures', by their suffix and in order; hidden ones left out.
+    Attributes:
+        where: the folder or file, for messages.
+        names: of the pictures, by their suffix and in order; hidden ones left out.
     """
 
     where: str
@@ -42,7 +43,7 @@ class Store(ABC):
         """All of a file.
 
         Raises:
-            ImageError: it is not there or cannot be read.
+            ImageError: it is missing or unreadable.
         """
 
     @abstractmethod
@@ -55,7 +56,7 @@ class Store(ABC):
 
     @abstractmethod
     def files(self) -> list[Path]:
-        """All files on the disk that it reads or might: none of them is to be written over."""
+        """All files on the disk that it may read: none of them may be overwritten."""
 
     @abstractmethod
     def holds(self, name: str) -> bool:
@@ -78,7 +79,7 @@ class Store(ABC):
         except ImageError as error:
             raise DataError(str(error)) from None
         except UnicodeDecodeError:
-            raise DataError(f"{self.shown(name)}: not UTF-8 text; save it as such") from None
+            raise DataError(f"{self.shown(name)}: not UTF-8 text", "save it as such") from None
 
     def picture(self, name: str) -> Picture:
         """A picture, decoded.
@@ -89,10 +90,10 @@ class Store(ABC):
         return decode_picture(self.read(name), self.shown(name))
 
     def size(self, name: str) -> tuple[int, int]:
-        """Width and height of a picture as it is stored, before it is turned the right way up; it is not decoded.
+        """Width and height of a picture as stored, before it is rotated the right way up, without decoding it.
 
         Raises:
-            ImageError: it cannot be read. That it is damaged further on is not noticed.
+            ImageError: unreadable header. Damage further on goes unnoticed.
         """
         try:
             return stored_size(self.start(name, _HEAD), self.shown(name))
@@ -109,7 +110,7 @@ def open_store(path: Path) -> Store:
     if os.path.isdir(path):  # unlike Path's, not raising on a name that is too long
         return FolderStore(path)
     if not os.path.exists(path):
-        raise DataError(f"{path}: no such folder or packed file; give a folder of pictures, or what `ttsr pack` wrote")
+        raise DataError(f"{path}: no such folder or packed file", "give a folder of pictures or a packed file")
     return PackedStore(path)
 
 
@@ -124,27 +125,31 @@ class FolderStore(Store):
         def fail(error: OSError) -> None:
             raise DataError(f"{error.filename}: the folder cannot be read ({error.strerror})")
 
-        found: list[str] = []
+        names: list[str] = []
         for folder, folders, files in os.walk(self._folder, onerror=fail, followlinks=True):
             here = os.path.realpath(folder)
-            folders[:] = [name for name in folders if not _leads_back(os.path.join(folder, name), here)]
+            folders[:] = [name for name in folders if not _is_cyclic(os.path.join(folder, name), here)]
             relative = Path(folder).relative_to(self._folder)
-            found += [(relative / name).as_posix() for name in files]
-        return found
+            names += [(relative / name).as_posix() for name in files]
+        return names
 
     def holds(self, name: str) -> bool:
+        """See `Store.holds`."""
         return os.path.isfile(self._folder / name)
 
     def files(self) -> list[Path]:
+        """See `Store.files`."""
         return [self._folder / name for name in self._walk()]
 
     def read(self, name: str) -> bytes:
+        """See `Store.read`."""
         return self.start(name, -1)
 
     def start(self, name: str, length: int) -> bytes:
+        """See `Store.start`."""
         path = self._folder / name
         try:
-            # Asked first, for opening a pipe might already never end, and reading a device.
+            # Checked first: opening a pipe may block forever, and so may reading a device.
             is_regular = stat.S_ISREG(path.stat().st_mode)
             data = b""
             if is_regular:
@@ -157,12 +162,12 @@ class FolderStore(Store):
         except ValueError:  # a name that no file can have, from a manifest
             raise ImageError(f"{self.shown(name)!r}: no file can have this name") from None
         if not is_regular:
-            raise ImageError(f"{self.shown(name)}: is no regular file")
+            raise ImageError(f"{self.shown(name)}: is not a regular file")
         return data
 
 
 class PackedStore(Store):
-    """A ZIP of stored members, mapped into memory. Sent to another process, it is opened there anew."""
+    """A ZIP of stored members, mapped into memory. Sent to another process, it is reopened there."""
 
     def __init__(self, file: Path) -> None:
         self.where, self._file = str(file), file
@@ -178,24 +183,28 @@ class PackedStore(Store):
         return PackedStore, (self._file,)
 
     def holds(self, name: str) -> bool:
+        """See `Store.holds`."""
         return name in self._members
 
     def files(self) -> list[Path]:
+        """See `Store.files`."""
         return [self._file]
 
     def read(self, name: str) -> bytes:
-        place = self._place(name)
-        data = self._map[place]
+        """See `Store.read`."""
+        where = self._slice(name)
+        data = self._map[where]
         if zlib.crc32(data) != self._members[name][2]:
             raise self._damaged(name)
         return data
 
     def start(self, name: str, length: int) -> bytes:
-        place = self._place(name)
-        return self._map[place.start : min(place.start + length, place.stop)]
+        """See `Store.start`."""
+        where = self._slice(name)
+        return self._map[where.start : min(where.start + length, where.stop)]
 
-    def _place(self, name: str) -> slice:
-        """Where a member's bytes lie in the file, all of them."""
+    def _slice(self, name: str) -> slice:
+        """The bytes of a member in the file."""
         if name not in self._members:
             raise ImageError(f"{self.shown(name)}: there is no such file in it")
         offset, size, _ = self._members[name]
@@ -208,11 +217,11 @@ class PackedStore(Store):
         raise self._damaged(name)
 
     def _damaged(self, name: str) -> ImageError:
-        return ImageError(f"{self.shown(name)}: damaged in the packed file; pack it anew")
+        return ImageError(f"{self.shown(name)}: damaged in the packed file", "pack it anew")
 
 
-def _leads_back(path: str, here: str) -> bool:
-    """Whether a folder in `here` is a link to `here` or above it, which would be walked for ever."""
+def _is_cyclic(path: str, here: str) -> bool:
+    """Whether a folder in `here` is a link to `here` or above it, which would be walked endlessly."""
     return os.path.islink(path) and Path(here).is_relative_to(os.path.realpath(path))
 
 
@@ -224,18 +233,19 @@ def _read_index(descriptor: int, file: Path) -> dict[str, tuple[int, int, int]]:
     except OSError:
         raise
     except Exception as error:  # damaged bytes make zipfile raise struct.error, ValueError and more beside BadZipFile
-        raise DataError(f"{file}: not a packed data set, or cut off ({error}); make it with `ttsr pack`") from None
+        raise DataError(f"{file}: not a packed data set, or cut off ({error})", "make it with `ttsr pack`") from None
     for member in members:
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & _ENCRYPTED:
             kind = "encrypted" if member.flag_bits & _ENCRYPTED else "compressed"
-            raise DataError(f"{file}: {member.filename} is {kind} in it; unpack it, and pack the folder by `ttsr pack`")
+            remedy = "unpack it, and pack the folder by `ttsr pack`"
+            raise DataError(f"{file}: {member.filename} is {kind} in it", remedy)
         if member.header_offset < 0:
-            raise DataError(f"{file}: damaged: {member.filename} would begin before the file; make it anew")
+            raise DataError(f"{file}: damaged: {member.filename} would begin before the file", "make it anew")
     return {member.filename: (member.header_offset, member.file_size, member.CRC) for member in members}
 
 
 def _pictures(names: list[str]) -> tuple[str, ...]:
-    """Those with a picture's suffix and nothing hidden on their way, folder by folder."""
+    """Names with a picture's suffix and no hidden part, folder by folder."""
     pictures = [name for name in names if PurePosixPath(name).suffix.lower() in READ]
     shown = [name for name in pictures if not any(part.startswith(".") for part in name.split("/"))]
     return tuple(sorted(shown, key=lambda name: name.split("/")))

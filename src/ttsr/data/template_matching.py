@@ -1,4 +1,4 @@
-"""Where a small piece of one photo is seen in another photo of the same scene: normalised cross-correlation.
+"""Template matching by zero-normalised cross-correlation (ZNCC): where another photo of a scene shows a crop.
 
 Both are compared at an eighth of their size, where small changes of view hardly matter.
 """
@@ -9,17 +9,22 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ttsr.data.sample import Pixels
+from ttsr.data.crops import Pixels
 
 SHRINK = 8
 
 
-def find(piece: Pixels, photo: Pixels) -> tuple[float, int, int]:
-    """The best correlation in [-1, 1] of `piece` with a place of `photo`, and that place's top and left in pixels.
+def match_template(crop: Pixels, photo: Pixels) -> tuple[float, int, int]:
+    """The place of `photo` that correlates best with `crop`.
 
-    piece: (h, w, 3) uint8, photo: (H, W, 3) uint8, H >= h and W >= w.
+    Args:
+        crop: (h, w, 3) uint8.
+        photo: (H, W, 3) uint8, H >= h and W >= w.
+
+    Returns:
+        The ZNCC in [-1, 1], and the place's top and left in pixels.
     """
-    template, image = _shrunk(piece), _shrunk(photo)
+    template, image = _shrink(crop), _shrink(photo)
     template = template - template.mean()
     count = template.numel()
     window = torch.ones_like(template)
@@ -28,12 +33,12 @@ def find(piece: Pixels, photo: Pixels) -> tuple[float, int, int]:
     score = F.conv2d(image, template) / (energy.clamp_min(1e-6) * template.square().sum()).sqrt().clamp_min(1e-6)
     best = int(score.argmax())
     top, left = divmod(best, score.shape[3])
-    top = min(top * SHRINK, photo.shape[0] - piece.shape[0])
-    left = min(left * SHRINK, photo.shape[1] - piece.shape[1])
+    top = min(top * SHRINK, photo.shape[0] - crop.shape[0])
+    left = min(left * SHRINK, photo.shape[1] - crop.shape[1])
     return float(score.flatten()[best]), top, left
 
 
-def _shrunk(image: Pixels) -> Tensor:
+def _shrink(image: Pixels) -> Tensor:
     """Gray (1, 1, h / 8, w / 8) in [0, 1]."""
     height, width = (side // SHRINK * SHRINK for side in image.shape[:2])
     gray = Image.fromarray(np.ascontiguousarray(image[:height, :width])).convert("L")

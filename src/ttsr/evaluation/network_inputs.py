@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ttsr.evaluation.protocols import Fit
-from ttsr.images.resize import SCALE, cut_to_multiple, degrade, downscale4, upscale4
+from ttsr.images.resize import SCALE, blur_by_resize, cut_to_multiple, downscale4, upscale4
 
 STACKED_SIDE = 500
 """Side of the square that each of several stacked references is put on, in pixels."""
@@ -58,7 +58,7 @@ def stack(references: Sequence[np.ndarray]) -> np.ndarray:
 
 def _inputs(hr: np.ndarray, references: Sequence[np.ndarray]) -> Inputs:
     lr = downscale4(hr)
-    return Inputs(lr, upscale4(lr), tuple(references), tuple(degrade(image) for image in references))
+    return Inputs(lr, upscale4(lr), tuple(references), tuple(blur_by_resize(image) for image in references))
 
 
 def _on_black(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -33,7 +33,7 @@ def downscale4(image: np.ndarray) -> np.ndarray:
     return _resize(image, width // SCALE, height // SCALE)
 
 
-def degrade(image: np.ndarray) -> np.ndarray:
+def blur_by_resize(image: np.ndarray) -> np.ndarray:
     """Four times smaller and back, both by Pillow's bicubic filter, rounded to 8 bit in between.
 
     This makes `ref_blur`, which the search compares with the up-sampled LR: both then lack the same detail.

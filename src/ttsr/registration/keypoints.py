@@ -1,49 +1,65 @@
-"""Local features of a photo: SIFT (Lowe, 2004) on a copy of a fixed size, so that every photo costs the same.
+"""Keypoints of a photo: SIFT (Lowe, 2004) on a copy of limited size, so that every photo costs the same.
 
-Coordinates are (x, y) in pixels of the photo itself, the corner of the first pixel at (0, 0).
+Coordinates are those of `ttsr.geometry`, in pixels of the photo itself.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ttsr.errors import DataError
+from ttsr.errors import UserError
 
 COPY_SIDE = 640
-"""Longest side in pixels of the copy that features are looked for in; smaller photos are taken as they are."""
+"""Longest side in pixels of the copy that keypoints are looked for in; smaller photos are taken as they are."""
 
 _SMALLEST_SIDE = 12  # of the copy: SIFT's scales ask for it
 
-MAX_POINTS = 800
-"""Key points kept of a photo: those of the largest scales, which other photos are likeliest to show too."""
+MAX_KEYPOINTS = 800
+"""Keypoints kept of a photo: those of the largest scales, which other photos are likeliest to show too."""
 
-KEY_POINT = np.dtype(
-    [("place", np.float32, 2), ("scale", np.float32), ("angle", np.float32), ("descriptor", np.uint8, 128)]
+KEYPOINT = np.dtype(
+    [("point", np.float32, 2), ("scale", np.float32), ("angle", np.float32), ("descriptor", np.uint8, 128)]
 )
-"""Place and scale (sigma) in pixels of the photo, angle in radians, SIFT's descriptor."""
+"""Position and scale (sigma) in pixels of the photo, angle in radians, SIFT's descriptor."""
 
 
 @dataclass(frozen=True)
-class Features:
-    """Key points, (N,) of `KEY_POINT` by falling scale, and the (width, height) of their photo."""
+class Keypoints:
+    """The keypoints of a photo.
+
+    Attributes:
+        size: (width, height) of the photo in pixels.
+        records: (N,) of `KEYPOINT`, the largest scale first.
+    """
 
     size: tuple[int, int]
-    key_points: NDArray[Any]
+    records: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.records)
 
     @property
     def points(self) -> NDArray[np.float32]:
         """(N, 2): x and y."""
-        return self.key_points["place"]
+        return self.records["point"]
+
+    @cached_property
+    def root_descriptors(self) -> NDArray[np.float32]:
+        """(N, 128) of length 1: RootSIFT (Arandjelović and Zisserman, 2012), roots of entries that sum to one."""
+        floats = self.records["descriptor"].astype(np.float32)
+        return np.sqrt(floats / np.maximum(floats.sum(axis=1, keepdims=True), 1))
 
 
-def find_features(photo: NDArray[np.uint8]) -> Features:
-    """The features of an (H, W, 3) uint8 photo; none at all where it is flat.
+def find_keypoints(photo: NDArray[np.uint8]) -> Keypoints:
+    """The keypoints of an (H, W, 3) uint8 photo; none where it is flat.
 
     Raises:
-        DataError: scikit-image is not installed.
+        UserError: scikit-image is not installed.
     """
     height, width = photo.shape[:2]
     shrink = min(1.0, COPY_SIDE / max(width, height))
@@ -52,31 +68,30 @@ def find_features(photo: NDArray[np.uint8]) -> Features:
     if copy_size != gray.size:
         gray = gray.resize(copy_size, Image.Resampling.LANCZOS)
     if min(copy_size) < _SMALLEST_SIDE:
-        return Features((width, height), np.zeros(0, KEY_POINT))
+        return Keypoints((width, height), np.zeros(0, KEYPOINT))
     # SIFT's doubling of the copy takes three times as long, and finds little more: a larger copy serves better.
-    sift = scikit_image_sift()(upsampling=1)
+    sift = require_scikit_image("feature").SIFT(upsampling=1)
     try:
         sift.detect_and_extract(np.asarray(gray, dtype=np.float32) / 255)
-    except RuntimeError:  # its word for "no features"
-        return Features((width, height), np.zeros(0, KEY_POINT))
-    kept = np.argsort(-sift.sigmas, kind="stable")[:MAX_POINTS]
+    except RuntimeError:  # raised where there are no keypoints
+        return Keypoints((width, height), np.zeros(0, KEYPOINT))
+    kept = np.argsort(-sift.sigmas, kind="stable")[:MAX_KEYPOINTS]
     to_photo = np.array([width / copy_size[0], height / copy_size[1]])
-    key_points = np.zeros(len(kept), KEY_POINT)
-    key_points["place"] = (sift.positions[kept, ::-1] + 0.5) * to_photo
-    key_points["scale"] = sift.sigmas[kept] * to_photo.mean()
-    key_points["angle"] = sift.orientations[kept]
-    key_points["descriptor"] = sift.descriptors[kept]
-    return Features((width, height), key_points)
+    records = np.zeros(len(kept), KEYPOINT)
+    records["point"] = (sift.positions[kept, ::-1] + 0.5) * to_photo
+    records["scale"] = sift.sigmas[kept] * to_photo.mean()
+    records["angle"] = sift.orientations[kept]
+    records["descriptor"] = sift.descriptors[kept]
+    return Keypoints((width, height), records)
 
 
-def scikit_image_sift() -> Any:
-    """The class that features are found with, to see early that it is there.
+def require_scikit_image(module: str = "feature") -> Any:
+    """A module of scikit-image, imported on first use. Call it early to learn whether scikit-image is installed.
 
     Raises:
-        DataError: scikit-image is not installed.
+        UserError: it is not.
     """
     try:
-        from skimage.feature import SIFT
+        return import_module(f"skimage.{module}")
     except ImportError as error:
-        raise DataError('making pairs needs scikit-image: pip install "ttsr[train]"') from error
-    return SIFT
+        raise UserError("registration of photos needs scikit-image", 'pip install "ttsr[train]"') from error

@@ -1,1 +1,7 @@
-"""From a folder of photos to a data set of pairs: which photos show the same thing, and crops of them that overlap."""
+"""Pair mining: a data set of pairs from a folder of photos. Photos of the same thing are matched, and crops written."""
+
+from ttsr.data.mining.mining_options import MiningOptions
+from ttsr.data.mining.mining_results import MinedPair, MiningSummary
+from ttsr.data.mining.pipeline import MANIFEST, REPORT, mine_pairs
+
+__all__ = ["MANIFEST", "REPORT", "MinedPair", "MiningOptions", "MiningSummary", "mine_pairs"]

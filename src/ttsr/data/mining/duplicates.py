@@ -1,4 +1,4 @@
-"""Photos that are one photo: a copy, a smaller or recompressed or cropped one, is no reference for the other."""
+"""Duplicate photos: a copy, smaller or recompressed or cropped, is no reference for the original."""
 
 import math
 
@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ttsr.registration.estimate import View, jacobian, project
+from ttsr.data.crops import Pixels
+from ttsr.geometry import apply, jacobian, scale_and_rotation
+from ttsr.registration.estimate import Registration
 
 MAX_DIFFERENCE = 0.42
-"""Two photos whose `difference` is smaller are one. Of 32 copies (scaled, cut, JPEG of quality 60) none has more than
-0.36; of 233 pairs of different photos of one thing the nearest have 0.50 and 0.78."""
+"""Two photos whose `difference` is smaller are duplicates. Of 32 copies (scaled, cropped, JPEG of quality 60) none has
+more than 0.36; of 233 pairs of different photos of one thing the nearest have 0.50 and 0.78."""
 
 COPY_SIDE = 256
 """Longest side in pixels of the first photo's copy that is compared."""
@@ -18,23 +20,23 @@ COPY_SIDE = 256
 _BLUR = 2.0  # sigma in pixels of the copy: what is left of a copy's other pixel grid and compression vanishes
 
 
-def difference(first: NDArray[np.uint8], second: NDArray[np.uint8], view: View) -> float:
+def difference(first: Pixels, second: Pixels, registration: Registration) -> float:
     """Mean difference of two photos where both show the same, over what a step of a pixel changes: 0 for one photo.
 
-    Gray, shrunk and blurred copies of the (H, W, 3) uint8 photos are compared, laid on each other by `view`, how
-    `second` shows `first`. Infinite where they share nearly nothing.
+    Gray, shrunk and blurred copies of the (H, W, 3) uint8 photos are compared, laid on each other by the registration
+    of `second` to `first`. Infinite where they share nearly nothing.
     """
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     height, width = first.shape[:2]
     shrink = min(1.0, COPY_SIDE / max(height, width))
-    middle = np.median(view.points, axis=0)
-    scale = math.sqrt(abs(np.linalg.det(jacobian(view.homography, middle))))
+    middle = np.median(registration.points, axis=0)
+    scale, _ = scale_and_rotation(jacobian(registration.homography, middle))
     here, here_scale = _copy(first, shrink)
     there, there_scale = _copy(second, min(1.0, shrink / scale))
     rows, columns = np.indices(here.shape)
     centres = (np.stack([columns, rows], axis=-1).reshape(-1, 2) + 0.5) / here_scale
-    x, y = (project(view.homography, centres) * there_scale - 0.5).T
+    x, y = (apply(registration.homography, centres) * there_scale - 0.5).T
     inside = (x >= _BLUR) & (y >= _BLUR) & (x <= there.shape[1] - 1 - _BLUR) & (y <= there.shape[0] - 1 - _BLUR)
     if inside.mean() < 0.05 or min(here.shape) < 2:
         return math.inf
@@ -45,7 +47,7 @@ def difference(first: NDArray[np.uint8], second: NDArray[np.uint8], view: View) 
     return float(np.abs(seen - here.ravel()[inside]).mean() / max(step, 1e-3))
 
 
-def _copy(photo: NDArray[np.uint8], shrink: float) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _copy(photo: Pixels, shrink: float) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Gray and shrunk, and by how much in x and y."""
     height, width = photo.shape[:2]
     size = max(1, round(width * shrink)), max(1, round(height * shrink))

@@ -1,4 +1,4 @@
-"""The folder that a data set is made in: it appears when all is written, and is gone otherwise."""
+"""The folder that a data set is written to: it appears when all is written, or not at all."""
 
 import os
 import shutil
@@ -14,51 +14,51 @@ _PREFIX = ".ttsr-pairs-"
 
 
 @contextmanager
-def made_whole(out: Path, photos: Path) -> Iterator[Path]:
-    """A hidden folder whose content is that of `out` once the block has ended well, and is gone otherwise.
+def atomic_folder(out: Path, photos: Path) -> Iterator[Path]:
+    """A hidden folder whose content becomes that of `out` if the block ends without an error; removed otherwise.
 
-    It lies beside a new `out`, and takes its name. An empty folder stays what it is, a mount point or the folder that
-    the user stands in; the hidden one then lies in it, and its content moves up.
+    It lies beside a new `out`, and takes its name. An empty `out` is kept, for it may be a mount point or the current
+    folder; the hidden one then lies in it, and its content moves up.
 
     Raises:
-        DataError: `out` is a file or holds something, lies in the folder `photos`, or there is no folder to make it in,
-            or no room.
+        DataError: `out` is a file or not empty, lies in the folder `photos`, has no parent folder, or cannot be
+            written.
     """
     try:
-        whole = out.resolve()
-        is_there = whole.is_dir() and not any(whole.iterdir())
-        if not is_there:
+        final = out.resolve()
+        exists = final.is_dir() and not any(final.iterdir())
+        if not exists:
             if os.path.lexists(out):
-                raise DataError(f"{out}: exists already; name a new folder, or an empty one")
-            if not whole.parent.is_dir():
-                raise DataError(f"{out}: there is no folder {out.parent} to make it in")
-        if whole.is_relative_to(photos.resolve()):
-            raise DataError(f"{out}: lies in {photos}, and its crops would count as photos; name a folder elsewhere")
-        made = Path(tempfile.mkdtemp(dir=whole if is_there else whole.parent, prefix=_PREFIX))
+                raise DataError(f"{out}: exists already", "name a new folder, or an empty one")
+            if not final.parent.is_dir():
+                raise DataError(f"{out}: there is no folder {out.parent}", "create it first")
+        if final.is_relative_to(photos.resolve()):
+            raise DataError(f"{out}: lies in {photos}, and its crops would count as photos", "name a folder elsewhere")
+        temporary = Path(tempfile.mkdtemp(dir=final if exists else final.parent, prefix=_PREFIX))
         try:
-            yield made
-            if is_there:
-                _move_up(made)
+            yield temporary
+            if exists:
+                _move_up(temporary)
             else:
-                made.chmod(0o777 & ~umask())
-                made.rename(whole)
+                temporary.chmod(0o777 & ~umask())
+                temporary.rename(final)
         finally:
-            shutil.rmtree(made, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise DataError(f"{out}: cannot be written ({error.strerror or error})") from None
 
 
-def _move_up(made: Path) -> None:
-    """All of a folder into the one that holds it, its folders first; or nothing of it."""
+def _move_up(temporary: Path) -> None:
+    """Move all of a folder into the one that holds it, its folders first; or nothing of it."""
     moved: list[Path] = []
     try:
-        for entry in sorted(made.iterdir(), key=lambda entry: (entry.is_file(), entry.name)):
-            target = made.parent / entry.name
-            if os.path.lexists(target):  # a file would be replaced without a word
-                raise DataError(f"{target}: came to be while the pairs were made; name another folder")
+        for entry in sorted(temporary.iterdir(), key=lambda entry: (entry.is_file(), entry.name)):
+            target = temporary.parent / entry.name
+            if os.path.lexists(target):  # a file would be replaced silently
+                raise DataError(f"{target}: appeared while the pairs were written", "name another folder")
             entry.rename(target)
             moved.append(target)
     except BaseException:
         for target in moved:
-            target.rename(made / target.name)
+            target.rename(temporary / target.name)
         raise

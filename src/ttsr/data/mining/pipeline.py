@@ -1,151 +1,154 @@
-"""A folder of photos into a data set of pairs in CUFED's layout: find what matches, cut, write."""
+"""From a folder of photos to a data set of pairs in CUFED's layout: match photos, crop, write."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ttsr.data.mining.cutting import Cuts, Task, cut_pairs, read_pixels
-from ttsr.data.mining.keypoint_store import opened, write_features
-from ttsr.data.mining.output_folder import made_whole
-from ttsr.data.mining.pair_manifest import WrittenPair, write_manifest
-from ttsr.data.mining.pairs_options import PairsOptions
-from ttsr.data.mining.pairs_report import write_page
-from ttsr.data.mining.photo_folder import Reader, photo_names
-from ttsr.data.mining.photo_search import Matched, search
-from ttsr.data.mining.summary import Summary
+from ttsr.data.mining.crop_extraction import CropTask, extract_crops, read_pixels
+from ttsr.data.mining.keypoint_store import open_keypoints, write_keypoints
+from ttsr.data.mining.mining_options import MiningOptions
+from ttsr.data.mining.mining_report import write_report
+from ttsr.data.mining.mining_results import MinedPair, MiningSummary, write_manifest
+from ttsr.data.mining.output_folder import atomic_folder
+from ttsr.data.mining.photo_folder import PhotoReader, list_photos
+from ttsr.data.mining.photo_matching import PhotoMatch, match_photos
 from ttsr.errors import DataError, ImageError
+from ttsr.progress import Progress
 from ttsr.registration.estimate import MIN_INLIERS
-from ttsr.registration.keypoints import Features, scikit_image_sift
+from ttsr.registration.keypoints import Keypoints, require_scikit_image
 from ttsr.system.workers import Workers
 
 MANIFEST, REPORT = "manifest.csv", "report.html"
 
-Progress = Callable[[str, float], None]
-"""Called with what is being done and the fraction done."""
 
-
-def make_pairs(folder: Path, out: Path, options: PairsOptions, progress: Progress) -> Summary:
+def mine_pairs(folder: Path, out: Path, options: MiningOptions, progress: Progress | None = None) -> MiningSummary:
     """Write `out`/input/NAME.png, `out`/ref/NAME.png, manifest.csv and report.html from the photos of `folder`.
 
     The same files for the same photos and options, whatever the number of workers. `out` appears when all is written.
 
+    Args:
+        folder: of the photos, which may lie in folders in it.
+        out: a new or empty folder.
+        options: how pairs are cropped.
+        progress: stages are "finding keypoints", "comparing photos", "cropping" and "writing the report".
+
     Raises:
-        DataError: `out` is in use, in `folder`, or cannot be written, fewer than two photos, none that match, no crop
-            that passes, or scikit-image is not installed.
+        DataError: `out` is in use, in `folder`, or cannot be written; fewer than two photos, none that match, or no
+            crop that passes.
+        UserError: scikit-image is not installed.
+        Cancelled: through `progress`; nothing is written.
     """
-    scikit_image_sift()
-    names = photo_names(folder)
-    reader = Reader(folder, options.longest_side)
-    with made_whole(out, folder) as made, Workers(options.workers) as workers:
-        summary = Summary()
-        store = made / "features"
+    require_scikit_image()
+    progress = progress or Progress()
+    names = list_photos(folder)
+    reader = PhotoReader(folder, options.longest_side)
+    with atomic_folder(out, folder) as temporary, Workers(options.workers) as workers:
+        mining = _Mining(folder, reader, options, workers)
+        matches = mining.match(temporary / "keypoints", names, progress)
+        mining.write_crops(temporary, matches, progress.part(0.7, 0.95, "cropping"))
+        progress.update(0.95, "writing the report")
+        write_manifest(temporary / MANIFEST, mining.summary.pairs)
+        write_report(temporary / REPORT, temporary, reader, mining.summary)
+        progress.update(1, "writing the report")
+    return mining.summary
+
+
+class _Mining:
+    """The steps of one run, which note in `summary` what became of the photos."""
+
+    def __init__(self, folder: Path, reader: PhotoReader, options: MiningOptions, workers: Workers) -> None:
+        self.folder, self.reader, self.options, self.workers = folder, reader, options, workers
+        self.summary = MiningSummary()
+
+    def match(self, store: Path, names: list[str], progress: Progress) -> list[PhotoMatch]:
+        """The photo pairs that show the same thing; `store` is a folder that exists only meanwhile."""
+        summary = self.summary
         store.mkdir()
-        write_features(store, _features(reader, names, options, workers, summary, progress))
-        _see_enough(summary, folder, options)
-        found = _matches(store, summary, workers, progress)
-        opened.cache_clear()
+        write_keypoints(store, self._keypoints(names, progress.part(0, 0.4, "finding keypoints")))
+        if len(summary.photos) < 2:
+            raise DataError(f"{self.folder}: {self._why_too_few()}")
+        comparing = progress.part(0.4, 0.7, "comparing photos")
+        matches: list[PhotoMatch] = []
+        for some, done in match_photos(store, len(summary.photos), self.workers):
+            matches += some
+            comparing.update(done)
+        summary.compared, summary.matched = len(summary.photos) * (len(summary.photos) - 1) // 2, len(matches)
+        open_keypoints.cache_clear()
         shutil.rmtree(store)
-        if not found:
+        if not matches:
             raise DataError(
-                f"{folder}: no two of its {len(summary.photos)} photos show the same thing ({summary.tried} photo "
-                f"pairs tried, none with {MIN_INLIERS} points that agree); add photos of one thing from several places"
+                f"{self.folder}: no two of its {len(summary.photos)} photos show the same thing ({summary.compared} "
+                f"photo pairs compared, none with {MIN_INLIERS} points that agree)",
+                "add photos of one thing from several places",
             )
-        _write_crops(made, reader, found, options, workers, summary, progress)
+        return matches
+
+    def write_crops(self, out: Path, matches: list[PhotoMatch], progress: Progress) -> None:
+        """Extract the crops of the photo pairs and write them, numbered as they come; up to `max_pairs`."""
+        names, summary, limit = self.summary.photos, self.summary, self.options.max_pairs
+        tasks = [
+            CropTask(number, names[match.first], names[match.second], match.registration)
+            for number, match in enumerate(matches)
+        ]
+        if limit is not None:
+            order = np.random.default_rng(self.options.seed).permutation(len(tasks))
+            tasks = [tasks[number] for number in order]
+        inputs, references = out / "input", out / "ref"
+        inputs.mkdir()
+        references.mkdir()
+        read_pixels.cache_clear()  # of another run in this process
+        with closing(self.workers.in_order(partial(extract_crops, self.reader, self.options), tasks)) as results:
+            for done, (task, extraction) in enumerate(zip(tasks, results, strict=False), 1):
+                summary.rejected += extraction.rejected
+                if extraction.duplicate:
+                    summary.duplicates.append((task.first, task.second))
+                for pair in extraction.pairs[: None if limit is None else limit - len(summary.pairs)]:
+                    name = f"{len(summary.pairs):06d}"
+                    (inputs / f"{name}.png").write_bytes(pair.input_png)
+                    (references / f"{name}.png").write_bytes(pair.reference_png)
+                    summary.pairs.append(MinedPair(name, pair.input, pair.reference, pair.crop, pair.inliers))
+                progress.update(done / len(tasks))
+                if len(summary.pairs) == limit:
+                    break
         if not summary.pairs:
-            raise DataError(f"{folder}: {_why_no_crops(summary, options)}")
-        write_manifest(made / MANIFEST, summary.pairs)
-        write_page(made / REPORT, made, reader, summary)
-    return summary
+            raise self._no_crops()
 
+    def _keypoints(self, names: list[str], progress: Progress) -> Iterator[Keypoints]:
+        """The keypoints of the photos that can be used."""
+        all_keypoints = self.workers.in_order(self.reader.keypoints, names)
+        for done, (name, keypoints) in enumerate(zip(names, all_keypoints, strict=True), 1):
+            progress.update(done / len(names))
+            if isinstance(keypoints, ImageError):
+                self.summary.unreadable[name] = str(keypoints)
+            elif min(keypoints.size) < self.options.size:
+                self.summary.small[name] = "{}x{}".format(*keypoints.size)
+            else:
+                self.summary.photos.append(name)
+                yield keypoints
 
-def _features(
-    reader: Reader, names: list[str], options: PairsOptions, workers: Workers, summary: Summary, progress: Progress
-) -> Iterator[Features]:
-    """The features of the photos that will do; the others are noted in the summary."""
-    for done, (name, features) in enumerate(zip(names, workers.in_order(reader.features, names), strict=True), 1):
-        progress("looking for features", done / len(names))
-        if isinstance(features, ImageError):
-            summary.unreadable[name] = str(features)
-            continue
-        width, height = features.size
-        if min(width, height) < options.size:
-            summary.small[name] = f"{width}x{height}"
-            continue
-        summary.photos.append(name)
-        yield features
+    def _why_too_few(self) -> str:
+        unreadable, small, size = self.summary.unreadable, self.summary.small, self.options.size
+        reasons = []
+        if unreadable:
+            reasons.append(f"{len(unreadable)} cannot be read, such as {next(iter(unreadable.values()))}")
+        if small:
+            example = ", ".join(next(iter(small.items())))
+            reasons.append(f"{len(small)} are smaller than the crops of {size} px, such as {example}")
+        count = len(self.summary.photos)
+        return f"{count} of the pictures can be used, and pairs need two ({'; '.join(reasons)})"
 
-
-def _see_enough(summary: Summary, folder: Path, options: PairsOptions) -> None:
-    if len(summary.photos) >= 2:
-        return
-    reasons = []
-    if summary.unreadable:
-        reasons.append(f"{len(summary.unreadable)} cannot be read, such as {next(iter(summary.unreadable.values()))}")
-    if summary.small:
-        name, size = next(iter(summary.small.items()))
-        reasons.append(f"{len(summary.small)} are smaller than the crops of {options.size} px, such as {name}, {size}")
-    left = len(summary.photos)
-    raise DataError(f"{folder}: {left} of the pictures can be used, and pairs need two ({'; '.join(reasons)})")
-
-
-def _matches(store: Path, summary: Summary, workers: Workers, progress: Progress) -> list[Matched]:
-    count = len(summary.photos)
-    found: list[Matched] = []
-    for matched, done in search(store, count, workers):
-        found += matched
-        progress("comparing photos", done)
-    summary.tried, summary.matched = count * (count - 1) // 2, len(found)
-    return found
-
-
-def _write_crops(
-    made: Path,
-    reader: Reader,
-    found: list[Matched],
-    options: PairsOptions,
-    workers: Workers,
-    summary: Summary,
-    progress: Progress,
-) -> None:
-    """Cut the photo pairs and write their crops, numbered as they come; up to `max_pairs`."""
-    names = summary.photos
-    tasks = [Task(number, names[one.first], names[one.second], one.view) for number, one in enumerate(found)]
-    most = options.max_pairs
-    if most is not None:
-        order = np.random.default_rng(options.seed).permutation(len(tasks))
-        tasks = [tasks[number] for number in order]
-    inputs, references = made / "input", made / "ref"
-    inputs.mkdir()
-    references.mkdir()
-    read_pixels.cache_clear()  # of another run in this process
-    with closing(workers.in_order(partial(cut_pairs, reader, options), tasks)) as results:
-        for done, (task, cuts) in enumerate(zip(tasks, results, strict=False), 1):
-            _note(cuts, task, summary)
-            for pair in cuts.pairs[: None if most is None else most - len(summary.pairs)]:
-                name = f"{len(summary.pairs):06d}"
-                (inputs / f"{name}.png").write_bytes(pair.input_png)
-                (references / f"{name}.png").write_bytes(pair.reference_png)
-                summary.pairs.append(WrittenPair(name, pair.input, pair.reference, pair.crop, pair.inliers))
-            progress("cutting", done / len(tasks))
-            if len(summary.pairs) == most:
-                break
-
-
-def _note(cuts: Cuts, task: Task, summary: Summary) -> None:
-    summary.rejected += cuts.rejected
-    if cuts.duplicate:
-        summary.duplicates.append((task.first, task.second))
-
-
-def _why_no_crops(summary: Summary, options: PairsOptions) -> str:
-    if len(summary.duplicates) == summary.matched:
-        return f"the only photo pairs that match ({summary.matched}) are copies of one photo, no use as references"
-    reasons = ", ".join(f"{count} times {reason}" for reason, count in summary.rejected.most_common(3))
-    return (
-        f"{summary.matched} photo pairs match, but no crop of {options.size} px will do ({reasons}); "
-        "take a smaller --size or --min-overlap"
-    )
+    def _no_crops(self) -> DataError:
+        summary = self.summary
+        if len(summary.duplicates) == summary.matched:
+            what = f"the only photo pairs that match ({summary.matched}) are copies of one photo, no use as references"
+            return DataError(f"{self.folder}: {what}")
+        reasons = ", ".join(f"{count} times {reason}" for reason, count in summary.rejected.most_common(3))
+        return DataError(
+            f"{self.folder}: {summary.matched} photo pairs match, but no crop of {self.options.size} px passes "
+            f"({reasons})",
+            "take a smaller size or a smaller overlap",
+        )

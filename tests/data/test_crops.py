@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ttsr.data.detail import detail
+from ttsr.data.crops import detail
 
 
 def test_it_is_the_mean_difference_of_neighbours() -> None:

@@ -1,4 +1,4 @@
-"""`report.html`: what was found, and twenty of the pairs to look at. One file that needs no network."""
+"""`report.html`: counts, and twenty of the pairs to look at. One file that needs no network."""
 
 import base64
 import html
@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ttsr.data.mining.crops import Box
-from ttsr.data.mining.pair_manifest import WrittenPair
-from ttsr.data.mining.photo_folder import Reader
-from ttsr.data.mining.summary import Summary
+from ttsr.data.mining.crop_selection import Box
+from ttsr.data.mining.mining_results import MinedPair, MiningSummary
+from ttsr.data.mining.photo_folder import PhotoReader
 from ttsr.errors import ImageError
 
 NUM_SHOWN = 20
@@ -30,17 +29,19 @@ img { max-width: 100%; } figcaption { color: #555; overflow-wrap: anywhere; }
 """
 
 
-def write_page(path: Path, data_set: Path, reader: Reader, summary: Summary) -> None:
-    """Write the page.
+def write_report(path: Path, data_set: Path, reader: PhotoReader, summary: MiningSummary) -> None:
+    """Write the HTML page.
 
     Args:
+        path: of the file.
         data_set: the folder that holds input/ and ref/.
-        reader: reads the photos again, to show where the crops were cut.
+        reader: reads the photos again, to show where the crops were taken from.
+        summary: what to report.
 
     Raises:
         OSError: it cannot be written.
     """
-    shown = spread(summary.pairs, NUM_SHOWN)
+    shown = _spread(summary.pairs, NUM_SHOWN)
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8"><title>ttsr pairs</title>',
@@ -50,18 +51,18 @@ def write_page(path: Path, data_set: Path, reader: Reader, summary: Summary) -> 
         f"<h1>{len(summary.pairs)} pairs from {len(summary.photos)} photos</h1>",
         _counts(summary),
         f"<h2>{len(shown)} of the pairs, by rising overlap</h2>",
-        "<p>From left: the input crop, its reference crop, and where each was cut.</p>",
+        "<p>From left: the input crop, its reference crop, and where each was taken from.</p>",
         *(_figure(pair, data_set, reader) for pair in shown),
-        *_listed("Pictures that cannot be read", summary.unreadable.values()),
-        *_listed("Too small for the crops", (f"{name}: {size}" for name, size in summary.small.items())),
-        *_listed("Copies of one photo, left out", (f"{one} and {other}" for one, other in summary.duplicates)),
+        *_list("Unreadable pictures", summary.unreadable.values()),
+        *_list("Too small for the crops", (f"{name}: {size}" for name, size in summary.small.items())),
+        *_list("Copies of one photo, left out", (f"{first} and {second}" for first, second in summary.duplicates)),
         "</body></html>",
     ]
-    # A name that is no UTF-8 is shown with the bytes spelt out.
+    # The bytes of a name that is not UTF-8 are escaped.
     path.write_text("\n".join(parts) + "\n", encoding="utf-8", errors="backslashreplace")
 
 
-def spread(pairs: Sequence[WrittenPair], count: int) -> list[WrittenPair]:
+def _spread(pairs: Sequence[MinedPair], count: int) -> list[MinedPair]:
     """Up to `count` of the pairs, at even steps from the least overlap to the greatest."""
     ordered = sorted(pairs, key=lambda pair: (pair.crop.overlap, pair.name))
     if len(ordered) <= count:
@@ -69,28 +70,28 @@ def spread(pairs: Sequence[WrittenPair], count: int) -> list[WrittenPair]:
     return [ordered[round(place)] for place in np.linspace(0, len(ordered) - 1, count)]
 
 
-def _counts(summary: Summary) -> str:
+def _counts(summary: MiningSummary) -> str:
     least, lower, median, upper, greatest = summary.overlaps
     rows = [
         (len(summary.photos), "photos read"),
-        (len(summary.unreadable), "pictures that cannot be read"),
+        (len(summary.unreadable), "unreadable pictures"),
         (len(summary.small), "photos too small for the crops"),
-        (summary.tried, "photo pairs compared"),
+        (summary.compared, "photo pairs compared"),
         (summary.matched, "photo pairs that show the same thing"),
         (len(summary.duplicates), "of these are copies of one photo, left out"),
         (len(summary.pairs), f"pairs of crops, from {_num_inputs(summary)} photos"),
-        *((count, f"places rejected: {reason}") for reason, count in summary.rejected.most_common()),
+        *((count, f"positions rejected: {reason}") for reason, count in summary.rejected.most_common()),
     ]
     cells = "".join(f"<tr><td>{count:,}</td><td>{html.escape(what)}</td></tr>" for count, what in rows)
     overlaps = f"{least:.2f}, {lower:.2f}, {median:.2f}, {upper:.2f}, {greatest:.2f}"
     return f"<table>{cells}</table><p>Overlap: least, quartiles and greatest {overlaps}.</p>"
 
 
-def _num_inputs(summary: Summary) -> int:
+def _num_inputs(summary: MiningSummary) -> int:
     return len({pair.input for pair in summary.pairs})
 
 
-def _figure(pair: WrittenPair, data_set: Path, reader: Reader) -> str:
+def _figure(pair: MinedPair, data_set: Path, reader: PhotoReader) -> str:
     crop = pair.crop
     name = f"{pair.name}.png"
     images = [
@@ -100,18 +101,18 @@ def _figure(pair: WrittenPair, data_set: Path, reader: Reader) -> str:
         _photo(reader, pair.reference, crop.ref_box),
     ]
     caption = (
-        f"<b>{pair.name}</b> · overlap {crop.overlap:.2f} · scale {crop.scale:.2f} · turned {crop.rotation:.0f}° · "
+        f"<b>{pair.name}</b> · overlap {crop.overlap:.2f} · scale {crop.scale:.2f} · rotated {crop.rotation:.0f}° · "
         f"{pair.inliers} points agree<br>{html.escape(pair.input)} ← {html.escape(pair.reference)}"
     )
     return f'<figure><div class="row">{"".join(images)}</div><figcaption>{caption}</figcaption></figure>'
 
 
-def _photo(reader: Reader, name: str, box: Box) -> str:
+def _photo(reader: PhotoReader, name: str, box: Box) -> str:
     """The whole photo, small, with the box drawn in."""
     try:
         photo = Image.fromarray(reader.pixels(name))
     except ImageError:
-        return "<span>the photo is gone</span>"
+        return "<span>the photo is missing</span>"
     shrink = min(1.0, _PHOTO_HEIGHT / photo.height)
     small = photo.resize((max(1, round(photo.width * shrink)), max(1, round(photo.height * shrink))))
     corners = [box.left, box.top, box.left + box.width, box.top + box.height]
@@ -130,7 +131,7 @@ def _image(image: Image.Image, text: str) -> str:
     return f'<img {size} alt="{html.escape(text)}" src="data:image/jpeg;base64,{data}">'
 
 
-def _listed(title: str, lines: Iterable[str]) -> list[str]:
+def _list(title: str, lines: Iterable[str]) -> list[str]:
     entries = list(lines)
     if not entries:
         return []

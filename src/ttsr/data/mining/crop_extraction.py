@@ -1,0 +1,101 @@
+"""The crops of one matched photo pair, as PNG files in memory."""
+
+import io
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image
+
+from ttsr.data.crops import Pixels
+from ttsr.data.mining.crop_selection import CropPair, crop_box, select_crops
+from ttsr.data.mining.duplicates import MAX_DIFFERENCE, difference
+from ttsr.data.mining.mining_options import MiningOptions
+from ttsr.data.mining.photo_folder import PhotoReader
+from ttsr.errors import ImageError
+from ttsr.registration.estimate import Registration
+
+UNREADABLE = "a photo could not be read again"
+
+
+@dataclass(frozen=True)
+class CropTask:
+    """A matched photo pair.
+
+    Attributes:
+        number: makes the random draws of each task its own.
+        first: name of the first photo.
+        second: name of the second photo.
+        registration: of the second photo to the first.
+    """
+
+    number: int
+    first: str
+    second: str
+    registration: Registration
+
+
+@dataclass(frozen=True)
+class ExtractedPair:
+    """One pair: the names of its photos, the boxes, how many inliers the photos have, and both crops as PNG."""
+
+    input: str
+    reference: str
+    crop: CropPair
+    inliers: int
+    input_png: bytes
+    reference_png: bytes
+
+
+@dataclass
+class Extraction:
+    """What a task gave.
+
+    Attributes:
+        pairs: the crops.
+        duplicate: whether both photos are one, which gives no crops.
+        rejected: number of positions that gave no crop, by reason.
+    """
+
+    pairs: list[ExtractedPair] = field(default_factory=list)
+    duplicate: bool = False
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+def extract_crops(reader: PhotoReader, options: MiningOptions, task: CropTask) -> Extraction:
+    """The crops of a photo pair, half of them with their input from either photo. The same for the same task."""
+    extraction = Extraction()
+    try:
+        first, second = read_pixels(reader, task.first), read_pixels(reader, task.second)
+    except ImageError:
+        extraction.rejected[UNREADABLE] += 1
+        return extraction
+    if difference(first, second, task.registration) < MAX_DIFFERENCE:
+        extraction.duplicate = True
+        return extraction
+    there = (task.first, task.second, first, second, task.registration)
+    back = (task.second, task.first, second, first, task.registration.inverse())
+    counts = (options.per_pair + 1) // 2, options.per_pair // 2
+    size, rng = options.size, np.random.default_rng([options.seed, task.number])
+    for (name, ref_name, photo, ref_photo, registration), count in zip((there, back), counts, strict=True):
+        crops, rejected = select_crops(
+            photo, ref_photo, registration, size=size, min_overlap=options.min_overlap, count=count, rng=rng
+        )
+        extraction.rejected += rejected
+        for crop in crops:
+            pngs = _png(crop_box(photo, crop.box, size)), _png(crop_box(ref_photo, crop.ref_box, size))
+            extraction.pairs.append(ExtractedPair(name, ref_name, crop, len(registration.points), *pngs))
+    return extraction
+
+
+@lru_cache(maxsize=2)
+def read_pixels(reader: PhotoReader, name: str) -> Pixels:
+    """A photo, decoded once for pairs of it that follow each other."""
+    return reader.pixels(name)
+
+
+def _png(pixels: Pixels) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,189 @@
+"""Where to crop: squares of one photo, and the squares of another photo that show most of the same.
+
+Coordinates are those of `ttsr.geometry`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ttsr.data.crops import MIN_DETAIL, Pixels, detail
+from ttsr.geometry import apply, jacobian, scale_and_rotation
+from ttsr.registration.estimate import Registration
+
+MAX_SCALE = 1.25
+"""A reference of larger scale than this is shrunk to the input's scale: its crop would show too little otherwise."""
+
+MIN_SCALE = 0.5
+"""A reference of smaller scale than this lacks the detail that it should provide."""
+
+MIN_NEARBY = 4
+"""Inliers that must lie in and around the input crop; they tell where the reference shows it."""
+
+DRAWS = 12
+"""Positions tried for each crop that is wanted."""
+
+# The window around a crop that inliers are counted in: so many crops wide, and at least this share of the longest side,
+# for keypoints are found in a small copy and a crop of a large photo holds few.
+_WINDOW, _WINDOW_SHARE = 1.5, 0.15
+# Crops of one photo pair whose centres are nearer than this, in crops, show too much of the same.
+_MIN_APART = 0.6
+_GRID = 32
+
+
+class CropRejected(Exception):
+    """A position gives no crop; the text says why."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of whole pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def contains(self, points: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """(N,): which of the (N, 2) points lie inside."""
+        x, y = points.T - [[self.left], [self.top]]
+        return (x >= 0) & (y >= 0) & (x < self.width) & (y < self.height)
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """(x, y)."""
+        return np.array([self.left + self.width / 2, self.top + self.height / 2])
+
+
+@dataclass(frozen=True)
+class CropPair:
+    """An input crop and its reference crop.
+
+    Attributes:
+        box: of the input crop in the input photo.
+        ref_box: of the reference crop in the reference photo; if larger than `box`, the crop is shrunk to that size.
+        overlap: share of the input crop that the reference crop shows.
+        scale: pixels of the reference photo that show one pixel of the input photo, along a side.
+        rotation: of the reference in degrees, clockwise.
+    """
+
+    box: Box
+    ref_box: Box
+    overlap: float
+    scale: float
+    rotation: float
+
+
+def select_crops(
+    photo: Pixels,
+    ref_photo: Pixels,
+    registration: Registration,
+    *,
+    size: int,
+    min_overlap: float,
+    count: int,
+    rng: np.random.Generator,
+) -> tuple[list[CropPair], Counter[str]]:
+    """Select crops at random near inliers.
+
+    Args:
+        photo: the input photo, both sides at least `size`.
+        ref_photo: the reference photo, both sides at least `size`.
+        registration: of `ref_photo` to `photo`.
+        size: side of the input crops in pixels.
+        min_overlap: least `CropPair.overlap`.
+        count: most crops.
+        rng: of the positions.
+
+    Returns:
+        The crops, and how many positions were rejected, by reason.
+    """
+    crops: list[CropPair] = []
+    rejected: Counter[str] = Counter()
+    for box in _candidates(photo, registration, size, count * DRAWS, rng):
+        if len(crops) == count:
+            break
+        if any(np.abs(box.centre - crop.box.centre).max() < _MIN_APART * size for crop in crops):
+            continue
+        try:
+            crop = locate_reference(box, photo.shape[:2], ref_photo.shape[:2], registration)
+            _check(crop, photo, ref_photo, min_overlap)
+        except CropRejected as reason:
+            rejected[str(reason)] += 1
+        else:
+            crops.append(crop)
+    return crops, rejected
+
+
+def locate_reference(
+    box: Box, shape: tuple[int, ...], ref_shape: tuple[int, ...], registration: Registration
+) -> CropPair:
+    """The reference crop that shows what `box` shows.
+
+    Args:
+        box: in the input photo.
+        shape: (H, W) of the input photo.
+        ref_shape: (H, W) of the reference photo.
+        registration: of the reference photo to the input photo.
+
+    Raises:
+        CropRejected: there is none.
+    """
+    window = max(_WINDOW * box.width, _WINDOW_SHARE * max(shape[:2])) / 2
+    homography, points = registration.homography, registration.points
+    near = np.abs(points - box.centre).max(axis=1) <= window
+    if np.count_nonzero(near) < MIN_NEARBY:
+        raise CropRejected("too few matching points around it")
+    # The homography holds for the photo as a whole; what lies off its plane is shifted as the inliers around are.
+    shift = np.median(registration.matched_points[near] - apply(homography, points[near]), axis=0)
+    scale, rotation = scale_and_rotation(jacobian(homography, box.centre))
+    if scale < MIN_SCALE:
+        raise CropRejected("the reference is too coarse there")
+    side = box.width if scale <= MAX_SCALE else round(box.width * scale)
+    ref_height, ref_width = ref_shape[:2]
+    if side > min(ref_height, ref_width):
+        raise CropRejected("the reference ends there")
+    x, y = apply(homography, box.centre[None])[0] + shift
+    if not (0 <= x < ref_width and 0 <= y < ref_height):
+        raise CropRejected("the reference ends there")
+    left = min(max(round(x - side / 2), 0), ref_width - side)
+    top = min(max(round(y - side / 2), 0), ref_height - side)
+    ref_box = Box(left, top, side, side)
+    steps = (np.arange(_GRID) + 0.5) / _GRID
+    grid = np.stack(np.meshgrid(steps * box.width + box.left, steps * box.height + box.top), axis=-1).reshape(-1, 2)
+    overlap = float(ref_box.contains(apply(homography, grid) + shift).mean())
+    return CropPair(box, ref_box, overlap, scale, rotation)
+
+
+def crop_box(photo: Pixels, box: Box, size: int) -> Pixels:
+    """(size, size, 3) uint8: a box of the photo, shrunk by Pillow's bicubic filter if it is larger."""
+    pixels = photo[box.top : box.top + box.height, box.left : box.left + box.width]
+    if box.width == size:
+        return np.ascontiguousarray(pixels)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.array(image.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def _check(crop: CropPair, photo: Pixels, ref_photo: Pixels, min_overlap: float) -> None:
+    if crop.overlap < min_overlap:
+        raise CropRejected("too little overlap")
+    size = crop.box.width
+    if min(detail(crop_box(photo, crop.box, size)), detail(crop_box(ref_photo, crop.ref_box, size))) < MIN_DETAIL:
+        raise CropRejected("too little detail")
+
+
+def _candidates(
+    photo: Pixels, registration: Registration, size: int, count: int, rng: np.random.Generator
+) -> Iterator[Box]:
+    """Boxes in the photo, each not far from an inlier."""
+    height, width = photo.shape[:2]
+    points = registration.points
+    for _ in range(count):
+        x, y = points[rng.integers(len(points))] + rng.uniform(-size / 3, size / 3, 2)
+        left = min(max(round(x - size / 2), 0), width - size)
+        top = min(max(round(y - size / 2), 0), height - size)
+        yield Box(left, top, size, size)
