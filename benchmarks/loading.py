@@ -25,9 +25,10 @@ from measure import machine
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from ttsr.data.cufed import CufedOptions, CufedPairs, is_cufed
+from ttsr.data.cufed import CufedPairs, is_cufed
 from ttsr.data.packing import PackOptions, pack
-from ttsr.data.photos import PhotoPairs, PhotosOptions
+from ttsr.data.pair_options import CufedOptions, PhotosOptions
+from ttsr.data.photos import PhotoPairs
 from ttsr.data.sample import Pair, collate
 from ttsr.data.store import open_store
 from ttsr.system.distributed import Runtime
@@ -45,7 +46,8 @@ class Row:
     """Medians of the turns. open_s: until the first pair can be made (photos are decoded then). cold_ms: reading a
     picture. make_ms: drawing, cutting and warping a pair, of CUFED decoding and degrading too, and collate_ms: what is
     left to degrade, and stacking; both processor time. pairs_s: what a worker hands over; trained_s: what training
-    takes of it, and times_faster the ratio of the two."""
+    takes of it, and times_faster the ratio of the two.
+    """
 
     data: str
     form: str

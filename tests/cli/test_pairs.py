@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from ttsr.cli import main
-from ttsr.data.cufed import CufedOptions, CufedPairs
+from ttsr.data.cufed import CufedPairs
+from ttsr.data.pair_options import CufedOptions
 from ttsr.data.store import open_store
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "pairs"

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from ttsr.data.cufed import CufedOptions, CufedPairs, list_pairs
+from ttsr.data.cufed import CufedPairs, list_pairs
+from ttsr.data.pair_options import CufedOptions
 from ttsr.data.sample import Pair, collate
 from ttsr.data.store import open_store
 from ttsr.errors import DataError

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ttsr.data.cufed import CufedOptions, CufedPairs
+from ttsr.data.cufed import CufedPairs
 from ttsr.data.packing import PackOptions, pack
-from ttsr.data.photos import PhotoPairs, PhotosOptions
+from ttsr.data.pair_options import CufedOptions, PhotosOptions
+from ttsr.data.photos import PhotoPairs
 from ttsr.data.store import open_store
 from ttsr.errors import DataError
 from ttsr.progress import Cancelled, Progress

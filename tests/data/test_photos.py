@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ttsr.data.photos import PhotoPairs, PhotosOptions
+from ttsr.data.pair_options import PhotosOptions, Warp
+from ttsr.data.photos import PhotoPairs
 from ttsr.data.template_matching import match_template
-from ttsr.data.views import Warp, color_jitter, two_views
+from ttsr.data.views import color_jitter, two_views
 from ttsr.errors import DataError
 from ttsr.geometry import warp
 

@@ -1,7 +1,6 @@
 """CUFED's training layout: `input/NAME` and `ref/NAME`, pictures of about one size (160x160 in CUFED itself)."""
 
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -9,35 +8,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from ttsr.data.flips import flip, random_flip
-from ttsr.data.padding import PaddingOrder, fit_reference
+from ttsr.data.padding import fit_reference
+from ttsr.data.pair_options import CufedOptions
 from ttsr.data.sample import Pair
 from ttsr.data.store import Store, open_store
 from ttsr.errors import DataError, ImageError
 from ttsr.images.resize import SCALE, downscale4, upscale4
-
-
-@dataclass(frozen=True)
-class CufedOptions:
-    """How pairs are cropped, padded and flipped.
-
-    Attributes:
-        hr_size: side of the random HR crop in pixels, a multiple of 4, at least 16.
-        ref_size: side of the reference in pixels, a multiple of 4, at least 16; larger ones are cropped.
-        padding: order of blurring and zero padding: `degrade-then-pad` (the authors), `pad-then-degrade` (MMagic).
-        mask_padding: exclude padded cells from the search.
-        flips: rotate by quarters and mirror at random, the HR crop and the reference independently.
-    """
-
-    hr_size: int = 160
-    ref_size: int = 160
-    padding: PaddingOrder = "degrade-then-pad"
-    mask_padding: bool = False
-    flips: bool = True
-
-    def __post_init__(self) -> None:
-        for name in ("hr_size", "ref_size"):
-            if getattr(self, name) < 16 or getattr(self, name) % SCALE:
-                raise ValueError(f"{name} must be a multiple of 4 and at least 16, not {getattr(self, name)}")
 
 
 class CufedPairs(Dataset[Pair]):

@@ -1,15 +1,11 @@
 """References of any size padded to one size, and blurred: in the two orders of the public implementations."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from ttsr.data.crops import Pixels
 from ttsr.images.resize import SCALE
-
-PaddingOrder = Literal["degrade-then-pad", "pad-then-degrade"]
 
 
 def fit_reference(reference: Pixels, size: int, order: PaddingOrder) -> tuple[Pixels, Pixels, NDArray[np.bool_]]:

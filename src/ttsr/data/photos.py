@@ -1,7 +1,7 @@
 """Training pairs made on the fly from a plain folder of photos, or a packed one."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,53 +12,14 @@ from ttsr.data.crops import Pixels
 from ttsr.data.degradations import Degradations, degrade
 from ttsr.data.flips import flip, random_flip
 from ttsr.data.manifest import MANIFEST, open_rows, read_manifest
+from ttsr.data.pair_options import PhotosOptions
 from ttsr.data.sample import Pair
 from ttsr.data.store import Store, open_store
 from ttsr.data.template_matching import match_template
-from ttsr.data.views import Warp, color_jitter, draw_window, two_views
+from ttsr.data.views import color_jitter, draw_window, two_views
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
 from ttsr.system.memory import available_bytes
-
-
-@dataclass(frozen=True)
-class PhotosOptions:
-    """How pairs are made from photos.
-
-    Attributes:
-        hr_size: side of the HR crops in pixels, a multiple of 4, at least 16.
-        ref_size: side of the reference crops in pixels, a multiple of 4, at least 16.
-        only_open: take only photos that `manifest.csv` marks as open = yes.
-        unrelated_share: share of pairs whose reference is a crop of another photo, so that bad matches occur.
-        group_share: share of references cut from another photo of the same manifest `group`, where there is one.
-        min_correlation: least ZNCC with the HR crop for a place in another photo of the group to be used.
-        warp: how far references that are cut from the same photo differ from the HR crop.
-        blur: largest sigma of a Gaussian blur of references, in pixels.
-        noise: largest sigma of Gaussian noise on references, in 8-bit levels.
-        jpeg: share of references that are compressed as JPEG of quality 40 to 95.
-    """
-
-    hr_size: int = 96
-    ref_size: int = 96
-    only_open: bool = False
-    unrelated_share: float = 0.05
-    group_share: float = 0.5
-    min_correlation: float = 0.85
-    warp: Warp = field(default_factory=Warp)
-    blur: float = 0.0
-    noise: float = 0.0
-    jpeg: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("hr_size", "ref_size"):
-            if getattr(self, name) < 16 or getattr(self, name) % 4:
-                raise ValueError(f"{name} must be a multiple of 4 and at least 16, not {getattr(self, name)}")
-        for name in ("unrelated_share", "group_share", "jpeg"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
-        for name in ("blur", "noise"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
 
 
 class PhotoPairs(Dataset[Pair]):

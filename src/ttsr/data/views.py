@@ -3,41 +3,17 @@
 A window is a square piece of a photo that both views are cut from. Coordinates are those of `ttsr.geometry`.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ttsr.data.crops import MIN_DETAIL, Pixels, crop_mirrored, detail
 from ttsr.data.flips import flip, random_flip
+from ttsr.data.pair_options import Warp
 from ttsr.data.sample import Pair
 from ttsr.geometry import Homography, compose, invert, similarity, translation, warp
 
 MAX_DRAWS = 8
 """Crops drawn at most, in place of such as have too little detail."""
-
-
-@dataclass(frozen=True)
-class Warp:
-    """How far a reference may differ from the HR crop; each deviation is drawn uniformly, in both directions.
-
-    Attributes:
-        rotation: largest rotation, in degrees.
-        scale: largest natural logarithm of the ratio of scales.
-        shift: largest shift, as a share of the HR crop's side.
-        perspective: largest change of scale across the reference, as a share.
-        gain: largest relative change of brightness of a channel.
-        gamma: largest natural logarithm of a channel's gamma.
-        offset: largest offset of a channel, in 8-bit levels.
-    """
-
-    rotation: float = 20.0
-    scale: float = 0.3
-    shift: float = 0.35
-    perspective: float = 0.06
-    gain: float = 0.12
-    gamma: float = 0.2
-    offset: float = 12.0
 
 
 def draw_window(photo: Pixels, side: int, crop: int, rng: np.random.Generator) -> Pixels:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ttsr.data.cufed import CufedOptions
-from ttsr.data.photos import PhotosOptions
+from ttsr.data.pair_options import CufedOptions, PhotosOptions
 from ttsr.losses.adversarial import AdversarialKind
 from ttsr.models.config import TTSRConfig
 from ttsr.options import Precision
