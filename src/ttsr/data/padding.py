@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ttsr.data.crops import Pixels
+from ttsr.data.pair_options import PaddingOrder
 from ttsr.images.resize import SCALE
 
 
