@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ttsr import Upscaler
-from ttsr.data.crops import Pixels
+from ttsr.data.crops import Pixels8
 from ttsr.evaluation.protocols import PAPER_Y
 from ttsr.images.resize import downscale4, upscale4
 
@@ -49,11 +49,11 @@ def main() -> None:
 
 def compare(
     name: str,
-    lr: Pixels,
-    reference: Pixels,
-    bicubic: Pixels,
-    ours: Pixels,
-    truth: Pixels,
+    lr: Pixels8,
+    reference: Pixels8,
+    bicubic: Pixels8,
+    ours: Pixels8,
+    truth: Pixels8,
     index: NDArray[np.int32],
 ) -> Image.Image:
     """A detail, enlarged, in every version side by side; of the reference the place that most matches came from."""

@@ -44,7 +44,7 @@ def invert(homography: Homography) -> Homography:
     Raises:
         numpy.linalg.LinAlgError: there is none.
     """
-    return np.linalg.inv(homography)
+    return np.asarray(np.linalg.inv(homography), np.float64)
 
 
 def apply(homography: Homography, points: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from ttsr.data.crops import rgb8
 from ttsr.data.flips import flip, random_flip
 from ttsr.data.padding import fit_reference
 from ttsr.data.pair_options import CufedOptions
@@ -67,7 +68,7 @@ class CufedPairs(Dataset[Pair]):
 
     def _make(self, input_name: str, ref_name: str, rng: np.random.Generator, skipped: tuple[str, ...]) -> Pair:
         options, size = self.options, self.options.hr_size
-        picture, reference = self.store.picture(input_name).rgb, self.store.picture(ref_name).rgb
+        picture, reference = (rgb8(self.store.picture(name)) for name in (input_name, ref_name))
         height, width = picture.shape[:2]
         if min(height, width) < size:
             raise ImageError(f"{self.store.shown(input_name)}: {width}x{height} is smaller than the crop of {size} px")

@@ -1,33 +1,24 @@
 """Degradations of references beside another view: blur, noise and JPEG, in the order in which a camera causes them."""
 
 import io
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ttsr.data.crops import Pixels
+from ttsr.data.crops import Pixels8
+from ttsr.data.pair_options import PhotosOptions
 
 _JPEG_QUALITIES = (40, 95)
 
 
-@dataclass(frozen=True)
-class Degradations:
-    """How strong degradations may be; the strength of each is drawn uniformly from 0 on.
+def degrade(image: Pixels8, limits: PhotosOptions, rng: np.random.Generator) -> Pixels8:
+    """A degraded copy of an (H, W, 3) uint8 image.
 
-    Attributes:
-        blur: largest sigma of a Gaussian blur, in pixels.
-        noise: largest sigma of Gaussian noise, in 8-bit levels.
-        jpeg: share of references that are compressed as JPEG of quality 40 to 95.
+    Args:
+        image: what to degrade.
+        limits: its `blur` and `noise` are the largest strengths, drawn uniformly from 0 on; `jpeg` is a probability.
+        rng: of the draws; nothing is drawn for degradations that are off.
     """
-
-    blur: float = 0.0
-    noise: float = 0.0
-    jpeg: float = 0.0
-
-
-def degrade(image: Pixels, limits: Degradations, rng: np.random.Generator) -> Pixels:
-    """A degraded copy of an (H, W, 3) uint8 image. Nothing is drawn for degradations that are off."""
     if limits.blur:
         blur = ImageFilter.GaussianBlur(rng.uniform(0, limits.blur))
         image = np.asarray(Image.fromarray(image).filter(blur))

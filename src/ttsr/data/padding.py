@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ttsr.data.crops import Pixels
+from ttsr.data.crops import Pixels8
 from ttsr.data.pair_options import PaddingOrder
 from ttsr.images.resize import SCALE
 
 
-def fit_reference(reference: Pixels, size: int, order: PaddingOrder) -> tuple[Pixels, Pixels, NDArray[np.bool_]]:
+def fit_reference(reference: Pixels8, size: int, order: PaddingOrder) -> tuple[Pixels8, Pixels8, NDArray[np.bool_]]:
     """A reference as a square of `size` pixels, its blurred form, and which cells are not padding.
 
     A larger one is cropped at the right and the bottom, a smaller one is padded with zeros there.
@@ -33,12 +33,12 @@ def fit_reference(reference: Pixels, size: int, order: PaddingOrder) -> tuple[Pi
     return ref, blurred, mask
 
 
-def _pad(image: Pixels, size: int) -> Pixels:
+def _pad(image: Pixels8, size: int) -> Pixels8:
     height, width = image.shape[:2]
     return np.pad(image, ((0, size - height), (0, size - width), (0, 0)))
 
 
-def _blur(image: Pixels) -> Pixels:
+def _blur(image: Pixels8) -> Pixels8:
     """As `blur_by_resize`, of any size: a quarter of it is rounded down, as in the authors' code."""
     height, width = image.shape[:2]  # a few of CUFED's references are 159 pixels wide
     pillow = Image.fromarray(np.ascontiguousarray(image))

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ttsr.data.crops import Pixels
-from ttsr.data.degradations import Degradations, degrade
+from ttsr.data.crops import Pixels8, rgb8
+from ttsr.data.degradations import degrade
 from ttsr.data.flips import flip, random_flip
 from ttsr.data.manifest import MANIFEST, open_rows, read_manifest
 from ttsr.data.pair_options import PhotosOptions
@@ -42,12 +42,11 @@ class PhotoPairs(Dataset[Pair]):
 
     def __init__(self, folder: Path, options: PhotosOptions, seed: int) -> None:
         self.options, self.seed = options, seed
-        self._degradations = Degradations(options.blur, options.noise, options.jpeg)
         store = open_store(folder)
         groups = photo_groups(store, options.only_open)
         smallest = max(options.hr_size, options.ref_size)
         _check_memory(store, [name for names in groups for name in names], smallest)
-        self.photos: list[Pixels] = []
+        self.photos: list[Pixels8] = []
         self.others: list[list[int]] = []
         skipped: list[str] = []
         for names in groups:
@@ -77,7 +76,7 @@ class PhotoPairs(Dataset[Pair]):
         else:
             pair = None
         pair = pair or two_views(self.photos[chosen], options.hr_size, options.ref_size, options.warp, rng)
-        return replace(pair, ref=degrade(pair.ref, self._degradations, rng))
+        return replace(pair, ref=degrade(pair.ref, options, rng))
 
     def _unrelated(self, chosen: int, rng: np.random.Generator) -> Pair:
         other = int(rng.integers(len(self.photos)))
@@ -142,8 +141,8 @@ def _check_memory(store: Store, names: list[str], smallest: int) -> None:
         )
 
 
-def _decode(store: Store, name: str, smallest: int) -> Pixels:
-    pixels = store.picture(name).rgb
+def _decode(store: Store, name: str, smallest: int) -> Pixels8:
+    pixels = rgb8(store.picture(name))
     height, width = pixels.shape[:2]
     if min(height, width) < smallest:
         raise ImageError(f"{store.shown(name)}: {width}x{height} is smaller than the crops of {smallest} px")

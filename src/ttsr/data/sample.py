@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ttsr.data.crops import Pixels
+from ttsr.data.crops import Pixels8
 from ttsr.geometry import Homography
 from ttsr.images.resize import SCALE, blur_by_resize, downscale4, upscale4
 from ttsr.images.tensors import to_tensor
@@ -28,12 +28,12 @@ class Pair:
         skipped: pictures that were unusable while this pair was made, 'name: reason'.
     """
 
-    hr: Pixels
-    ref: Pixels
+    hr: Pixels8
+    ref: Pixels8
     to_ref: Homography | None = None
-    lr: Pixels | None = None
-    lr_up: Pixels | None = None
-    ref_blur: Pixels | None = None
+    lr: Pixels8 | None = None
+    lr_up: Pixels8 | None = None
+    ref_blur: Pixels8 | None = None
     ref_mask: NDArray[np.bool_] | None = None
     skipped: tuple[str, ...] = ()
 

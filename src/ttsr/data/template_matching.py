@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ttsr.data.crops import Pixels
+from ttsr.data.crops import Pixels8
 
 SHRINK = 8
 
 
-def match_template(crop: Pixels, photo: Pixels) -> tuple[float, int, int]:
+def match_template(crop: Pixels8, photo: Pixels8) -> tuple[float, int, int]:
     """The place of `photo` that correlates best with `crop`.
 
     Args:
@@ -38,7 +38,7 @@ def match_template(crop: Pixels, photo: Pixels) -> tuple[float, int, int]:
     return float(score.flatten()[best]), top, left
 
 
-def _shrink(image: Pixels) -> Tensor:
+def _shrink(image: Pixels8) -> Tensor:
     """Gray (1, 1, h / 8, w / 8) in [0, 1]."""
     height, width = (side // SHRINK * SHRINK for side in image.shape[:2])
     gray = Image.fromarray(np.ascontiguousarray(image[:height, :width])).convert("L")

@@ -6,7 +6,7 @@ A window is a square piece of a photo that both views are cut from. Coordinates 
 import numpy as np
 from numpy.typing import NDArray
 
-from ttsr.data.crops import MIN_DETAIL, Pixels, crop_mirrored, detail
+from ttsr.data.crops import MIN_DETAIL, Pixels8, crop_mirrored, detail
 from ttsr.data.flips import flip, random_flip
 from ttsr.data.pair_options import Warp
 from ttsr.data.sample import Pair
@@ -16,7 +16,7 @@ MAX_DRAWS = 8
 """Crops drawn at most, in place of such as have too little detail."""
 
 
-def draw_window(photo: Pixels, side: int, crop: int, rng: np.random.Generator) -> Pixels:
+def draw_window(photo: Pixels8, side: int, crop: int, rng: np.random.Generator) -> Pixels8:
     """A random square window (side, side, 3), flipped at random, whose middle crop of side `crop` has some detail.
 
     What lies beyond the photo is mirrored.
@@ -33,7 +33,7 @@ def draw_window(photo: Pixels, side: int, crop: int, rng: np.random.Generator) -
     return flip(window, *random_flip(rng))
 
 
-def two_views(photo: Pixels, hr_size: int, ref_size: int, limits: Warp, rng: np.random.Generator) -> Pair:
+def two_views(photo: Pixels8, hr_size: int, ref_size: int, limits: Warp, rng: np.random.Generator) -> Pair:
     """An HR crop (hr_size, hr_size, 3) and a reference crop (ref_size, ref_size, 3) of about the same place."""
     side = hr_size + 2 * ref_size
     window = draw_window(photo, side, hr_size, rng)
@@ -55,7 +55,7 @@ def random_homography(side: int, hr_size: int, ref_size: int, limits: Warp, rng:
     return compose(to_window, perspective, translation(-ref_size / 2, -ref_size / 2))
 
 
-def color_jitter(image: Pixels, limits: Warp, rng: np.random.Generator) -> Pixels:
+def color_jitter(image: Pixels8, limits: Warp, rng: np.random.Generator) -> Pixels8:
     """Another exposure and white balance: gain, gamma and offset, most of each common to the three channels."""
 
     def deviations(limit: float) -> NDArray[np.floating]:

@@ -81,15 +81,9 @@ def match_descriptors(first: NDArray[np.float32], second: NDArray[np.float32]) -
 
 
 def estimate_homography(first: Keypoints, second: Keypoints, matches: tuple[NDArray, NDArray]) -> Registration | None:
-    """The homography that most matches agree with. The same answer every time.
+    """The homography from `first` to `second` that most matches of `match_descriptors` agree with; deterministic.
 
-    Args:
-        first: keypoints of the first photo.
-        second: keypoints of the second photo.
-        matches: rows of `first` and rows of `second` that match, (M,) each, from `match_descriptors`.
-
-    Returns:
-        None if too few matches agree, or only on a homography that mirrors or changes the scale too much.
+    None if too few matches agree, or only on a homography that mirrors or changes the scale too much.
 
     Raises:
         UserError: scikit-image is not installed.

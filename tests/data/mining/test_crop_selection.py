@@ -4,6 +4,7 @@ from numpy.typing import NDArray
 
 from ttsr.data.crops import MIN_DETAIL, detail
 from ttsr.data.mining.crop_selection import Box, CropRejected, crop_box, locate_reference, select_crops
+from ttsr.data.mining.mining_options import MiningOptions
 from ttsr.geometry import apply, compose, similarity, translation
 from ttsr.registration import Registration
 
@@ -82,9 +83,8 @@ def test_crops_are_apart_detailed_and_the_same_for_the_same_seed() -> None:
 
     def draw(seed: int, min_overlap: float = 0.5) -> tuple[list[Box], dict[str, int]]:
         rng = np.random.default_rng(seed)
-        crops, rejected = select_crops(
-            photo, photo, registration(translation(0, 0)), size=SIZE, min_overlap=min_overlap, count=6, rng=rng
-        )
+        options = MiningOptions(size=SIZE, min_overlap=min_overlap)
+        crops, rejected = select_crops(photo, photo, registration(translation(0, 0)), options, 6, rng)
         return [crop.box for crop in crops], dict(rejected)
 
     boxes, rejected = draw(0)
@@ -104,9 +104,8 @@ def test_least_overlap_is_kept() -> None:
     overlaps: dict[float, float] = {}
     for least in (0.3, 1.0):
         rng = np.random.default_rng(0)
-        crops, rejected = select_crops(
-            photo, ref_photo, registration(translation(-150, 0)), size=SIZE, min_overlap=least, count=20, rng=rng
-        )
+        options = MiningOptions(size=SIZE, min_overlap=least)
+        crops, rejected = select_crops(photo, ref_photo, registration(translation(-150, 0)), options, 20, rng)
         overlaps[least] = min(crop.overlap for crop in crops)
         assert rejected["the reference ends there"] > 0
     assert 0.3 <= overlaps[0.3] < 1 == overlaps[1.0]

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from ttsr.data.crops import Pixels
+from ttsr.data.crops import Pixels8
 from ttsr.data.mining.crop_selection import CropPair, crop_box, select_crops
 from ttsr.data.mining.duplicates import MAX_DIFFERENCE, difference
 from ttsr.data.mining.mining_options import MiningOptions
@@ -21,14 +21,7 @@ UNREADABLE = "a photo could not be read again"
 
 @dataclass(frozen=True)
 class CropTask:
-    """A matched photo pair.
-
-    Attributes:
-        number: makes the random draws of each task its own.
-        first: name of the first photo.
-        second: name of the second photo.
-        registration: of the second photo to the first.
-    """
+    """Two photos by name, and the registration of the second to the first. The number is part of the seed."""
 
     number: int
     first: str
@@ -38,7 +31,7 @@ class CropTask:
 
 @dataclass(frozen=True)
 class ExtractedPair:
-    """One pair: the names of its photos, the boxes, how many inliers the photos have, and both crops as PNG."""
+    """A pair: the names of its photos, the boxes, the number of the photos' inliers, and both crops as PNG."""
 
     input: str
     reference: str
@@ -50,13 +43,7 @@ class ExtractedPair:
 
 @dataclass
 class Extraction:
-    """What a task gave.
-
-    Attributes:
-        pairs: the crops.
-        duplicate: whether both photos are one, which gives no crops.
-        rejected: number of positions that gave no crop, by reason.
-    """
+    """The pairs of a task: none if both photos are one. Positions that gave no crop are counted by reason."""
 
     pairs: list[ExtractedPair] = field(default_factory=list)
     duplicate: bool = False
@@ -79,9 +66,7 @@ def extract_crops(reader: PhotoReader, options: MiningOptions, task: CropTask) -
     counts = (options.per_pair + 1) // 2, options.per_pair // 2
     size, rng = options.size, np.random.default_rng([options.seed, task.number])
     for (name, ref_name, photo, ref_photo, registration), count in zip((there, back), counts, strict=True):
-        crops, rejected = select_crops(
-            photo, ref_photo, registration, size=size, min_overlap=options.min_overlap, count=count, rng=rng
-        )
+        crops, rejected = select_crops(photo, ref_photo, registration, options, count, rng)
         extraction.rejected += rejected
         for crop in crops:
             pngs = _png(crop_box(photo, crop.box, size)), _png(crop_box(ref_photo, crop.ref_box, size))
@@ -90,12 +75,12 @@ def extract_crops(reader: PhotoReader, options: MiningOptions, task: CropTask) -
 
 
 @lru_cache(maxsize=2)
-def read_pixels(reader: PhotoReader, name: str) -> Pixels:
+def read_pixels(reader: PhotoReader, name: str) -> Pixels8:
     """A photo, decoded once for pairs of it that follow each other."""
     return reader.pixels(name)
 
 
-def _png(pixels: Pixels) -> bytes:
+def _png(pixels: Pixels8) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from ttsr.data.crops import MIN_DETAIL, Pixels, detail
+from ttsr.data.crops import MIN_DETAIL, Pixels8, detail
+from ttsr.data.mining.mining_options import MiningOptions
 from ttsr.geometry import apply, jacobian, scale_and_rotation
 from ttsr.registration.estimate import Registration
 
@@ -33,6 +35,8 @@ _WINDOW, _WINDOW_SHARE = 1.5, 0.15
 # Crops of one photo pair whose centres are nearer than this, in crops, show too much of the same.
 _MIN_APART = 0.6
 _GRID = 32
+
+Shape = tuple[int, ...]
 
 
 class CropRejected(Exception):
@@ -79,29 +83,13 @@ class CropPair:
 
 
 def select_crops(
-    photo: Pixels,
-    ref_photo: Pixels,
-    registration: Registration,
-    *,
-    size: int,
-    min_overlap: float,
-    count: int,
-    rng: np.random.Generator,
+    photo: Pixels8, ref_photo: Pixels8, registration: Registration, options: MiningOptions, count: int, rng: Generator
 ) -> tuple[list[CropPair], Counter[str]]:
-    """Select crops at random near inliers.
+    """Up to `count` crops at random positions near inliers, and how many positions were rejected, by reason.
 
-    Args:
-        photo: the input photo, both sides at least `size`.
-        ref_photo: the reference photo, both sides at least `size`.
-        registration: of `ref_photo` to `photo`.
-        size: side of the input crops in pixels.
-        min_overlap: least `CropPair.overlap`.
-        count: most crops.
-        rng: of the positions.
-
-    Returns:
-        The crops, and how many positions were rejected, by reason.
+    Both sides of both photos are at least `options.size`; the registration is that of `ref_photo` to `photo`.
     """
+    size = options.size
     crops: list[CropPair] = []
     rejected: Counter[str] = Counter()
     for box in _candidates(photo, registration, size, count * DRAWS, rng):
@@ -111,7 +99,7 @@ def select_crops(
             continue
         try:
             crop = locate_reference(box, photo.shape[:2], ref_photo.shape[:2], registration)
-            _check(crop, photo, ref_photo, min_overlap)
+            _check(crop, photo, ref_photo, options.min_overlap)
         except CropRejected as reason:
             rejected[str(reason)] += 1
         else:
@@ -119,16 +107,8 @@ def select_crops(
     return crops, rejected
 
 
-def locate_reference(
-    box: Box, shape: tuple[int, ...], ref_shape: tuple[int, ...], registration: Registration
-) -> CropPair:
-    """The reference crop that shows what `box` shows.
-
-    Args:
-        box: in the input photo.
-        shape: (H, W) of the input photo.
-        ref_shape: (H, W) of the reference photo.
-        registration: of the reference photo to the input photo.
+def locate_reference(box: Box, shape: Shape, ref_shape: Shape, registration: Registration) -> CropPair:
+    """The reference crop that shows what `box` shows. Shapes are (H, W) of both photos.
 
     Raises:
         CropRejected: there is none.
@@ -159,7 +139,7 @@ def locate_reference(
     return CropPair(box, ref_box, overlap, scale, rotation)
 
 
-def crop_box(photo: Pixels, box: Box, size: int) -> Pixels:
+def crop_box(photo: Pixels8, box: Box, size: int) -> Pixels8:
     """(size, size, 3) uint8: a box of the photo, shrunk by Pillow's bicubic filter if it is larger."""
     pixels = photo[box.top : box.top + box.height, box.left : box.left + box.width]
     if box.width == size:
@@ -168,7 +148,7 @@ def crop_box(photo: Pixels, box: Box, size: int) -> Pixels:
     return np.array(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
-def _check(crop: CropPair, photo: Pixels, ref_photo: Pixels, min_overlap: float) -> None:
+def _check(crop: CropPair, photo: Pixels8, ref_photo: Pixels8, min_overlap: float) -> None:
     if crop.overlap < min_overlap:
         raise CropRejected("too little overlap")
     size = crop.box.width
@@ -176,9 +156,7 @@ def _check(crop: CropPair, photo: Pixels, ref_photo: Pixels, min_overlap: float)
         raise CropRejected("too little detail")
 
 
-def _candidates(
-    photo: Pixels, registration: Registration, size: int, count: int, rng: np.random.Generator
-) -> Iterator[Box]:
+def _candidates(photo: Pixels8, registration: Registration, size: int, count: int, rng: Generator) -> Iterator[Box]:
     """Boxes in the photo, each not far from an inlier."""
     height, width = photo.shape[:2]
     points = registration.points

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ttsr.data.crops import Pixels
+from ttsr.data.crops import Pixels8
 from ttsr.geometry import apply, jacobian, scale_and_rotation
 from ttsr.registration.estimate import Registration
 
@@ -20,7 +20,7 @@ COPY_SIDE = 256
 _BLUR = 2.0  # sigma in pixels of the copy: what is left of a copy's other pixel grid and compression vanishes
 
 
-def difference(first: Pixels, second: Pixels, registration: Registration) -> float:
+def difference(first: Pixels8, second: Pixels8, registration: Registration) -> float:
     """Mean difference of two photos where both show the same, over what a step of a pixel changes: 0 for one photo.
 
     Gray, shrunk and blurred copies of the (H, W, 3) uint8 photos are compared, laid on each other by the registration
@@ -47,7 +47,7 @@ def difference(first: Pixels, second: Pixels, registration: Registration) -> flo
     return float(np.abs(seen - here.ravel()[inside]).mean() / max(step, 1e-3))
 
 
-def _copy(photo: Pixels, shrink: float) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _copy(photo: Pixels8, shrink: float) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Gray and shrunk, and by how much in x and y."""
     height, width = photo.shape[:2]
     size = max(1, round(width * shrink)), max(1, round(height * shrink))

@@ -79,16 +79,12 @@ def _counts(summary: MiningSummary) -> str:
         (summary.compared, "photo pairs compared"),
         (summary.matched, "photo pairs that show the same thing"),
         (len(summary.duplicates), "of these are copies of one photo, left out"),
-        (len(summary.pairs), f"pairs of crops, from {_num_inputs(summary)} photos"),
+        (len(summary.pairs), f"pairs of crops, from {len({pair.input for pair in summary.pairs})} photos"),
         *((count, f"positions rejected: {reason}") for reason, count in summary.rejected.most_common()),
     ]
     cells = "".join(f"<tr><td>{count:,}</td><td>{html.escape(what)}</td></tr>" for count, what in rows)
     overlaps = f"{least:.2f}, {lower:.2f}, {median:.2f}, {upper:.2f}, {greatest:.2f}"
     return f"<table>{cells}</table><p>Overlap: least, quartiles and greatest {overlaps}.</p>"
-
-
-def _num_inputs(summary: MiningSummary) -> int:
-    return len({pair.input for pair in summary.pairs})
 
 
 def _figure(pair: MinedPair, data_set: Path, reader: PhotoReader) -> str:

@@ -10,17 +10,8 @@ from pathlib import Path
 from ttsr.data.mining.crop_selection import CropPair
 
 _BOX = ("left", "top", "width", "height")
-COLUMNS = (
-    "name",
-    "input",
-    *(f"input_{name}" for name in _BOX),
-    "reference",
-    *(f"reference_{name}" for name in _BOX),
-    "inliers",
-    "overlap",
-    "scale",
-    "rotation",
-)
+_PHOTOS = [column for side in ("input", "reference") for column in (side, *(f"{side}_{edge}" for edge in _BOX))]
+COLUMNS = ("name", *_PHOTOS, "inliers", "overlap", "scale", "rotation")
 """Of the manifest."""
 
 
@@ -89,6 +80,6 @@ def write_manifest(path: Path, pairs: Iterable[MinedPair]) -> None:
         writer.writerow(COLUMNS)
         for pair in pairs:
             crop = pair.crop
-            boxes = [[getattr(box, name) for name in _BOX] for box in (crop.box, crop.ref_box)]
+            boxes = [[getattr(box, edge) for edge in _BOX] for box in (crop.box, crop.ref_box)]
             measures = [pair.inliers, f"{crop.overlap:.3f}", f"{crop.scale:.3f}", f"{crop.rotation:.1f}"]
             writer.writerow([f"{pair.name}.png", pair.input, *boxes[0], pair.reference, *boxes[1], *measures])

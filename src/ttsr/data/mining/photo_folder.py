@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ttsr.data.crops import Pixels
+from ttsr.data.crops import Pixels8, rgb8
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
 from ttsr.images.reading import read_picture
@@ -26,13 +26,13 @@ class PhotoReader:
     folder: Path
     longest_side: int | None = None
 
-    def pixels(self, name: str) -> Pixels:
+    def pixels(self, name: str) -> Pixels8:
         """(H, W, 3) uint8 RGB, the right way up.
 
         Raises:
             ImageError: it cannot be read.
         """
-        rgb = read_picture(self.folder / name).rgb
+        rgb = rgb8(read_picture(self.folder / name))
         longest = max(rgb.shape[:2])
         if self.longest_side is None or longest <= self.longest_side:
             return rgb
