@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ttsr.data.mining.crop_extraction import CropTask, extract_crops, read_pixels
-from ttsr.data.mining.keypoint_store import open_keypoints, write_keypoints
 from ttsr.data.mining.mining_options import MiningOptions
 from ttsr.data.mining.mining_report import write_report
 from ttsr.data.mining.mining_results import MinedPair, MiningSummary, write_manifest
 from ttsr.data.mining.output_folder import atomic_folder
 from ttsr.data.mining.photo_folder import PhotoReader, list_photos
-from ttsr.data.mining.photo_matching import PhotoMatch, match_photos
+from ttsr.data.mining.photo_matching import PhotoMatch, match_photos, open_keypoints, write_keypoints
 from ttsr.errors import DataError, ImageError
 from ttsr.progress import Progress
 from ttsr.registration.estimate import MIN_INLIERS
