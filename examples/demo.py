@@ -1,84 +1,56 @@
-"""The main job on the pairs that ship: shrink a photo to a quarter, bring it back with another photo's help.
+"""Upscale the photos in `examples/pairs`: shrink each to a quarter, and restore it with a reference photo.
 
-`python examples/demo.py [--out demo]` writes the result and a comparison of each pair, and prints how much better than
-bicubic the result is. Nothing was trained on these photos.
+`python examples/demo.py [--out demo]` writes each result and a comparison, and prints the gain in PSNR over bicubic.
+The weights were not trained on these photos.
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from ttsr import Upscaler
-from ttsr.data.crops import Pixels8
 from ttsr.evaluation.protocols import PAPER_Y
 from ttsr.images.resize import downscale4, upscale4
+from ttsr.images.side_by_side import Panel, matched_detail, side_by_side
 
 PAIRS = Path(__file__).parent / "pairs"
-# Left and top of a detail of each pair, in pixels of the truth.
-DETAILS = {"aloe": (150, 60), "leuven": (255, 70)}
-DETAIL_SIDE, ZOOM, LABEL_HEIGHT = 120, 3, 30
+# Top and left of the detail that each comparison enlarges, and its side, in pixels of the ground truth.
+DETAILS = {"aloe": (60, 150), "leuven": (70, 255)}
+DETAIL_SIDE = 120
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder to write to")
-    parser.add_argument("--model", default="ttsr-lite")
+    """Run the demo."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="output folder")
+    parser.add_argument("--model", default="ttsr-lite", help="name or weight file of the model")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     upscaler = Upscaler(options.model)
-    for name in DETAILS:
-        truth = np.asarray(Image.open(PAIRS / f"{name}_hr.png").convert("RGB"))
-        reference = Image.open(PAIRS / f"{name}_ref.png").convert("RGB")
-        lr = downscale4(truth)
+    for name, detail in DETAILS.items():
+        hr, reference = (np.asarray(Image.open(PAIRS / f"{name}_{role}.png").convert("RGB")) for role in ("hr", "ref"))
+        lr = downscale4(hr)
         upscaler.set_references([reference])
         result = upscaler.upscale(lr)
-        ours, bicubic = np.asarray(result.image), upscale4(lr)
+        sr, bicubic = np.asarray(result.image), upscale4(lr)
+        psnr, bicubic_psnr = PAPER_Y.psnr(hr, sr), PAPER_Y.psnr(hr, bicubic)
+        panels = [
+            Panel("small photo", lr.repeat(4, 0).repeat(4, 1), detail),
+            Panel("reference", reference, matched_detail(result.index, detail, DETAIL_SIDE, reference.shape[:2])),
+            Panel(f"bicubic {bicubic_psnr:.2f} dB", bicubic, detail),
+            Panel(f"ttsr {psnr:.2f} dB", sr, detail),
+            Panel("ground truth", hr, detail),
+        ]
         file, comparison = options.out / f"{name}_x4.png", options.out / f"{name}_comparison.png"
         result.save(file)
-        compare(name, lr, np.asarray(reference), bicubic, ours, truth, result.index).save(comparison)
-        reached, before = PAPER_Y.psnr(truth, ours), PAPER_Y.psnr(truth, bicubic)
+        side_by_side(panels, DETAIL_SIDE, panel_width=3 * DETAIL_SIDE).save(comparison)
         print(
-            f"{name}: {lr.shape[1]}x{lr.shape[0]} -> {ours.shape[1]}x{ours.shape[0]} in {result.seconds:.1f} s, "
-            f"PSNR {reached:.2f} dB, bicubic {before:.2f} dB: {reached - before:+.2f} dB"
+            f"{name}: {lr.shape[1]}x{lr.shape[0]} -> {sr.shape[1]}x{sr.shape[0]} in {result.seconds:.1f} s, "
+            f"PSNR {psnr:.2f} dB, bicubic {bicubic_psnr:.2f} dB: {psnr - bicubic_psnr:+.2f} dB"
         )
         print(f"  wrote {file} and {comparison}")
-
-
-def compare(
-    name: str,
-    lr: Pixels8,
-    reference: Pixels8,
-    bicubic: Pixels8,
-    ours: Pixels8,
-    truth: Pixels8,
-    index: NDArray[np.int32],
-) -> Image.Image:
-    """A detail, enlarged, in every version side by side; of the reference the place that most matches came from."""
-    left, top = DETAILS[name]
-    nearest = np.repeat(np.repeat(lr, 4, 0), 4, 1)
-    cells = index[top // 4 : (top + DETAIL_SIDE) // 4, left // 4 : (left + DETAIL_SIDE) // 4]
-    middle = np.median(cells[..., 1:].reshape(-1, 2), axis=0).astype(int) - DETAIL_SIDE // 2
-    there_top, there_left = (
-        int(np.clip(at, 0, size - DETAIL_SIDE)) for at, size in zip(middle, reference.shape[:2], strict=True)
-    )
-    panels = [
-        ("small photo", nearest, top, left),
-        ("reference", reference, there_top, there_left),
-        ("bicubic", bicubic, top, left),
-        ("ttsr", ours, top, left),
-        ("truth", truth, top, left),
-    ]
-    side = DETAIL_SIDE * ZOOM
-    sheet = Image.new("RGB", (len(panels) * (side + 6) - 6, side + LABEL_HEIGHT), "white")
-    draw = ImageDraw.Draw(sheet)
-    for number, (label, image, y, x) in enumerate(panels):
-        detail = Image.fromarray(np.ascontiguousarray(image[y : y + DETAIL_SIDE, x : x + DETAIL_SIDE]))
-        sheet.paste(detail.resize((side, side), Image.Resampling.NEAREST), (number * (side + 6), LABEL_HEIGHT))
-        draw.text((number * (side + 6) + 4, 4), label, fill="black", font=ImageFont.load_default(18))
-    return sheet
 
 
 if __name__ == "__main__":
