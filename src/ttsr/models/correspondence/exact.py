@@ -24,6 +24,8 @@ from ttsr.progress import Progress
 
 # On a CPU a block of products that stays in the cache beats a large one.
 CPU_BLOCK_BYTES = 8 * 2**20
+# Longer pieces of a query row leave a block so few rows of keys that their halo is most of it.
+_MAX_QUERY_COLUMNS = 1024
 
 
 class ExactMatcher:
@@ -137,7 +139,7 @@ def _block_shape(query_grid: Grid, key_grid: Grid, elements: int) -> _BlockShape
     Whole rows of keys are taken, three at least with their halo; where they are long, only a piece of a query row.
     """
     key_width = key_grid[1] + 2
-    query_columns = max(1, min(query_grid[1], elements // (3 * key_width) - 2))
+    query_columns = max(1, min(query_grid[1], _MAX_QUERY_COLUMNS, elements // (3 * key_width) - 2))
     # Two rows of halo are multiplied anew for each block of keys: long blocks waste less.
     key_rows = max(1, min(key_grid[0], elements // max(query_columns + 2, 512) // key_width - 2))
     query_rows = elements // ((key_rows + 2) * key_width) // (query_columns + 2)
