@@ -36,12 +36,10 @@ from ttsr.models.ttsr import TTSR
 from ttsr.system.distributed import Runtime
 from ttsr.system.files import atomic_path
 from ttsr.training.checkpoint import has_checkpoint
-from ttsr.training.loop import train
+from ttsr.training.loop import Outcome, train
 from ttsr.training.recipe import ExtractorOptions, Recipe, ScheduleOptions
 from ttsr.training.recipe_text import differences, read_recipe, recipe_text
-from ttsr.training.run import write_errors_named
 from ttsr.training.trainer import Trainer
-from ttsr.weights.saving import save
 
 BAD_INPUT = 2
 REPORT_STEPS = 50
@@ -82,15 +80,15 @@ def _short(base: Recipe, name: str, extractor: ExtractorOptions, schedule: Sched
 
 
 def make_extractor(recipe: Recipe, job: Job) -> bool:
-    """See that the extractor's weights are there; whether they are now, for the run may have been stopped."""
+    """Make the extractor's weights, unless they exist; False if the run was stopped."""
     folder = job.out / "start"
     if job.extractor.is_file() and has_checkpoint(folder):
-        _see_that_it_goes_on(recipe, folder)
+        _check_same_recipe(recipe, folder)
         return True
-    trainer = _trained(recipe, folder, TTSR, job)
-    if trainer is not None:
-        save(trainer.averaged_model(), job.extractor)
-    return trainer is not None
+    finished = _train(recipe, folder, TTSR, job)
+    if finished is not None:
+        finished[1].weights.replace(job.extractor)  # only now: a stopped run writes its weights too
+    return finished is not None
 
 
 def make_row(recipe: Recipe, variant: Variant, job: Job) -> RowScore | None:
@@ -99,9 +97,10 @@ def make_row(recipe: Recipe, variant: Variant, job: Job) -> RowScore | None:
     kept = _kept_score(recipe, folder, job.groups)
     if kept is not None:
         return kept
-    trainer = _trained(recipe, folder, variant, job)
-    if trainer is None:
+    finished = _train(recipe, folder, variant, job)
+    if finished is None:
         return None
+    trainer, _ = finished
     scores = evaluate(trainer.averaged_model(), job.groups, references=("1",), protocols=(PAPER_Y,))
     (found,) = make_rows(variant.name, scores, ("1",))
     model, bicubic = found.model_mean(PAPER_Y), found.bicubic_mean(PAPER_Y)
@@ -138,38 +137,39 @@ def _kept_score(recipe: Recipe, folder: Path, groups: Sequence[Group]) -> RowSco
     return row if same else None
 
 
-def _trained(recipe: Recipe, folder: Path, make_network: Callable[[TTSRConfig], TTSR], job: Job) -> Trainer | None:
-    """The end of a run, begun or gone on with; None if it was stopped before."""
-    begun = has_checkpoint(folder)
-    if begun:
-        _see_that_it_goes_on(recipe, folder)
+def _train(
+    recipe: Recipe, folder: Path, make_network: Callable[[TTSRConfig], TTSR], job: Job
+) -> tuple[Trainer, Outcome] | None:
+    """Start or resume a run; None if it was stopped before its end."""
+    resume = has_checkpoint(folder)
+    if resume:
+        _check_same_recipe(recipe, folder)
 
-    def report(step: int, figures: dict[str, float]) -> None:
+    def on_step(step: int, metrics: dict[str, float]) -> None:
         if step % REPORT_STEPS == 0:
-            say(f"{recipe.name}: step {step} of {recipe.schedule.steps}, {figures['step_s']:.2f} s a step")
+            say(f"{recipe.name}: step {step} of {recipe.schedule.steps}, {metrics['step_s']:.2f} s a step")
 
-    with write_errors_named(folder):
-        trainer, outcome = train(
-            recipe,
-            job.data,
-            folder,
-            runtime=job.runtime,
-            max_seconds=job.seconds_left(),
-            resume=begun,
-            num_workers=job.num_workers,
-            make_network=make_network,
-            report=report,
-            say=say,
-        )
-    return trainer if outcome.finished else None
+    trainer, outcome = train(
+        recipe,
+        job.data,
+        folder,
+        runtime=job.runtime,
+        max_seconds=job.seconds_left(),
+        resume=resume,
+        num_workers=job.num_workers,
+        make_network=make_network,
+        on_step=on_step,
+        on_warning=say,
+    )
+    return (trainer, outcome) if outcome.finished else None
 
 
-def _see_that_it_goes_on(recipe: Recipe, folder: Path) -> None:
-    """See that the run in the folder is of just this recipe: its length, too, which `ttsr train` leaves free."""
+def _check_same_recipe(recipe: Recipe, folder: Path) -> None:
+    """Check that the run in the folder has this recipe, its length too, which `ttsr train` lets change."""
     before = read_recipe(str(folder / "recipe.yaml"))
     if recipe_text(before) != recipe_text(recipe):
         changed = "; ".join(differences(before, recipe)) or "its length, or what it writes"
-        raise RecipeError(f"{folder}: was begun with other settings ({changed}); take those, or another --out")
+        raise RecipeError(f"{folder}: was started with other settings ({changed})", "use those, or another --out")
 
 
 def ablate(options: argparse.Namespace, overrides: Sequence[str]) -> int:

@@ -36,7 +36,7 @@ def losses(folder: Path) -> list[dict[str, float]]:
 
 
 def last_step(folder: Path) -> int:
-    return read_checkpoint(folder, print)["step"]
+    return read_checkpoint(folder)["step"]
 
 
 def test_train_stop_resume_and_use(photos, tmp_path):
@@ -49,7 +49,7 @@ def test_train_stop_resume_and_use(photos, tmp_path):
     done = run("debug", "--data", photos, "--out", folder, "--resume")
     assert done.returncode == 0, done.stderr
     assert "step 20 of 20" in done.stdout and "finished" in done.stdout
-    assert "steps/s" in done.stdout and "GB at most" in done.stdout
+    assert "steps/s" in done.stdout and "GB of memory at most" in done.stdout
     assert [line["step"] for line in losses(folder)] == list(range(1, 21))
     file = folder / "debug.safetensors"
     assert ttsr.load(file).config.channels == 8
@@ -76,7 +76,7 @@ def test_a_signal_to_the_whole_group_stops_it_well(photos, tmp_path, how):
         time.sleep(0.1)
     os.killpg(child.pid, how)
     told, _ = child.communicate()
-    assert child.returncode == 3 and "go on with --resume" in told
+    assert child.returncode == 3 and "continue with --resume" in told
     assert losses(folder)[-1]["step"] == last_step(folder)
 
 
@@ -159,7 +159,7 @@ def test_two_processes_stop_together_and_go_on(photos, tmp_path):
     """A run of one process may even go on as two, and the other way round."""
     arguments = ["debug", "--data", photos, "--device", "cpu", "--losses.contrastive_group=1", "--schedule.steps=6"]
     begun = run(*arguments, "--out", tmp_path, "--max-time=0", launcher=TORCHRUN)
-    assert "step 1 of 6" in begun.stdout and begun.stdout.count("stopped, go on with") == 1, begun.stderr
+    assert "step 1 of 6" in begun.stdout and begun.stdout.count("stopped, continue with") == 1, begun.stderr
     assert begun.returncode != 0 and last_step(tmp_path) == 1
     assert (tmp_path / "debug.safetensors").exists()
     done = run(*arguments, "--out", tmp_path, "--resume")
@@ -219,7 +219,7 @@ def test_every_shipped_recipe_takes_two_steps(photos, vgg19_file, tmp_path, name
         (["debug", "--photos.hr_sise=3"], "debug: unknown field photos.hr_sise"),
         (["debug", "--workers=-1"], "--workers -1: take 0 or more"),
         (["debug", "--resume"], "nothing to resume"),
-        (["nothing"], "nothing: no such recipe; there are debug"),
+        (["nothing"], "nothing: no such recipe: use debug"),
         (["debug", "--photos.hr_size=640"], "can be used; the first: "),
         (["debug", "--seed=99999999999999999999999"], "seed must lie in"),
         (["debug", "--vgg19=nowhere.pth", "--extractor.start=vgg19"], "nowhere.pth"),

@@ -41,7 +41,7 @@ def unbroken(photos, test_set, tmp_path_factory) -> Path:
 
 
 def averages(out: Path) -> dict[str, dict[str, torch.Tensor]]:
-    return {v.name: read_checkpoint(out / "runs" / v.name, print)["average"] for v in VARIANTS}
+    return {v.name: read_checkpoint(out / "runs" / v.name)["average"] for v in VARIANTS}
 
 
 def scores(out: Path) -> list[dict[str, Any]]:
@@ -92,20 +92,20 @@ def stop_at(patch: pytest.MonkeyPatch, run: str, step: int) -> None:
     """Ask for an end, as by Ctrl-C, in a step of a run."""
     train = ablation.train
 
-    def stopping(recipe, *arguments, report, **options):
-        def stop(now: int, figures: dict[str, float]) -> None:
-            report(now, figures)
+    def stopping(recipe, *arguments, on_step, **options):
+        def stop(now: int, metrics: dict[str, float]) -> None:
+            on_step(now, metrics)
             if recipe.name == run and now == step:
                 os.kill(os.getpid(), signal.SIGINT)
 
-        return train(recipe, *arguments, report=stop, **options)
+        return train(recipe, *arguments, on_step=stop, **options)
 
     patch.setattr(ablation, "train", stopping)
 
 
 def test_in_no_time_it_stops_after_a_step(photos, test_set, tmp_path, capsys):
     assert ablation.main(command(photos, test_set, tmp_path, "--max-time", "0")) == 3
-    assert read_checkpoint(tmp_path / "runs" / "start", print)["step"] == 1
+    assert read_checkpoint(tmp_path / "runs" / "start")["step"] == 1
     assert "goes on" in capsys.readouterr().out
 
 
@@ -133,8 +133,8 @@ def test_other_pictures_of_the_same_names_are_scored_anew(photos, test_set, unbr
 @pytest.mark.parametrize(
     "more, complaint",
     [
-        (["--steps", "5"], "base: was begun with other settings (its length"),
-        (["--seed", "5"], "start: was begun with other settings (seed: 0 -> 5)"),
+        (["--steps", "5"], "base: was started with other settings (its length"),
+        (["--seed", "5"], "start: was started with other settings (seed: 0 -> 5)"),
         (["--contrastive-steps", "0"], "take 1 or more"),
         (["--recipe", "ttsr-lite_CUFED"], "needs pairs: photos"),
         (["--validate", "nowhere"], "nowhere: no such folder"),

@@ -13,23 +13,18 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from ttsr.errors import DataError, RecipeError
 from ttsr.losses.reconstruction import reconstruction_loss
 from ttsr.training.checkpoint import read_checkpoint
-from ttsr.training.loop import train
+from ttsr.training.loop import stop_requests, train
 from ttsr.training.recipe_text import read_recipe
-from ttsr.training.stopping import stop_requests
 from ttsr.training.validation import Validation, ValidationScore
 from ttsr.weights.loading import load
 
 
 def stop_at(step: int, how: int):
-    def report(now: int, _: dict[str, float]) -> None:
+    def on_step(now: int, _: dict[str, float]) -> None:
         if now == step:
             os.kill(os.getpid(), how)
 
-    return report
-
-
-def silent(_: str) -> None:
-    pass
+    return on_step
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +59,13 @@ def assert_same_state(ours: object, theirs: object) -> None:
 @pytest.mark.parametrize("step, how", [(2, signal.SIGTERM), (5, signal.SIGINT), (13, signal.SIGTERM)])
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(photos, unbroken, debug, losses, tmp_path, kind, step, how):
     recipe = debug(kind)
-    _, outcome = train(recipe, photos, tmp_path, num_workers=0, report=stop_at(step, how))
+    _, outcome = train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(step, how))
     assert not outcome.finished and outcome.step == step
     _, outcome = train(recipe, photos, tmp_path, num_workers=2, resume=True)
     assert outcome.finished and outcome.step == 20
     whole = unbroken(kind, recipe)
     assert losses(tmp_path) == losses(whole)
-    assert_same_state(read_checkpoint(tmp_path, silent), read_checkpoint(whole, silent))
+    assert_same_state(read_checkpoint(tmp_path), read_checkpoint(whole))
 
 
 @pytest.mark.parametrize("kind, step, saved", [("rec", 13, 10), ("gan", 7, 5), ("gan-paper", 19, 15)])
@@ -81,29 +76,29 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
     recipe = debug(kind)
     child = os.fork()
     if child == 0:
-        train(recipe, photos, tmp_path, num_workers=0, report=stop_at(step, signal.SIGKILL))
+        train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(step, signal.SIGKILL))
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    assert losses(tmp_path)[-1]["step"] == step and read_checkpoint(tmp_path, silent)["step"] == saved
+    assert losses(tmp_path)[-1]["step"] == step and read_checkpoint(tmp_path)["step"] == saved
     train(recipe, photos, tmp_path, num_workers=0, resume=True)
     assert losses(tmp_path) == losses(unbroken(kind, recipe))
 
 
 def test_a_truncated_checkpoint_is_passed_over_aloud(photos, unbroken, debug, losses, tmp_path):
     recipe = debug("gan")
-    train(recipe, photos, tmp_path, num_workers=0, report=stop_at(12, signal.SIGTERM))
+    train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(12, signal.SIGTERM))
     newest = tmp_path / "checkpoints" / "step-00000012.pt"
     newest.write_bytes(newest.read_bytes()[:5000])
-    said: list[str] = []
-    train(recipe, photos, tmp_path, num_workers=0, resume=True, say=said.append)
-    assert len(said) == 1 and "step-00000012.pt" in said[0] and "passed over" in said[0]
+    warnings: list[str] = []
+    train(recipe, photos, tmp_path, num_workers=0, resume=True, on_warning=warnings.append)
+    assert len(warnings) == 1 and "step-00000012.pt" in warnings[0] and "passed over" in warnings[0]
     assert losses(tmp_path) == losses(unbroken("gan", recipe))
 
 
 def test_it_stops_by_itself_in_time(photos, debug, tmp_path):
     _, outcome = train(debug("rec"), photos, tmp_path, max_seconds=0, num_workers=0)
     assert not outcome.finished and outcome.step == 1
-    assert read_checkpoint(tmp_path, silent)["step"] == 1
+    assert read_checkpoint(tmp_path)["step"] == 1
 
 
 def test_losses_join_in_their_phases(photos, unbroken, debug, losses):
@@ -139,7 +134,7 @@ def test_losses_without_a_finite_value_are_skipped_and_in_the_end_stop_the_run(p
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     bad = [line["step"] for line in lines if line.get("rec", line["contrastive"]) is None]
     assert len(bad) == 9  # the tenth is not logged any more
-    saved = read_checkpoint(tmp_path, silent) if (tmp_path / "checkpoints").exists() else {"step": 0}
+    saved = read_checkpoint(tmp_path) if (tmp_path / "checkpoints").exists() else {"step": 0}
     assert saved["step"] < bad[0]
 
 
@@ -153,19 +148,19 @@ def test_a_run_that_is_stopped_after_a_skipped_step_keeps_its_steps(photos, debu
 
     monkeypatch.setattr("ttsr.training.objective.reconstruction_loss", seventh_fails)
     recipe = debug("rec", "--checkpoint_steps=50")
-    _, outcome = train(recipe, photos, tmp_path, num_workers=0, report=stop_at(11, signal.SIGTERM))
+    _, outcome = train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(11, signal.SIGTERM))
     assert outcome.step == 11 and outcome.skipped_steps == 1
-    assert read_checkpoint(tmp_path, silent)["step"] == 11
+    assert read_checkpoint(tmp_path)["step"] == 11
     line = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
     assert line["skipped"] == 1 and line["rec"] is None
 
 
 def test_an_unreadable_checkpoint_is_put_aside_and_does_not_crowd_out_good_ones(photos, debug, tmp_path):
     recipe = debug("rec", "--keep=1")
-    train(recipe, photos, tmp_path, num_workers=0, report=stop_at(7, signal.SIGTERM))
+    train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(7, signal.SIGTERM))
     (tmp_path / "checkpoints" / "step-00000012.pt").write_bytes(b"PK")
     (tmp_path / "checkpoints" / ".ttsr-killed.pt").write_bytes(b"half")
-    train(recipe, photos, tmp_path, num_workers=0, resume=True, report=stop_at(9, signal.SIGTERM))
+    train(recipe, photos, tmp_path, num_workers=0, resume=True, on_step=stop_at(9, signal.SIGTERM))
     kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert kept == ["step-00000009.pt", "step-00000012.unusable"]
 
@@ -183,7 +178,7 @@ def test_who_asks_twice_is_heard_at_once_by_ctrl_c_alone(number):
 
 
 def test_a_half_written_log_line_is_dropped(photos, unbroken, debug, losses, tmp_path):
-    train(debug("rec"), photos, tmp_path, num_workers=0, report=stop_at(7, signal.SIGTERM))
+    train(debug("rec"), photos, tmp_path, num_workers=0, on_step=stop_at(7, signal.SIGTERM))
     with (tmp_path / "log.jsonl").open("a") as log:
         log.write('{"step": 8, "seco')
     train(debug("rec"), photos, tmp_path, num_workers=0, resume=True)
@@ -193,7 +188,7 @@ def test_a_half_written_log_line_is_dropped(photos, unbroken, debug, losses, tmp
 def test_resuming_with_another_recipe_says_what_differs_and_stops_unless_told(photos, debug, tmp_path):
     train(debug("rec"), photos, tmp_path, max_seconds=0, num_workers=0)
     other = debug("rec", "--seed=5", "--optimizer.lr=0.5", "--schedule.steps=3")
-    with pytest.raises(RecipeError, match=r"optimizer\.lr: 0\.001 -> 0\.5; seed: 0 -> 5.*--accept-changes"):
+    with pytest.raises(RecipeError, match=r"optimizer\.lr: 0\.001 -> 0\.5; seed: 0 -> 5.*accept the changes"):
         train(other, photos, tmp_path, resume=True, num_workers=0)
     _, outcome = train(other, photos, tmp_path, resume=True, accept_changes=True, num_workers=0)
     assert outcome.finished and outcome.step == 3
@@ -228,17 +223,17 @@ def test_a_corrupt_picture_in_the_middle_is_named_once_and_left_out(photos, tmp_
     without = "--losses.contrastive=0 --extractor.start=random --schedule.contrastive_steps=0"
     sizes = "--pairs=cufed --cufed.hr_size=32 --cufed.ref_size=32"
     recipe = read_recipe("debug", f"{sizes} {without}".split())
-    said: list[str] = []
-    _, outcome = train(recipe, data, tmp_path / "run", num_workers=2, say=said.append)
+    warnings: list[str] = []
+    _, outcome = train(recipe, data, tmp_path / "run", num_workers=2, on_warning=warnings.append)
     assert outcome.finished and outcome.skipped_pictures == 1
-    assert len(said) == 1 and "photo_1.png" in said[0]
+    assert len(warnings) == 1 and "photo_1.png" in warnings[0]
     assert all(math.isfinite(line["rec"]) for line in losses(tmp_path / "run"))
 
 
 def test_validation_keeps_the_best_model_and_shows_pictures(photos, debug, test_set, tmp_path):
     run = tmp_path / "run"
     recipe = debug("rec", "--validation_steps=8", "--keep=1", "--checkpoint_steps=3")
-    _, outcome = train(recipe, photos, run, validation=test_set, num_workers=0)
+    _, outcome = train(recipe, photos, run, test_set=test_set, num_workers=0)
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     scores = {line["step"]: line["psnr"] for line in lines if line.get("kind") == "validation"}
     assert list(scores) == [8, 16, 20]
@@ -258,10 +253,10 @@ def test_validation_keeps_the_best_model_and_shows_pictures(photos, debug, test_
 def test_a_run_stopped_at_a_validation_makes_up_for_it(photos, debug, test_set, tmp_path):
     recipe = debug("rec", "--validation_steps=8", "--schedule.steps=10")
     _, outcome = train(
-        recipe, photos, tmp_path / "run", validation=test_set, num_workers=0, report=stop_at(8, signal.SIGTERM)
+        recipe, photos, tmp_path / "run", test_set=test_set, num_workers=0, on_step=stop_at(8, signal.SIGTERM)
     )
     assert outcome.step == 8 and outcome.best is None
-    train(recipe, photos, tmp_path / "run", validation=test_set, num_workers=0, resume=True)
+    train(recipe, photos, tmp_path / "run", test_set=test_set, num_workers=0, resume=True)
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line.get("kind") == "validation"] == [8, 10]
 
@@ -272,14 +267,14 @@ def test_a_score_that_is_no_number_is_never_the_best(photos, debug, test_set, tm
         Validation, "__call__", lambda self, trainer, _: ValidationScore(trainer.step, next(scores), "x")
     )
     recipe = debug("rec", "--validation_steps=7")
-    _, outcome = train(recipe, photos, tmp_path / "run", validation=test_set, num_workers=0)
+    _, outcome = train(recipe, photos, tmp_path / "run", test_set=test_set, num_workers=0)
     assert outcome.best == ValidationScore(7, 25.0, "x")
     assert (tmp_path / "run" / "best.safetensors").exists()
 
 
 def test_validating_changes_no_step(photos, unbroken, debug, losses, test_set, tmp_path):
     recipe = debug("rec", "--validation_steps=3")
-    train(recipe, photos, tmp_path / "run", validation=test_set, num_workers=0)
+    train(recipe, photos, tmp_path / "run", test_set=test_set, num_workers=0)
     assert losses(tmp_path / "run") == losses(unbroken("rec", recipe))
 
 

@@ -51,7 +51,7 @@ def test_sixteen_bits_move_the_extractor_as_far_as_thirty_two(photos, debug, pre
         trainer.train_step(batch)
         for part in (trainer.model.synthesis, trainer.model.extractor):
             # After one step Adam's first moment is a tenth of the gradient.
-            moments = [trainer.update.optimizer.state[parameter]["exp_avg"] for parameter in part.parameters()]
+            moments = [trainer.optimizer.optimizer.state[parameter]["exp_avg"] for parameter in part.parameters()]
             seen[name, type(part)] = torch.cat([moment.flatten() for moment in moments])
     for part in (SynthesisNetwork, LearnableTextureExtractor):
         expected, ours = seen["fp32", part], seen[precision, part]
@@ -82,11 +82,11 @@ def test_a_discriminator_turn_without_a_finite_loss_is_counted(photos, debug, mo
     calls = []
 
     def first_turn_fails(*arguments):
-        loss, figures = discriminator_loss(*arguments)
+        loss, metrics = discriminator_loss(*arguments)
         calls.append(loss)
-        return (loss * float("nan") if len(calls) == 1 else loss), figures
+        return (loss * float("nan") if len(calls) == 1 else loss), metrics
 
-    monkeypatch.setattr("ttsr.training.trainer.discriminator_loss", first_turn_fails)
+    monkeypatch.setattr("ttsr.training.objective.discriminator_loss", first_turn_fails)
     trainer.train_step(batch)
     assert len(calls) == 2 and trainer.skipped == 1 and trainer.is_sound
 
@@ -98,25 +98,25 @@ def test_changed_betas_hold_from_a_checkpoint_on(photos, debug):
     trainer.train_step(batch)
     other = debug("gan", "--optimizer.betas=[0.5,0.8]", "--discriminator.betas=[0.1,0.2]")
     resumed = Trainer(other, Runtime("cpu"), state=trainer.state())
-    assert all(group["betas"] == (0.5, 0.8) for group in resumed.update.optimizer.param_groups)
-    assert resumed.adversary is not None
-    assert resumed.adversary.optimizer.param_groups[0]["betas"] == (0.1, 0.2)
+    assert all(group["betas"] == (0.5, 0.8) for group in resumed.optimizer.optimizer.param_groups)
+    assert resumed.discriminator_optimizer is not None
+    assert resumed.discriminator_optimizer.optimizer.param_groups[0]["betas"] == (0.1, 0.2)
 
 
 def test_fp16_lowers_its_scale_instead_of_taking_a_bad_step(photos, debug):
     recipe = debug("rec", "--engine.precision=fp16", "--schedule.contrastive_steps=0", "--extractor.start=random")
     trainer = Trainer(recipe, Runtime("cpu"))
-    trainer.update.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**120)
+    trainer.optimizer.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**120)
     before = {key: value.clone() for key, value in trainer.model.state_dict().items()}
     (batch,) = first_batches(photos, recipe, 1)
     trainer.train_step(batch)
-    assert trainer.update.scaler.get_scale() == 2.0**119
+    assert trainer.optimizer.scaler.get_scale() == 2.0**119
     assert all(torch.equal(value, before[key]) for key, value in trainer.model.state_dict().items())
     assert trainer.skipped == 0
 
 
 def test_a_batch_that_does_not_share_out_is_refused(debug):
-    with pytest.raises(RecipeError, match="a batch of 2 cannot be shared out evenly among 1 processes x 3 parts"):
+    with pytest.raises(RecipeError, match="a batch of 2 cannot be split evenly over 1 processes x 3 parts"):
         Trainer(debug("rec", "--engine.accumulation=3"), Runtime("cpu"))
 
 
@@ -126,6 +126,16 @@ def test_parts_that_would_share_their_negatives_otherwise_are_refused(debug):
             debug("rec", "--losses.contrastive=0", "--engine.accumulation=2", "--losses.contrastive_group=2"),
             Runtime("cpu"),
         )
+
+
+def test_every_parameter_is_trained_match_confidence_included(photos, debug):
+    recipe = debug("rec", "--model.refinement_radius=2", "--schedule.contrastive_steps=0", "--extractor.start=random")
+    trainer = Trainer(recipe, Runtime("cpu"))
+    before = {name: value.clone() for name, value in trainer.model.named_parameters()}
+    assert any(name.startswith("transfer.") for name in before)
+    for batch in first_batches(photos, recipe, 3):
+        trainer.train_step(batch)
+    assert not [name for name, value in trainer.model.named_parameters() if torch.equal(value, before[name])]
 
 
 def test_the_moving_average_follows_the_weights(photos, debug):
@@ -158,9 +168,11 @@ def test_weights_to_begin_with(debug, tmp_path):
     # Whole weights leave nothing for the extractor's own beginning, not even VGG19 to be fetched.
     whole = Trainer(replace(recipe, start=str(file), extractor=replace(extractor, start="vgg19")), Runtime("cpu")).model
     assert all(torch.equal(value, whole.state_dict()[key]) for key, value in other.state_dict().items())
-    # Weights of before a network had the trust begin one that has it.
-    aligned = Trainer(replace(recipe, start=str(file), model=replace(recipe.model, refinement_radius=2)), Runtime("cpu")).model
-    assert all(torch.equal(value, aligned.state_dict()[key]) for key, value in other.state_dict().items())
-    assert aligned.synthesis.trust is not None
-    with pytest.raises(RecipeError, match=r"start: .*other\.safetensors is of other sizes"):
+    # Weights without match confidence are accepted by a network with it.
+    refined = Trainer(
+        replace(recipe, start=str(file), model=replace(recipe.model, refinement_radius=2)), Runtime("cpu")
+    ).model
+    assert all(torch.equal(value, refined.state_dict()[key]) for key, value in other.state_dict().items())
+    assert any(name.startswith("transfer.") for name in refined.state_dict())
+    with pytest.raises(RecipeError, match=r"start: .*other\.safetensors has other sizes"):
         Trainer(replace(recipe, start=str(file), model=replace(recipe.model, channels=12)), Runtime("cpu"))

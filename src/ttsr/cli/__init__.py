@@ -27,8 +27,8 @@ app = App(
 app.command("ttsr.cli.upscale:upscale", name="upscale", help="Upscale pictures four times.")
 app.command("ttsr.cli.convert:convert", name="convert", help="Convert a checkpoint to another layout.")
 app.command("ttsr.cli.evaluate:evaluate", name="evaluate", help="Score a model on a test set.")
-app.command("ttsr.cli.train:train", name="train", help="Train a model by a recipe.")
-app.command("ttsr.cli.recipes:recipes", name="recipes", help="List the recipes to train by.")
+app.command("ttsr.cli.train:command", name="train", help="Train a model by a recipe.")
+app.command("ttsr.cli.recipes:recipes", name="recipes", help="List the recipes to train by, or show one.")
 app.command("ttsr.cli.pairs:pairs", name="pairs", help="Make training pairs from photos that show the same things.")
 app.command("ttsr.cli.pack:pack", name="pack", help="Pack a training set into one file.")
 

@@ -1,15 +1,28 @@
 """`ttsr recipes`."""
 
+from ttsr.cli.printing import tell
 
-def recipes() -> None:
-    """List the recipes that ship with the package."""
+
+def recipes(name: str | None = None) -> None:
+    """List the recipes of the package, or show one with a description of every field.
+
+    Parameters
+    ----------
+    name
+        A recipe of the package, or a YAML file, to print with every field. The output is a recipe too: save it as a
+        .yaml file to change it.
+    """
+    from ttsr.training.recipe_text import described_recipe, read_recipe, recipe_names, recipe_summary
+
+    if name is not None:
+        tell(f"# {recipe_summary(name)}\n{described_recipe(read_recipe(name))}".rstrip())
+        return
+
     from rich.console import Console
     from rich.table import Table
 
-    from ttsr.training.recipe_text import recipe_names, recipe_summary
-
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
-    for name in recipe_names():
-        table.add_row(name, recipe_summary(name))
+    for shipped in recipe_names():
+        table.add_row(shipped, recipe_summary(shipped))
     Console().print(table)

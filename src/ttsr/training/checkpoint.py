@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped."""
+"""Checkpoints: everything that a run needs to continue exactly."""
 
 import re
 from collections.abc import Callable
@@ -15,10 +15,15 @@ _KEYS = {"recipe", "step", "seconds", "skipped", "model", "average", "update", "
 
 
 def write_checkpoint(run: Path, state: dict[str, Any], keep: int) -> None:
-    """Add the checkpoint of `state["step"]`, whole or not at all; the last `keep` stay, and the best one.
+    """Add a checkpoint of step `state["step"]`, completely or not at all, and remove old ones.
+
+    Args:
+        run: folder of the run.
+        state: of `Trainer.state`, with `best` and `validated`.
+        keep: number of latest checkpoints that stay, beside the best.
 
     Raises:
-        OSError: it cannot be written; those from before are as they were.
+        OSError: it cannot be written; earlier ones are unchanged.
     """
     target = run / _FOLDER / f"step-{state['step']:08d}.pt"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -35,29 +40,30 @@ def has_checkpoint(run: Path) -> bool:
     return bool(_checkpoints(run))
 
 
-def read_checkpoint(run: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """The newest checkpoint that can be read; `say` is told of those that cannot and are passed over.
+def read_checkpoint(run: Path, on_warning: Callable[[str], None] | None = None) -> dict[str, Any]:
+    """The newest checkpoint that can be read; `on_warning` is called for each that cannot.
 
     Raises:
         RecipeError: there is none.
     """
-    found = _checkpoints(run)
-    if not found:
-        raise RecipeError(f"{run}: nothing to resume; start without --resume")
-    for _, path in reversed(found):
+    checkpoints = _checkpoints(run)
+    if not checkpoints:
+        raise RecipeError(f"{run}: nothing to resume", "start a new run")
+    for _, path in reversed(checkpoints):
+        problem = "not a checkpoint of a run"
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
+            if isinstance(state, dict) and not _KEYS - state.keys():
+                return state
         except Exception as error:
-            say(f"{path}: cannot be read ({type(error).__name__}), passed over for the one before")
-            continue
-        if isinstance(state, dict) and not _KEYS - state.keys():
-            return state
-        say(f"{path}: is no checkpoint of a training run, passed over for the one before")
-    raise RecipeError(f"{run / _FOLDER}: none of the checkpoints can be read; start anew with another --out")
+            problem = f"unreadable ({type(error).__name__})"
+        if on_warning is not None:
+            on_warning(f"{path}: {problem}, passed over for the one before")
+    raise RecipeError(f"{run / _FOLDER}: all checkpoints are unreadable", "start a new run in another folder")
 
 
-def clear_after(run: Path, step: int) -> None:
-    """Put aside, as `.unusable`, the checkpoints of later steps, which could not be read; and drop what a kill left."""
+def discard_after(run: Path, step: int) -> None:
+    """Rename unreadable checkpoints of later steps to `.unusable`, and remove temporary files of a killed run."""
     for later, path in _checkpoints(run):
         if later > step:
             path.replace(path.with_suffix(".unusable"))

@@ -1,4 +1,4 @@
-"""What a run was made with, kept beside its checkpoints."""
+"""The environment of a run: versions, revision and hardware, stored beside its checkpoints."""
 
 import json
 import platform
@@ -19,11 +19,15 @@ _PACKAGES = ("torch", "accelerate", "numpy", "pillow", "scikit-image", "safetens
 
 
 def record_environment(run: Path, recipe: Recipe, runtime: Runtime, step: int) -> None:
-    """Add to `environment.json`: from this step on the run goes on with these versions, seed and processes."""
+    """Add to `environment.json` what the run uses from this step on: versions, seed, device and processes.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     path = run / "environment.json"
     parts: list[dict[str, Any]] = []
     if path.is_file() and step:
-        with suppress(ValueError, TypeError, KeyError):  # damaged: what it said is lost, which is no reason to stop
+        with suppress(ValueError, TypeError, KeyError):  # damaged: its content is lost, which is no reason to stop
             parts = [part for part in json.loads(path.read_text()) if part["from_step"] < step]
     device = runtime.device
     parts.append(
@@ -42,17 +46,17 @@ def record_environment(run: Path, recipe: Recipe, runtime: Runtime, step: int) -
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _git_revision() -> str | None:
-    """Of the sources that run, `-dirty` if they differ from it; None where they are not in a checkout of their own."""
+    """Of the sources that run, `-dirty` if they differ from it; None where they are in no checkout."""
     sources = Path(__file__).parent
 
     def git(*arguments: str) -> str:

@@ -1,37 +1,49 @@
-"""A run from its first step, or from where it stopped, to its end, or to where it is stopped again."""
+"""The training loop: a run from its first step, or from its last checkpoint, until it is finished or stopped."""
 
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from ttsr.errors import RecipeError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
+from ttsr.progress import Cancelled, Progress
 from ttsr.system.distributed import Runtime
 from ttsr.system.memory import peak_bytes
-from ttsr.training.batches import batches, open_pairs
 from ttsr.training.checkpoint import read_checkpoint
+from ttsr.training.dataloader import load_batches, open_pairs
 from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_text import differences, parse_recipe
-from ttsr.training.run import Run
-from ttsr.training.stopping import stop_requests
+from ttsr.training.run import Run, named_write_errors
 from ttsr.training.trainer import Trainer
 from ttsr.training.validation import Validation, ValidationScore
 
-Report = Callable[[int, dict[str, float]], None]
-Say = Callable[[str], None]
+OnStep = Callable[[int, dict[str, float]], None]
+"""Called after each step with its number, from 1, and its metrics; see `Trainer.train_step`. `step_s`: seconds."""
+
+OnWarning = Callable[[str], None]
+"""Called with a line for people: a picture is left out, or an unreadable checkpoint is passed over."""
 
 
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended.
 
-    step: the steps taken in all. finished: whether these are all. seconds: of training, in all its parts.
-    pairs_per_s: of this part, validations and the start left out. peak_memory_gb: of this process's memory, or of the
-    GPU's. skipped_steps: those without a finite loss, in all parts. skipped_pictures: files that could not be used in
-    this part. best: the best validation, if there was any.
+    Attributes:
+        step: steps taken.
+        finished: whether these are all steps of the recipe.
+        seconds: time spent training, in all parts of the run.
+        pairs_per_s: in this part, without validations and the start.
+        peak_memory_gb: of this process, or of the GPU.
+        skipped_steps: steps without a finite loss, in all parts.
+        skipped_pictures: files that could not be used in this part.
+        best: the best validation, if there was any.
+        weights: the file with the final weights.
     """
 
     step: int
@@ -42,10 +54,7 @@ class Outcome:
     skipped_steps: int
     skipped_pictures: int
     best: ValidationScore | None
-
-
-def _silent(_: str) -> None:
-    pass
+    weights: Path
 
 
 def train(
@@ -59,89 +68,130 @@ def train(
     accept_changes: bool = False,
     num_workers: int = 1,
     vgg19_file: Path | None = None,
-    validation: Path | None = None,
+    test_set: Path | None = None,
     make_network: Callable[[TTSRConfig], TTSR] = TTSR,
-    report: Report | None = None,
-    say: Say = _silent,
+    progress: Progress | None = None,
+    on_step: OnStep | None = None,
+    on_warning: OnWarning | None = None,
 ) -> tuple[Trainer, Outcome]:
-    """Run a recipe until it is done, or `max_seconds` of this call are up, or SIGTERM or SIGINT comes.
+    """Run a recipe until it is finished, the time is up, SIGTERM or SIGINT comes, or `progress` is cancelled.
 
-    Writes into `folder`: checkpoints, `log.jsonl`, TensorBoard's files, `recipe.yaml`, `environment.json`, and with a
-    test set to validate on (`validation`, in CUFED5's layout) `best.safetensors`. A stopped and resumed run takes the
-    same steps as one that was never stopped. `make_network`: see `build_networks`. `report` is called after each step,
-    `say` with remarks.
+    A stopped and resumed run takes the same steps as one that was never stopped.
+
+    Args:
+        recipe: what to train, and how.
+        data: a folder, or a packed file, of what `recipe.pairs` names.
+        folder: of the run. Written there: checkpoints, the averaged weights as `NAME.safetensors`, `log.jsonl`,
+            TensorBoard's files, `recipe.yaml`, `environment.json`, and with `test_set` `best.safetensors`.
+        runtime: the processes; by default this one, on the CPU.
+        max_seconds: time after which this call stops.
+        resume: continue from the last checkpoint in `folder`.
+        accept_changes: resume even if the recipe differs from the run's.
+        num_workers: processes that make training pairs, for each process; 0 makes them between the steps.
+        vgg19_file: torchvision's weights of VGG19; downloaded if needed and not given.
+        test_set: a folder in CUFED5's layout to validate on.
+        make_network: see `build_networks`.
+        progress: shown with the main losses and the speed.
+        on_step: called with the metrics of each step.
+        on_warning: called with what is passed over.
 
     Raises:
-        DataError: what is wrong with the data.
-        WeightsError: weights to begin with, or VGG19's, cannot be had.
-        RecipeError: nothing to resume, a checkpoint of another recipe (unless `accept_changes`), or losses that are not
-            finite; the last checkpoint is then from before.
-        OSError: something cannot be written; the last checkpoint is whole.
+        DataError: the data or the test set is missing or unusable.
+        WeightsError: weights to start from, or VGG19's, are not found or not downloadable, or the final weights
+            cannot be written.
+        RecipeError: nothing to resume, a checkpoint of another recipe, losses that are not finite (the last
+            checkpoint is from before), or a file cannot be written (the last checkpoint is complete).
     """
     started = time.monotonic()
     runtime = runtime or Runtime("cpu")
-    with runtime.together():
-        state = _resumed(recipe, folder, accept_changes, say if runtime.is_main else _silent) if resume else None
-        validate = Validation(validation, runtime) if validation is not None else None
-        pairs = open_pairs(recipe, data)
-        trainer = Trainer(recipe, runtime, vgg19_file, state, make_network=make_network)
-        run = Run(recipe, folder, trainer, runtime, say, state)
-        record = run.open()
-    run.skip(pairs.skipped if runtime.is_main else ())
-    before, taken, busy = trainer.seconds, 0, 0.0
-    try:
-        with stop_requests() as stop_requested:
-            if validate is not None and state is not None and run.owes_validation():
-                run.validate(validate, record)
-            stream = batches(recipe, pairs, runtime, trainer.step, num_workers)
+    with named_write_errors(folder):
+        with runtime.together():
+            state = _state_to_resume(recipe, folder, accept_changes, on_warning, runtime) if resume else None
+            validation = Validation(test_set, runtime) if test_set is not None else None
+            pairs = open_pairs(recipe, data)
+            trainer = Trainer(recipe, runtime, vgg19_file, state, make_network=make_network)
+            run = Run(trainer, folder, runtime, state, on_warning)
+        run.skip_pictures(pairs.skipped if runtime.is_main else ())
+        seconds_before, num_timed, busy_seconds = trainer.seconds, -1, 0.0
+        with closing(run), stop_requests() as stop_requested:
+            if validation is not None and state is not None and run.validation_is_due():
+                run.validate(validation)
+            batches = load_batches(recipe, pairs, runtime, trainer.step, num_workers)
             while trainer.step < recipe.schedule.steps:
-                begun = time.monotonic()
+                step_started = time.monotonic()
                 with runtime.together():
-                    batch = next(stream)
-                run.skip(batch.skipped)
-                figures = trainer.train_step(batch.to(runtime.device))
+                    batch = next(batches)
+                run.skip_pictures(batch.skipped)
+                metrics = trainer.train_step(batch.to(runtime.device))
                 now = time.monotonic()
-                # The first step of a part waits for the workers and warms everything up.
-                taken, busy = (taken + 1, busy + now - begun) if taken else (1, 0.0)
-                trainer.seconds = before + now - started
-                figures["step_s"] = now - begun
-                if record is not None and trainer.step % recipe.log_steps == 0:
-                    skipped = {"skipped": trainer.skipped} if trainer.skipped else {}
-                    record.write(trainer.step, figures | {"seconds": round(trainer.seconds, 1)} | skipped)
-                if report is not None:
-                    report(trainer.step, figures)
+                num_timed += 1
+                if num_timed:  # the first step waits for the workers, and warms up
+                    busy_seconds += now - step_started
+                trainer.seconds = seconds_before + now - started
+                metrics["step_s"] = now - step_started
+                run.log_step(metrics)
+                if on_step is not None:
+                    on_step(trainer.step, metrics)
+                if progress is not None:
+                    _show(progress, trainer.step, recipe.schedule.steps, metrics)
                 out_of_time = max_seconds is not None and now - started > max_seconds
-                stopping = runtime.any_process(out_of_time or stop_requested())
-                due = validate is not None and run.owes_validation()
+                cancelled = progress is not None and progress.is_cancelled
+                stopping = runtime.any_process(out_of_time or cancelled or stop_requested())
+                due = validation is not None and run.validation_is_due()
                 if stopping or due or trainer.step % recipe.checkpoint_steps == 0:
-                    run.save()
+                    run.save_checkpoint()
                 if stopping:
                     break
-                if validate is not None and due:
-                    run.validate(validate, record)
-            run.save()
-    finally:
-        if record is not None:
-            record.close()
+                if validation is not None and due:
+                    run.validate(validation)
+            run.save_checkpoint()
+        weights = run.save_model(f"{recipe.name}.safetensors")
     return trainer, Outcome(
         step=trainer.step,
         finished=trainer.step >= recipe.schedule.steps,
         seconds=trainer.seconds,
-        pairs_per_s=recipe.batch_size * (taken - 1) / busy if busy else 0.0,
+        pairs_per_s=recipe.batch_size * num_timed / busy_seconds if busy_seconds else 0.0,
         peak_memory_gb=peak_bytes(runtime.device) / 1e9,
         skipped_steps=trainer.skipped,
         skipped_pictures=len(set(runtime.gather(sorted(run.skipped)))),
         best=run.best,
+        weights=weights,
     )
 
 
-def _resumed(recipe: Recipe, folder: Path, accept_changes: bool, say: Say) -> dict[str, Any]:
-    """The state to go on from, of the same recipe."""
-    state = read_checkpoint(folder, say)
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Within it, SIGTERM and the first SIGINT do not end the process; the yielded function tells whether one came."""
+    received: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        if received and number == signal.SIGINT:  # a SIGTERM may be repeated by a scheduler or launcher
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show(progress: Progress, step: int, steps: int, metrics: dict[str, float]) -> None:
+    losses = [f"{name} {metrics[name]:.3f}" for name in ("rec", "contrastive", "discriminator") if name in metrics]
+    speed = [f"{1 / metrics['step_s']:.2f} steps/s"] if metrics["step_s"] else []
+    with suppress(Cancelled):  # the loop stops after it has saved the step
+        progress.update(step / steps, "  ".join([f"step {step} of {steps}", *losses, *speed]))
+
+
+def _state_to_resume(
+    recipe: Recipe, folder: Path, accept_changes: bool, on_warning: OnWarning | None, runtime: Runtime
+) -> dict[str, Any]:
+    state = read_checkpoint(folder, on_warning if runtime.is_main else None)
     changed = differences(parse_recipe(state["recipe"], str(folder)), recipe)
     if changed and not accept_changes:
         raise RecipeError(
-            f"{folder}: the run was started with another recipe ({'; '.join(changed)}); "
-            "take the old values, or go on all the same with --accept-changes"
+            f"{folder}: the run was started with another recipe ({'; '.join(changed)})",
+            "use the old values, or accept the changes",
         )
     return state

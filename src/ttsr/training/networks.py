@@ -1,4 +1,4 @@
-"""What a run trains, as it begins: the network, and the adversary and judge of features where the recipe asks."""
+"""The networks of a run as they are initialised: TTSR, and where the recipe needs them discriminator and VGG19."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,13 @@ from ttsr.weights.vgg19 import load_vgg19, start_extractor
 
 @dataclass(frozen=True)
 class Networks:
-    """The trained network; its adversary; what perceptual features are taken by, if not by the network's extractor."""
+    """The networks of a run.
+
+    Attributes:
+        model: the network to train.
+        discriminator: for the adversarial loss.
+        vgg19: for the perceptual loss, unless it uses the extractor of `model`.
+    """
 
     model: TTSR
     discriminator: Discriminator | None
@@ -31,57 +37,60 @@ def build_networks(
     device: torch.device,
     vgg19_file: Path | None = None,
     *,
-    begun: bool = False,
+    resumed: bool = False,
     make_network: Callable[[TTSRConfig], TTSR] = TTSR,
 ) -> Networks:
-    """Networks in training mode on `device`; the same for the same recipe.
+    """Networks in training mode; the same for the same recipe.
 
-    vgg19_file: torchvision's; fetched if it is needed and not given. begun: the run's own weights will replace those to
-    begin with, which need not be had any more. make_network: makes the network of the recipe's sizes; given where
-    it is to lack parts of TTSR's, as in an ablation.
+    Args:
+        recipe: sizes, seed and weights to start from.
+        device: where to put the networks.
+        vgg19_file: torchvision's weights of VGG19; downloaded if needed and not given.
+        resumed: a checkpoint will replace the weights, so those to start from are not loaded.
+        make_network: makes the network from its sizes; for variants, as in an ablation.
 
     Raises:
-        RecipeError: weights to begin with are of other sizes.
-        WeightsError: weights to begin with, or VGG19's, cannot be had.
+        RecipeError: weights to start from are of other sizes.
+        WeightsError: weights to start from, or VGG19's, are not found or not downloadable.
     """
     losses = recipe.losses
     torch.manual_seed(recipe.seed)
     model = make_network(recipe.model)
     scale_residuals(model, recipe.residual_start)
     discriminator = Discriminator(recipe.crop, recipe.discriminator.channels) if losses.adversarial else None
-    judged = losses.perceptual > 0 and losses.perceptual_features == "vgg19"
-    from_vgg19 = recipe.extractor.start == "vgg19" and not recipe.start and not begun
-    vgg19 = load_vgg19(vgg19_file) if judged or from_vgg19 else None
-    if recipe.start and not begun:
+    is_needed = losses.perceptual > 0 and losses.perceptual_features == "vgg19"
+    from_vgg19 = recipe.extractor.start == "vgg19" and not recipe.start and not resumed
+    vgg19 = load_vgg19(vgg19_file) if is_needed or from_vgg19 else None
+    if recipe.start and not resumed:
         _start(model, recipe.start, "start")
     if from_vgg19 and vgg19 is not None:
         start_extractor(model.extractor, vgg19)
-    elif recipe.extractor.start not in ("random", "contrastive", "vgg19") and not recipe.start and not begun:
+    elif recipe.extractor.start not in ("random", "contrastive", "vgg19") and not recipe.start and not resumed:
         _start(model.extractor, recipe.extractor.start, "extractor.start")
-    networks = Networks(model.train(), discriminator, vgg19 if judged else None)
+    networks = Networks(model.train(), discriminator, vgg19 if is_needed else None)
     for network in (networks.model, networks.discriminator, networks.vgg19):
         if network is not None:
             network.to(device)
-            _lay_out(network, recipe.engine)
+            _set_memory_format(network, recipe.engine)
     if recipe.engine.compile:
         _compile(model)
     return networks
 
 
 def _start(part: nn.Module, weights: str, field: str) -> None:
-    """Let a TTSR, or its extractor, begin as that of other weights."""
+    """Load other weights into a TTSR or its extractor."""
     other = load(weights)
     source = other if isinstance(part, TTSR) else other.extractor
-    ours = {name: value.shape for name, value in part.state_dict().items()}
-    theirs = {name: value.shape for name, value in source.state_dict().items()}
-    # Match confidence that the other network lacks begins as in any run.
-    theirs = {name: shape for name, shape in ours.items() if name.startswith("transfer.")} | theirs
-    if ours != theirs:
-        raise RecipeError(f"{field}: {weights} is of other sizes than the recipe's model ({other.config})")
+    expected = {name: value.shape for name, value in part.state_dict().items()}
+    given = {name: value.shape for name, value in source.state_dict().items()}
+    # Match confidence that the other network lacks keeps its initialisation.
+    given = {name: shape for name, shape in expected.items() if name.startswith("transfer.")} | given
+    if expected != given:
+        raise RecipeError(f"{field}: {weights} has other sizes than the recipe's model ({other.config})")
     part.load_state_dict(source.state_dict(), strict=False)
 
 
-def _lay_out(network: nn.Module, options: EngineOptions) -> None:
+def _set_memory_format(network: nn.Module, options: EngineOptions) -> None:
     if options.channels_last:
         for parameter in network.parameters():
             if parameter.dim() == 4:
@@ -89,7 +98,7 @@ def _lay_out(network: nn.Module, options: EngineOptions) -> None:
 
 
 def _compile(model: TTSR) -> None:
-    """The convolutions alone: the search's loops depend on its sizes, and are few large operations anyway."""
+    """Only the convolutions: the loops of the search depend on its sizes, and are few large operations anyway."""
     model.extractor.compile()
     model.synthesis.coarse = torch.compile(model.synthesis.coarse)
     model.synthesis.fine = torch.compile(model.synthesis.fine)

@@ -1,12 +1,15 @@
-"""Recipes: everything that decides a training run, as data."""
+"""Recipes: every setting of a training run, as data. Free of torch, so that `ttsr recipes` does not wait for it.
 
+The `Attributes:` sections are what `ttsr recipes NAME` and `ttsr train --help` print.
+"""
+
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ttsr.data.pair_options import CufedOptions, PhotosOptions
-from ttsr.losses.adversarial import AdversarialKind
 from ttsr.models.config import TTSRConfig
-from ttsr.options import Precision
+from ttsr.options import DEFAULT_PRECISION, Precision
 
 
 def _require(holds: bool, rule: str, options: object) -> None:
@@ -16,10 +19,12 @@ def _require(holds: bool, rule: str, options: object) -> None:
 
 @dataclass(frozen=True)
 class ExtractorOptions:
-    """start: what the extractor begins as.
+    """How the texture extractor is initialised.
 
-    `vgg19`: ImageNet's, as in the paper. `random`. `contrastive`: random, and trained alone by the contrastive term for
-    the first `schedule.contrastive_steps`. Anything else: the extractor of those weights (a name, file or URL).
+    Attributes:
+        start: `vgg19` (ImageNet's, as in the paper), `random`, `contrastive` (random, then trained alone by the
+            contrastive loss for the first `schedule.contrastive_steps`), or the extractor of other weights (a name,
+            file or URL).
     """
 
     start: str = "random"
@@ -27,14 +32,19 @@ class ExtractorOptions:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the terms, 0 for none, and their kinds.
+    """Weights of the losses, 0 for none, and their variants.
 
-    rec: L1 between SR and HR in [-1, 1] (equation 10). perceptual, transferal: section 3.3; adversarial: the
-    generator's. contrastive: see `losses.contrastive`.
-    perceptual_features: VGG19's relu5_1, or the coarse level of the extractor as it stands.
-    transferal_levels: the three levels' terms are added up (MMagic) or averaged (the authors).
-    adversarial_kind: `bce` (MMagic) or `wgan-gp` (the authors).
-    contrastive_anchors: query cells drawn from each pair. contrastive_group: pairs that lend each other negatives.
+    Attributes:
+        rec: weight of the reconstruction loss, L1 between SR and HR in [-1, 1] (equation 10).
+        perceptual: weight of the perceptual loss (equation 12, first term).
+        transferal: weight of the transferal perceptual loss (equation 12, second term).
+        adversarial: weight of the generator's adversarial loss (equation 11); 0 trains without a discriminator.
+        contrastive: weight of the contrastive loss, which needs known correspondences (`pairs` = `photos`).
+        perceptual_features: `vgg19` (relu5_1) or `extractor` (the coarse level of the extractor being trained).
+        transferal_levels: `sum` over the three levels (MMagic) or `mean` (the authors).
+        adversarial_kind: `bce` (MMagic) or `wgan-gp` (the authors).
+        contrastive_anchors: query cells drawn from each pair for the contrastive loss.
+        contrastive_group: consecutive pairs that share their negatives in the contrastive loss.
     """
 
     rec: float = 1.0
@@ -44,7 +54,7 @@ class LossWeights:
     contrastive: float = 0.0
     perceptual_features: Literal["vgg19", "extractor"] = "vgg19"
     transferal_levels: Literal["sum", "mean"] = "mean"
-    adversarial_kind: AdversarialKind = "wgan-gp"
+    adversarial_kind: Literal["bce", "wgan-gp"] = "wgan-gp"
     contrastive_anchors: int = 32
     contrastive_group: int = 4
 
@@ -56,7 +66,14 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class OptimizerOptions:
-    """Adam. lr: of the synthesis network; extractor_lr: of the extractor; clip_norm: of the gradient, 0 for none."""
+    """Adam, for the network.
+
+    Attributes:
+        lr: learning rate of the synthesis network.
+        extractor_lr: learning rate of the texture extractor.
+        betas: Adam's decay rates of the first and the second moment.
+        clip_norm: largest norm of the gradient, beyond which it is clipped; 0 for no clipping.
+    """
 
     lr: float = 1e-4
     extractor_lr: float = 1e-5
@@ -70,10 +87,14 @@ class OptimizerOptions:
 
 @dataclass(frozen=True)
 class DiscriminatorOptions:
-    """The adversary, there where `losses.adversarial` is not 0; Adam.
+    """The discriminator and its Adam; used if `losses.adversarial` is not 0.
 
-    steps: its steps for each step of the network. first: they come before the network's step, as the authors do, or
-    after it, as MMagic does. channels: of its first convolution.
+    Attributes:
+        lr: learning rate of the discriminator.
+        betas: Adam's decay rates of the first and the second moment.
+        steps: optimizer steps of the discriminator for each step of the network.
+        first: the discriminator's steps come before the network's step (the authors) instead of after it (MMagic).
+        channels: channels of its first convolution.
     """
 
     lr: float = 1e-4
@@ -90,12 +111,15 @@ class DiscriminatorOptions:
 
 @dataclass(frozen=True)
 class ScheduleOptions:
-    """How long, and how fast.
+    """Length of the run, phases of the losses, and the learning rate over time.
 
-    The learning rate rises over `warmup_steps`, stays, halves after each step of `halve_at`, and falls to zero as a
-    cosine over the last `decay_steps`.
-    contrastive_steps: the first so many steps train the extractor alone, with the contrastive term.
-    pixel_steps: up to this step `losses.rec` and `losses.contrastive` are alone; then the others join them.
+    Attributes:
+        steps: optimizer steps of the whole run.
+        warmup_steps: first steps, over which the learning rate rises linearly.
+        halve_at: steps after which the learning rate is halved.
+        decay_steps: last steps, over which the learning rate falls to zero as a cosine.
+        contrastive_steps: first steps, which train the extractor alone by the contrastive loss.
+        pixel_steps: step up to which only the reconstruction and contrastive losses are used.
     """
 
     steps: int = 200_000
@@ -110,17 +134,29 @@ class ScheduleOptions:
         others = (self.warmup_steps, self.decay_steps, self.contrastive_steps, self.pixel_steps, *self.halve_at)
         _require(min(others) >= 0, "numbers of steps must not be negative", self)
 
+    def rate_factor(self, step: int) -> float:
+        """Factor of the learning rate in step `step`, from 0. It depends on the step alone, so resuming is exact."""
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        plateau = 0.5 ** sum(step >= halving for halving in self.halve_at)
+        left = self.steps - step
+        if left < self.decay_steps:
+            return plateau * (0.5 - 0.5 * math.cos(math.pi * left / self.decay_steps))
+        return plateau
+
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How a step is computed; on a CPU fp32 is the fast one.
+    """How a step is computed. On a CPU the defaults are the fastest.
 
-    precision: `fp32` to the last bit, `tf32` (fp32 whose products a GPU rounds), or autocast to `bf16` or `fp16`.
-    accumulation: a step's pairs are taken in so many parts, one after the other; the result is the same.
-    channels_last: the layout of the convolutions' weights. compile: extractor and synthesis by torch.compile.
+    Attributes:
+        precision: `fp32` (exact), `tf32` (products rounded by the GPU), or autocast to `bf16` or `fp16`.
+        accumulation: parts that a batch is split into, one after the other, to save memory; the result is the same.
+        channels_last: store the weights of convolutions in the channels-last layout, faster on GPUs in 16 bits.
+        compile: compile the extractor and the synthesis network by torch.compile.
     """
 
-    precision: Precision = "fp32"
+    precision: Precision = DEFAULT_PRECISION
     accumulation: int = 1
     channels_last: bool = False
     compile: bool = False
@@ -133,14 +169,29 @@ class EngineOptions:
 class Recipe:
     """A training run.
 
-    pairs: `cufed` (input/ and ref/) or `photos` (a plain folder, pairs made on the fly); either may be a packed file.
-    batch_size: pairs a step, of all processes together.
-    start: weights of the same sizes to begin with (a name, file or URL), `extractor.start` notwithstanding; the seed's
-        random ones if empty.
-    residual_start: what the last convolution of every residual block is multiplied by at a random start.
-    ema: decay of the moving average of the weights, which is what is saved as the model; 0 for none.
-    checkpoint_steps, validation_steps, log_steps: how often. keep: how many of the last checkpoints stay.
-    licence: of the weights that come out.
+    Attributes:
+        name: name of the recipe, and of the file of the final weights.
+        model: sizes of the network.
+        pairs: `cufed` (folders input/ and ref/) or `photos` (a folder of photos, pairs made on the fly); may be packed.
+        cufed: how pairs are made from CUFED's layout.
+        photos: how pairs are made from photos.
+        batch_size: pairs in a step, of all processes together.
+        start: weights of the same sizes to start from (a name, file or URL), the extractor's included; empty for
+            random ones.
+        extractor: how the texture extractor is initialised.
+        losses: weights and variants of the losses.
+        optimizer: Adam, for the network.
+        discriminator: the discriminator and its Adam.
+        schedule: length, phases and learning rate.
+        engine: precision, memory and speed.
+        residual_start: factor of the last convolution of every residual block in a random initialisation.
+        ema: decay of the moving average of the weights, which is saved as the model; 0 for none.
+        seed: seed of all random numbers.
+        checkpoint_steps: steps between checkpoints.
+        validation_steps: steps between validations.
+        log_steps: steps between lines of the log.
+        keep: number of latest checkpoints that are kept.
+        licence: licence of the trained weights, stored in their file.
     """
 
     name: str
@@ -167,13 +218,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(self.batch_size >= 1, "batch_size must be at least 1", self)
-        often = (self.checkpoint_steps, self.validation_steps, self.log_steps, self.keep)
-        _require(min(often) >= 1, "checkpoint_steps, validation_steps, log_steps and keep: 1 at least", self)
+        positive = (self.checkpoint_steps, self.validation_steps, self.log_steps, self.keep)
+        _require(min(positive) >= 1, "checkpoint_steps, validation_steps, log_steps and keep must be at least 1", self)
         _require(0 <= self.ema < 1, "ema must lie in [0, 1)", self)
         _require(0 <= self.seed < 2**63, "seed must lie in [0, 2^63)", self)
-        _require(self.pairs == "photos" or not self.is_contrastive, "the contrastive term needs pairs: photos", self)
-        alone = self.extractor.start != "contrastive" or self.schedule.contrastive_steps > 0
-        _require(alone, "extractor.start: contrastive needs schedule.contrastive_steps", self)
+        _require(self.pairs == "photos" or not self.is_contrastive, "the contrastive loss needs pairs: photos", self)
+        has_steps = self.extractor.start != "contrastive" or self.schedule.contrastive_steps > 0
+        _require(has_steps, "extractor.start: contrastive needs schedule.contrastive_steps", self)
 
     @property
     def crop(self) -> int:
@@ -182,5 +233,5 @@ class Recipe:
 
     @property
     def is_contrastive(self) -> bool:
-        """Whether the contrastive term has any part in the run."""
+        """Whether the contrastive loss is used at any step."""
         return self.losses.contrastive > 0 or self.schedule.contrastive_steps > 0

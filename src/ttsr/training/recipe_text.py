@@ -1,12 +1,15 @@
-"""Recipes to and from YAML, and fields of them from the command line."""
+"""Recipes from YAML and command-line overrides, as YAML, and the descriptions of their fields. Free of torch."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from importlib import resources
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import docstring_parser
 import yaml
 
 from ttsr.errors import RecipeError
@@ -22,40 +25,28 @@ _FREE = {
     "schedule.steps",
     "schedule.decay_steps",
 }
-"""What a resumed run may change without being another: its length, and what it writes."""
+"""Fields that a resumed run may change: its length, and what it writes."""
 
 
 def read_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe that ships with the package, by name, or one from a YAML file.
+    """A recipe of the package by name, or one from a YAML file.
 
-    overrides: fields that are set otherwise, as on the command line: `--optimizer.lr 2e-4` or `--optimizer.lr=2e-4`, a
-    word each; values are YAML.
+    Args:
+        name_or_path: a path if it ends in .yaml or .yml.
+        overrides: fields to change, as words of the command line: `--optimizer.lr 2e-4` (two words) or
+            `--optimizer.lr=2e-4`; values are YAML.
 
     Raises:
-        RecipeError: no such recipe, unreadable YAML, an unknown, missing or misfit field; all of them named.
+        RecipeError: no such recipe, unreadable YAML, or unknown, missing or invalid fields; all of them are named.
     """
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise RecipeError(f"{path}: no such recipe file")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path}: cannot be read ({error})") from error
-    else:
-        shipped = resources.files("ttsr") / "recipes" / f"{name_or_path}.yaml"
-        if not shipped.is_file():
-            names = ", ".join(recipe_names())
-            raise RecipeError(f"{name_or_path}: no such recipe; there are {names}, or give a .yaml file")
-        text = shipped.read_text(encoding="utf-8")
-    return parse_recipe(text, name_or_path, overrides)
+    return parse_recipe(_source(name_or_path), name_or_path, overrides)
 
 
 def parse_recipe(text: str, where: str, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe from YAML text; `where` is its name for errors, `overrides` as of `read_recipe`.
+    """A recipe from YAML text; `where` is its name for errors, `overrides` are those of `read_recipe`.
 
     Raises:
-        RecipeError: not YAML, or an unknown, missing or misfit field; all of them named.
+        RecipeError: not YAML, or unknown, missing or invalid fields; all of them are named.
     """
     content = _yaml(text, where)
     if isinstance(content, dict):
@@ -69,28 +60,83 @@ def parse_recipe(text: str, where: str, overrides: Sequence[str] = ()) -> Recipe
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that ship with the package."""
+    """Names of the recipes of the package."""
     shipped = (file.name for file in (resources.files("ttsr") / "recipes").iterdir())
     return sorted(name.removesuffix(".yaml") for name in shipped if name.endswith(".yaml"))
 
 
-def recipe_summary(name: str) -> str:
-    """The comment at the head of a recipe that ships with the package."""
-    text = (resources.files("ttsr") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
-    head = text.split("name:", 1)[0]
-    return " ".join(line.removeprefix("#").strip() for line in head.splitlines())
+def recipe_summary(name_or_path: str) -> str:
+    """The comment at the head of a recipe.
+
+    Raises:
+        RecipeError: no such recipe.
+    """
+    head = takewhile(lambda line: line.startswith("#"), _source(name_or_path).splitlines())
+    return " ".join(line.removeprefix("#").strip() for line in head)
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """The recipe as YAML, every field given; `read_recipe` takes it back."""
+    """The recipe as YAML with every field; `parse_recipe` reads it."""
     return yaml.safe_dump(_plain(asdict(recipe)), sort_keys=False)
 
 
+def described_recipe(recipe: Recipe) -> str:
+    """The recipe as YAML with every field, and above each its description as a comment; `parse_recipe` reads it."""
+    return "\n".join(_described_lines(recipe)) + "\n"
+
+
+def field_descriptions(kind: Any = Recipe, prefix: str = "") -> dict[str, str]:
+    """Descriptions of all fields by dotted name, such as `optimizer.lr`, from the `Attributes:` sections."""
+    descriptions, hints, attributes = {}, get_type_hints(kind), _attributes(kind)
+    for name in (field.name for field in fields(kind)):
+        if is_dataclass(hints[name]):
+            descriptions |= field_descriptions(hints[name], f"{prefix}{name}.")
+        else:
+            descriptions[prefix + name] = attributes[name]
+    return descriptions
+
+
 def differences(before: Recipe, now: Recipe) -> list[str]:
-    """What keeps a run of `before` from going on as one of `now`, as `field: old -> new`; its length is free."""
+    """Changes that a resumed run must not have, as `field: old -> new`; its length may change."""
     old, new = _flat(asdict(before)), _flat(asdict(now))
     changed = (name for name in new if new[name] != old[name] and name not in _FREE)
     return [f"{name}: {_plain(old[name])} -> {_plain(new[name])}" for name in changed]
+
+
+def _source(name_or_path: str) -> str:
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise RecipeError(f"{path}: no such recipe file")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path}: unreadable ({error})") from error
+    shipped = resources.files("ttsr") / "recipes" / f"{name_or_path}.yaml"
+    if not shipped.is_file():
+        raise RecipeError(f"{name_or_path}: no such recipe", f"use {', '.join(recipe_names())}, or a .yaml file")
+    return shipped.read_text(encoding="utf-8")
+
+
+def _attributes(kind: type) -> dict[str, str]:
+    """Name and description of each entry of a class's `Attributes:` section, on one line."""
+    parsed = docstring_parser.parse(kind.__doc__ or "", docstring_parser.DocstringStyle.GOOGLE)
+    return {entry.arg_name: " ".join((entry.description or "").split()) for entry in parsed.params}
+
+
+def _described_lines(options: Any, indent: str = "") -> list[str]:
+    lines = []
+    attributes = _attributes(type(options))
+    for name in (field.name for field in fields(options)):
+        lines += textwrap.wrap(attributes[name], 110, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+        value = getattr(options, name)
+        if is_dataclass(value):
+            lines += [f"{indent}{name}:", *_described_lines(value, f"{indent}  ")]
+        else:
+            flow = None if isinstance(value, tuple) else False  # lists on one line
+            text = yaml.safe_dump({name: _plain(value)}, default_flow_style=flow, width=math.inf)
+            lines.append(indent + text.rstrip())
+    return lines
 
 
 def _yaml(text: str, where: str) -> Any:
@@ -102,19 +148,19 @@ def _yaml(text: str, where: str) -> Any:
 
 def _assignments(words: Sequence[str]) -> list[tuple[str, Any]]:
     """`--a.b 1 --c=2` as [("a.b", 1), ("c", 2)]."""
-    found = []
+    assignments = []
     left = list(words)
     while left:
         word = left.pop(0)
         name, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not name:
-            raise RecipeError(f"{word}: recipe fields are set as --FIELD VALUE, such as --optimizer.lr 2e-4")
+            raise RecipeError(f"{word}: set fields as --FIELD VALUE, such as --optimizer.lr 2e-4")
         if not equals:
             if not left:
-                raise RecipeError(f"--{name}: no value is given")
+                raise RecipeError(f"--{name}: the value is missing")
             value = left.pop(0)
-        found.append((name.replace("-", "_"), _yaml(value, f"--{name}")))
-    return found
+        assignments.append((name.replace("-", "_"), _yaml(value, f"--{name}")))
+    return assignments
 
 
 def _set(content: dict[str, Any], name: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""The folder that a run lives in: what is written there, and when."""
+"""The folder of a run: what is written there, and when."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -10,24 +10,21 @@ from typing import Any
 from ttsr.errors import RecipeError
 from ttsr.system.distributed import Runtime
 from ttsr.system.files import atomic_path
-from ttsr.training.checkpoint import clear_after, write_checkpoint
+from ttsr.training.checkpoint import discard_after, write_checkpoint
 from ttsr.training.environment import record_environment
-from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_text import recipe_text
-from ttsr.training.record import Record
 from ttsr.training.trainer import Trainer
+from ttsr.training.training_log import TrainingLog
 from ttsr.training.validation import Validation, ValidationScore
 from ttsr.weights.metadata import Provenance
 from ttsr.weights.saving import save
 
+BEST = "best.safetensors"
+
 
 @contextmanager
-def write_errors_named(folder: Path) -> Iterator[None]:
-    """What `train` cannot write, as one line with the file, or with the run's folder where the system names none.
-
-    Raises:
-        RecipeError: in place of an OSError.
-    """
+def named_write_errors(folder: Path) -> Iterator[None]:
+    """Turn an OSError into a RecipeError with the file's name, or the folder's where the system gives no name."""
     try:
         yield
     except OSError as error:
@@ -36,73 +33,88 @@ def write_errors_named(folder: Path) -> Iterator[None]:
 
 
 class Run:
-    """A trainer and its folder. Only the main process writes.
+    """A trainer and its folder, which is prepared for the steps to come. Only the main process writes.
 
-    best: the best validation so far. skipped: pictures that this process could not use.
+    Args:
+        trainer: the run's state.
+        folder: where to write.
+        runtime: the processes.
+        state: of the checkpoint that the run continues from, or None.
+        on_warning: called with a line for each picture that is left out.
+
+    Attributes:
+        best: the best validation so far.
+        skipped: pictures that this process could not use.
+
+    Raises:
+        RecipeError: TensorBoard is not installed.
+        OSError: a file cannot be written.
     """
 
     def __init__(
         self,
-        recipe: Recipe,
-        folder: Path,
         trainer: Trainer,
+        folder: Path,
         runtime: Runtime,
-        say: Callable[[str], None],
         state: dict[str, Any] | None,
+        on_warning: Callable[[str], None] | None,
     ) -> None:
-        """state: of the checkpoint that the run goes on from, or None."""
-        self.recipe, self.folder, self.trainer, self.runtime, self.say = recipe, folder, trainer, runtime, say
+        self.trainer, self.recipe, self.folder, self.runtime = trainer, trainer.recipe, folder, runtime
         self.best = ValidationScore(**state["best"]) if state and state["best"] else None
         self.skipped: set[str] = set()
+        self._on_warning = on_warning
         self._validated = state["validated"] if state else 0
         self._saved: tuple[int, ValidationScore | None, int] | None = None
+        self._log: TrainingLog | None = None
+        if runtime.is_main:
+            folder.mkdir(parents=True, exist_ok=True)
+            discard_after(folder, trainer.step)
+            with atomic_path(folder / "recipe.yaml") as temporary:
+                temporary.write_text(recipe_text(self.recipe), encoding="utf-8")
+            record_environment(folder, self.recipe, runtime, trainer.step)
+            self._log = TrainingLog(folder, trainer.step)
 
-    def open(self) -> Record | None:
-        """Make the folder ready for the steps to come, and give what to record them with.
+    def close(self) -> None:
+        """Close the log."""
+        if self._log is not None:
+            self._log.close()
 
-        Raises:
-            OSError: something cannot be written.
-        """
-        if not self.runtime.is_main:
-            return None
-        self.folder.mkdir(parents=True, exist_ok=True)
-        clear_after(self.folder, self.trainer.step)
-        with atomic_path(self.folder / "recipe.yaml") as temporary:
-            temporary.write_text(recipe_text(self.recipe), encoding="utf-8")
-        record_environment(self.folder, self.recipe, self.runtime, self.trainer.step)
-        return Record(self.folder, self.trainer.step)
+    def log_step(self, metrics: dict[str, float]) -> None:
+        """Log the metrics of the last step, if it is the turn of one."""
+        if self._log is not None and self.trainer.step % self.recipe.log_steps == 0:
+            skipped = {"skipped": self.trainer.skipped} if self.trainer.skipped else {}
+            seconds = round(self.trainer.seconds, 1)
+            self._log.add_metrics(self.trainer.step, metrics | {"seconds": seconds} | skipped)
 
-    def skip(self, pictures: Iterable[str]) -> None:
-        """Say once of each that it is left out."""
+    def skip_pictures(self, pictures: Iterable[str]) -> None:
+        """Warn once of each picture that is left out."""
         for picture in pictures:
             if picture not in self.skipped:
                 self.skipped.add(picture)
-                self.say(f"left out: {picture}")
+                if self._on_warning is not None:
+                    self._on_warning(f"left out: {picture}")
 
-    def owes_validation(self) -> bool:
-        """Whether the step that the run is at is to be validated and has not been."""
+    def validation_is_due(self) -> bool:
+        """Whether the last step is to be validated and has not been."""
         step = self.trainer.step
         due = step > 0 and (step % self.recipe.validation_steps == 0 or step == self.recipe.schedule.steps)
         return due and self._validated != step
 
-    def validate(self, validation: Validation, record: Record | None) -> None:
-        """Score the model as it stands, and keep it if it is the best so far."""
+    def validate(self, validation: Validation) -> None:
+        """Score the model, and save it if it is the best so far."""
         self._validated = self.trainer.step
         if not self.trainer.is_sound:
             return
-        found = validation(self.trainer, record)
-        before = self.best.psnr if self.best and self.best.test_set == found.test_set else -math.inf
-        if not found.psnr > before:  # so that nothing becomes the best that is no number
+        score = validation(self.trainer, self._log)
+        previous = self.best.psnr if self.best and self.best.test_set == score.test_set else -math.inf
+        if not score.psnr > previous:  # also where the score is NaN
             return
-        self.best = found
-        with self.runtime.together():
-            if self.runtime.is_main:
-                provenance = Provenance("trained by ttsr", recipe=recipe_text(self.recipe), licence=self.recipe.licence)
-                save(self.trainer.averaged_model(), self.folder / "best.safetensors", provenance=provenance)
-        self.save()
+        self.best = score
+        self.save_model(BEST)
+        self.save_checkpoint()
 
-    def save(self) -> None:
-        """Write a checkpoint, unless there is one of just this, or the weights are not worth it.
+    def save_checkpoint(self) -> None:
+        """Write a checkpoint, unless the state is saved already or its weights are not worth saving.
 
         Raises:
             OSError: it cannot be written.
@@ -114,3 +126,19 @@ class Run:
                 state = self.trainer.state() | {"best": best, "validated": self._validated}
                 write_checkpoint(self.folder, state, self.recipe.keep)
         self._saved = now
+
+    def save_model(self, name: str) -> Path:
+        """Write the averaged model and where it comes from as a file of this name.
+
+        Returns:
+            Its path.
+
+        Raises:
+            WeightsError: it cannot be written, or has values that are not finite.
+        """
+        path = self.folder / name
+        with self.runtime.together():
+            if self.runtime.is_main:
+                provenance = Provenance("trained by ttsr", recipe=recipe_text(self.recipe), licence=self.recipe.licence)
+                save(self.trainer.averaged_model(), path, provenance=provenance)
+        return path

@@ -1,4 +1,4 @@
-"""The averaged model, scored while it is trained."""
+"""Validation: the averaged model, scored on a test set during training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +12,22 @@ from ttsr.evaluation.scored_picture import PictureScore, Shown
 from ttsr.evaluation.scoring import evaluate
 from ttsr.evaluation.ssim import scikit_image_ssim
 from ttsr.system.distributed import Runtime
-from ttsr.training.record import Record
 from ttsr.training.trainer import Trainer
+from ttsr.training.training_log import TrainingLog
 
-# How many of the test set's first pictures TensorBoard shows.
 NUM_SHOWN = 4
+"""Number of the test set's first pictures that TensorBoard shows."""
 
 
 @dataclass(frozen=True)
 class ValidationScore:
-    """A validation's mean PSNR (dB, `paper-y`, reference 1), the step it was at, and the test set's folder."""
+    """The result of a validation.
+
+    Attributes:
+        step: that was validated.
+        psnr: mean PSNR in dB (`paper-y`, reference 1).
+        test_set: folder of the test set.
+    """
 
     step: int
     psnr: float
@@ -31,8 +37,12 @@ class ValidationScore:
 class Validation:
     """Scores a run on a test set in CUFED5's layout, reference 1, by `paper-y`; the processes share the pictures.
 
+    Args:
+        folder: the test set.
+        runtime: the processes.
+
     Raises:
-        DataError: it is no such test set.
+        DataError: the folder is missing or not in this layout.
         UserError: scikit-image is not installed.
     """
 
@@ -40,12 +50,19 @@ class Validation:
         scikit_image_ssim()
         self.groups, self.runtime, self.test_set = list_groups(folder), runtime, str(folder)
 
-    def __call__(self, trainer: Trainer, record: Record | None) -> ValidationScore:
-        """The score, the same on every process; the main one records it, and the first pictures.
+    def __call__(self, trainer: Trainer, log: TrainingLog | None) -> ValidationScore:
+        """Score the averaged model, and log the metrics and the first pictures.
+
+        Args:
+            trainer: the run.
+            log: of the main process; None on the others.
+
+        Returns:
+            The score, the same on every process.
 
         Raises:
             DataError: a group has no reference.
-            ImageError: a picture cannot be read or is too small.
+            ImageError: a picture is unreadable or too small.
         """
         strips: list[tuple[int, str, np.ndarray]] = []
 
@@ -61,34 +78,34 @@ class Validation:
         shown = sorted(self.runtime.gather(strips), key=lambda strip: strip[0])
         model, bicubic = ([getattr(score, which)[PAPER_Y.name] for score in scores] for which in ("model", "bicubic"))
         psnr = fmean(score.psnr for score in model)
-        if record is not None:
-            figures = {
+        if log is not None:
+            metrics = {
                 "psnr": psnr,
                 "ssim": fmean(score.ssim for score in model),
                 "gain": psnr - fmean(score.psnr for score in bicubic),
                 "relevance": fmean(score.relevance for score in scores),
             }
-            record.write(trainer.step, figures, under="validation")
+            log.add_metrics(trainer.step, metrics, under="validation")
             for _, name, strip in shown:
-                record.show(trainer.step, f"validation/{name}", strip)
+                log.add_picture(trainer.step, f"validation/{name}", strip)
         return ValidationScore(trainer.step, psnr, self.test_set)
 
 
 def side_by_side(shown: Shown) -> np.ndarray:
-    """LR (its pixels enlarged), reference, bicubic, SR, truth and relevance beside each other: (H, W, 3) uint8."""
+    """LR (enlarged), reference, bicubic, SR, ground truth and relevance side by side: (H, W, 3) uint8."""
     height = shown.hr.shape[0]
     relevance = (shown.relevance.clip(0, 1) * 255).round().astype(np.uint8)
     pieces = [
-        _enlarged(shown.lr),
+        _enlarge(shown.lr),
         *([] if shown.reference is None else [shown.reference]),
         shown.bicubic,
         shown.sr,
         shown.hr,
-        _enlarged(np.repeat(relevance[..., None], 3, axis=2)),
+        _enlarge(np.repeat(relevance[..., None], 3, axis=2)),
     ]
     padded = [np.pad(piece[:height], ((0, max(0, height - len(piece))), (0, 0), (0, 0))) for piece in pieces]
     return np.concatenate(padded, axis=1)
 
 
-def _enlarged(image: np.ndarray) -> np.ndarray:
+def _enlarge(image: np.ndarray) -> np.ndarray:
     return image.repeat(4, axis=0).repeat(4, axis=1)

@@ -1,4 +1,4 @@
-"""Training batches, in the order that the steps take them; made by other processes while a step is computed."""
+"""The dataloader: batches of training pairs in the order of the steps, made by other processes during a step."""
 
 import signal
 from collections.abc import Iterator
@@ -22,27 +22,27 @@ def open_pairs(recipe: Recipe, data: Path) -> CufedPairs | PhotoPairs:
     """The recipe's pairs. Pair number n depends on the seed and n alone.
 
     Raises:
-        DataError: what is wrong with the data.
+        DataError: the data is missing or unusable.
     """
     if recipe.pairs == "cufed":
         return CufedPairs(data, recipe.cufed, recipe.seed)
     return PhotoPairs(data, recipe.photos, recipe.seed)
 
 
-def batches(
+def load_batches(
     recipe: Recipe, pairs: Dataset[Pair], runtime: Runtime, first_step: int, num_workers: int
 ) -> Iterator[Batch]:
     """This process's share of each step's batch, from step `first_step` to the last.
 
-    Step s is made of the pairs s B ... (s + 1) B - 1 for a batch of B, which the processes share out in order.
+    Step s consists of the pairs s B ... (s + 1) B - 1 for a batch size of B, split over the processes in order.
 
     Raises:
         DataError: a pair cannot be made.
     """
     share = recipe.batch_size // runtime.count
     loader = DataLoader(
-        _Spoken(pairs),
-        batch_sampler=_Numbers(
+        _PairsOrErrors(pairs),
+        batch_sampler=_PairNumbers(
             range(first_step, recipe.schedule.steps), recipe.batch_size, runtime.rank * share, share
         ),
         collate_fn=_collate,
@@ -57,23 +57,23 @@ def batches(
         yield batch
 
 
-class _Numbers(Sampler[list[int]]):
-    """Numbers of the pairs of this process, step by step."""
+class _PairNumbers(Sampler[list[int]]):
+    """Numbers of this process's pairs, step by step."""
 
-    def __init__(self, steps: range, batch: int, first: int, share: int) -> None:
-        self.steps, self.batch, self.first, self.share = steps, batch, first, share
+    def __init__(self, steps: range, batch_size: int, first: int, share: int) -> None:
+        self.steps, self.batch_size, self.first, self.share = steps, batch_size, first, share
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in self.steps:
-            start = step * self.batch + self.first
+            start = step * self.batch_size + self.first
             yield list(range(start, start + self.share))
 
 
-class _Spoken(Dataset[Pair | DataError]):
-    """Pairs, or what is wrong with them: raised in a worker, an error would come wrapped in the worker's traceback."""
+class _PairsOrErrors(Dataset[Pair | DataError]):
+    """Pairs, or the error: raised in a worker, it would be wrapped in the worker's traceback."""
 
     def __init__(self, pairs: Dataset[Pair]) -> None:
         self.pairs = pairs
@@ -92,6 +92,6 @@ def _collate(pairs: list[Pair | DataError]) -> Batch | DataError:
 
 def _prepare_worker(_: int) -> None:
     torch.set_num_threads(1)
-    # Both come to a whole group of processes; the main one decides when to stop, and stops its workers itself.
+    # Both signals reach the whole process group; the main process decides when to stop, and stops its workers itself.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
