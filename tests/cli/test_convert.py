@@ -32,21 +32,39 @@ def test_round_trip_through_both_foreign_layouts(source: Path, tmp_path: Path) -
 
 
 def test_metadata_is_carried_and_added_to(source: Path, tmp_path: Path) -> None:
-    report = {
-        "data": "/sets/CUFED5",
-        "reference": "1",
-        "means": {"paper-y": {"model": {"psnr": 26.99, "ssim": 0.8}, "bicubic": {"psnr": 24.2, "ssim": 0.68}}},
-    }
-    (tmp_path / "scores.json").write_text(json.dumps(report))
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
-    noted = ["--licence", "Apache-2.0", "--recipe", "ttsr-lite", "--scores", str(tmp_path / "scores.json")]
+    noted = ["--licence", "Apache-2.0", "--recipe", "ttsr-lite"]
     assert main(["convert", str(source), str(first), *noted]) == 0
     assert main(["convert", str(first), str(second), "--half", "--licence", "CC0-1.0"]) == 0
     provenance = read_metadata(second).provenance
-    assert provenance.licence == "CC0-1.0"
-    assert provenance.recipe == "ttsr-lite"
-    assert provenance.source == "in.safetensors"
-    assert provenance.scores == {"CUFED5, reference 1, paper-y": {"psnr": 26.99, "ssim": 0.8}}
+    assert (provenance.licence, provenance.recipe, provenance.source) == ("CC0-1.0", "ttsr-lite", "in.safetensors")
+
+
+@pytest.mark.parametrize("others", [[], ["ttsr-lite"]], ids=["one model", "two models"])
+def test_scores_go_from_evaluate_to_the_weights(
+    source: Path, test_set: Path, tmp_path: Path, others: list[str]
+) -> None:
+    report, out = tmp_path / "report.json", tmp_path / "out.safetensors"
+    models = [argument for name in (str(source), *others) for argument in ("--model", name)]
+    levels = ["--reference", "1", "--reference", "lr", "--json", str(report), "--device", "cpu"]
+    assert main(["evaluate", str(test_set), *models, *levels]) == 0
+    assert main(["convert", str(source), str(out), "--scores", str(report)]) == 0
+    rows = [row for row in json.loads(report.read_text())["rows"] if row["model"] == "in.safetensors"]
+    expected = {
+        f"{test_set.name}, reference {row['reference']}, {protocol}": scores["model"]
+        for row in rows
+        for protocol, scores in row["means"].items()
+    }
+    assert len(expected) == 4
+    assert read_metadata(out).provenance.scores == expected
+
+
+def test_scores_of_other_models_are_refused(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"model": model, "reference": "1", "means": {}} for model in ("a", "b")]
+    (tmp_path / "report.json").write_text(json.dumps({"data": "set", "rows": rows}))
+    arguments = ["convert", str(source), str(tmp_path / "o.safetensors"), "--scores", str(tmp_path / "report.json")]
+    assert main(arguments) == 2
+    assert "has no scores of in.safetensors, but of a, b" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["weights.bin", "weights.pt"])

@@ -252,7 +252,16 @@ def test_a_device_that_is_not_there(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     picture("lr.png", 4, 4, 3)
     assert main(["upscale", "lr.png", "--model", str(weights), "--device", "cuda"]) == 2
-    assert capsys.readouterr().err == "ttsr: no CUDA device here (or a PyTorch built without CUDA): use --device cpu\n"
+    assert capsys.readouterr().err == "ttsr: no CUDA device here (or a PyTorch built without CUDA): use device cpu\n"
+
+
+def test_the_output_never_replaces_the_model(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture("lr.png", 4, 4, 3)
+    model = weights.rename("model.png")
+    before = model.read_bytes()
+    assert main(["upscale", "lr.png", "--model", "model.png", "-o", "model.png"]) == 2
+    assert "model.png: is the output and an input" in capsys.readouterr().err
+    assert model.read_bytes() == before
 
 
 def test_what_was_changed_is_said(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,10 +42,11 @@ def convert(
     licence
         The weights' licence to note.
     scores
-        A file that `ttsr evaluate --json` wrote, whose means are noted.
+        A file that `ttsr evaluate --json` wrote: this model's means are noted.
     """
     from dataclasses import replace
 
+    from ttsr.evaluation.report_files import read_means
     from ttsr.system.files import refuse_overwriting
     from ttsr.weights.assembly import assemble
     from ttsr.weights.catalog import provenance_of
@@ -62,7 +63,7 @@ def convert(
     noted = {
         "recipe": recipe,
         "licence": licence,
-        "scores": read_scores(scores) if scores is not None else None,
+        "scores": read_means(scores, Path(source).name) if scores is not None else None,
     }
     checkpoint = read_checkpoint(file)
     model = assemble(checkpoint, str(file))
@@ -78,24 +79,3 @@ def convert(
     num_parameters = sum(parameter.numel() for parameter in model.parameters())
     size = out.stat().st_size
     print(f"{source} -> {out}: {num_parameters / 1e6:.2f} M parameters, {size / 1e6:.1f} MB, {chosen} layout")
-
-
-def read_scores(path: Path) -> dict[str, dict[str, float]]:
-    """The means in a file that `ttsr evaluate --json` wrote, by test set, reference and protocol.
-
-    Raises:
-        WeightsError: it is not such a file.
-    """
-    import json
-
-    try:
-        report = json.loads(path.read_text())
-        setting = f"{Path(report['data']).name}, reference {report['reference']}"
-        return {
-            f"{setting}, {name}": {metric: float(value) for metric, value in means["model"].items()}
-            for name, means in report["means"].items()
-        }
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise WeightsError(f"{path}: no report of `ttsr evaluate --json`") from None

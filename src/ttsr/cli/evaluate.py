@@ -137,7 +137,7 @@ class _Job:
 
 def _score(job: _Job, runtime: "Runtime") -> "tuple[Report, list[Panel]]":
     """Every model's rows, and of this and all other processes the page's pictures if wanted."""
-    from ttsr.cli.bars import LateBar
+    from ttsr.cli.bars import progress_bar
     from ttsr.evaluation.report import Report, make_rows
     from ttsr.evaluation.report_page import Panel, panels
     from ttsr.evaluation.scored_picture import PictureScore, Shown
@@ -150,14 +150,13 @@ def _score(job: _Job, runtime: "Runtime") -> "tuple[Report, list[Panel]]":
     # All at once, so that a bad file is found before the first is scored.
     with runtime.together():
         networks = {name: load(file) for name, file in job.models.items()}
-    with LateBar(f"{job.title}, {len(job.groups)} pictures") as bar:
+    with progress_bar(f"{job.title}, {len(job.groups)} pictures", shown=runtime.is_main) as progress:
         for name, network in networks.items():
 
             def on_picture(score: PictureScore, shown: Shown, name: str = name, first: bool = not rows) -> None:
                 nonlocal done
                 done += 1
-                if runtime.is_main:
-                    bar(done / steps)
+                progress.update(done / steps)
                 if job.stored is not None and score.reference == job.references[0]:
                     encoded.extend(panels(score, shown, name, everything=first, lossless=job.stored == "lossless"))
 

@@ -2,15 +2,14 @@
 
 import json as json_format
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from ttsr.cli.bars import LateBar
+from ttsr.cli.bars import progress_bar
 from ttsr.cli.printing import say, tell
 from ttsr.cli.shared_options import DeviceOption, PrecisionOption
 from ttsr.errors import UserError
@@ -190,9 +189,3 @@ class _Report:
 
 def _by(picture: Picture) -> str:
     return "{}x{}".format(*picture.size)
-
-
-@contextmanager
-def progress_bar(label: str) -> Iterator[Progress]:
-    with LateBar(label) as bar:
-        yield Progress(lambda fraction, _: bar(fraction))

@@ -1,13 +1,15 @@
-"""The report for programs: JSON of everything, and CSV with a line for each score of each picture."""
+"""The report for programs: JSON of everything, written and read, and CSV with a line for each score of each picture."""
 
 import csv
 import io
+import json
 import math
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ttsr import __version__
+from ttsr.errors import DataError
 from ttsr.evaluation.protocols import Score
 from ttsr.evaluation.report import Report, Row
 from ttsr.evaluation.scored_picture import PictureScore
@@ -25,6 +27,37 @@ def as_json(report: Report, data: Path, device: str) -> dict[str, Any]:
         "versions": {"ttsr": __version__}
         | {name: version(name) for name in ("torch", "numpy", "pillow", "scikit-image")},
     }
+
+
+def read_means(path: Path, model: str) -> dict[str, dict[str, float]]:
+    """A model's mean scores in a JSON report, by test set, choice of references and protocol.
+
+    Args:
+        path: a file with what `as_json` returned.
+        model: the model's name in the report; any name will do for a report of a single model.
+
+    Raises:
+        DataError: it is no such file, or holds several models but not this one.
+    """
+    try:
+        report = json.loads(path.read_text("utf-8"))
+        models = {row["model"] for row in report["rows"]}
+        chosen = models if len(models) == 1 else models & {model}
+        means = {
+            f"{Path(report['data']).name}, reference {row['reference']}, {protocol}": {
+                metric: float(value) for metric, value in scores["model"].items() if value is not None
+            }
+            for row in report["rows"]
+            if row["model"] in chosen
+            for protocol, scores in row["means"].items()
+        }
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(f"{path}: no report of `ttsr evaluate --json`") from None
+    if not means:
+        raise DataError(f"{path}: has no scores of {model}, but of {', '.join(sorted(models))}")
+    return means
 
 
 def as_csv(report: Report) -> str:

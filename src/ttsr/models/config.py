@@ -30,9 +30,9 @@ class TTSRConfig:
     refinement_radius: int = 0
 
     @property
-    def is_published(self) -> bool:
-        """Whether it is the paper's graph, whatever its sizes."""
-        return not self.bicubic_skip and not self.refinement_radius
+    def additions(self) -> tuple[str, ...]:
+        """Names of the options that go beyond the paper's graph."""
+        return tuple(name for name in ("bicubic_skip", "refinement_radius") if getattr(self, name))
 
     def __post_init__(self) -> None:
         if not 0 <= self.refinement_radius <= SCALE:

@@ -39,8 +39,9 @@ def save(
         WeightsError: it cannot be written, a value is not finite in that precision, or the layout cannot hold
             the model (only the published network).
     """
-    if layout is not layouts.TTSR and not model.config.is_published:
-        raise WeightsError(f"{path}: only the published network can be written in the {layout.name} layout")
+    if layout is not layouts.TTSR and model.config.additions:
+        additions = " and ".join(model.config.additions)
+        raise WeightsError(f"{path}: a model with {additions} cannot be written in the {layout.name} layout")
     precision = torch.float16 if dtype == "fp16" else torch.float32
     state = {layout.to_theirs(key): value for key, value in model.state_dict().items()}
     state = {
