@@ -46,6 +46,7 @@ def convert(
     """
     from dataclasses import replace
 
+    from ttsr.cli.bars import progress_bar
     from ttsr.evaluation.report_files import read_means
     from ttsr.system.files import refuse_overwriting
     from ttsr.weights.assembly import assemble
@@ -58,7 +59,8 @@ def convert(
     chosen = layout or _BY_SUFFIX.get(out.suffix)
     if chosen is None:
         raise WeightsError(f"{out}: name a .safetensors, .pt or .pth file, or give --layout")
-    file = locate(source)
+    with progress_bar(source) as progress:
+        file = locate(source, progress)
     refuse_overwriting([out], [file, *([scores] if scores is not None else [])])
     noted = {
         "recipe": recipe,

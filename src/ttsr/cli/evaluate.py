@@ -73,6 +73,7 @@ def evaluate(
     """
     from rich.console import Console
 
+    from ttsr.cli.bars import progress_bar
     from ttsr.evaluation import report_files, report_page, report_table
     from ttsr.evaluation.protocols import PROTOCOLS
     from ttsr.evaluation.reference_choice import LEVELS
@@ -84,7 +85,8 @@ def evaluate(
         outputs = [path for path in (csv, json, html) if path is not None]
         _check_outputs(outputs)
         groups = list_groups(data)
-        weights = {name: locate(name) for name in dict.fromkeys(model)}
+        with progress_bar("weights", shown=runtime.is_main) as progress:
+            weights = {name: locate(name, progress) for name in dict.fromkeys(model)}
         if outputs:
             _refuse_inputs(outputs, groups, list(weights.values()))
     references: list[ReferenceChoice] = []

@@ -126,7 +126,8 @@ class _Engine:
         if self.made is None:
             from ttsr.inference.upscaler import Upscaler
 
-            upscaler = Upscaler(self.model, device=self.device, precision=self.precision)
+            with progress_bar(self.model) as progress:
+                upscaler = Upscaler(self.model, device=self.device, precision=self.precision, progress=progress)
             if not pixels:
                 say("no --ref given: each picture serves as its own reference")
             with progress_bar("references") as progress:

@@ -91,6 +91,7 @@ class Upscaler:
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, or a torch.device.
         precision: `fp32` computes exactly as TTSR defines it; `bf16` and `fp16` compute in 16 bits.
         matcher: the search to match by.
+        progress: of a download of the model's weights.
 
     Raises:
         UserError: the model, the device or the precision is not available.
@@ -103,12 +104,13 @@ class Upscaler:
         device: str | torch.device = "auto",
         precision: Precision = "fp32",
         matcher: Matcher = EXACT,
+        progress: Progress | None = None,
     ) -> None:
         self.device = choose_device(device)
         check_precision(precision, self.device)
         self.precision: Precision = precision
         self.matcher = matcher
-        loaded = model if isinstance(model, TTSR) else load(model, device=self.device)
+        loaded = model if isinstance(model, TTSR) else load(model, device=self.device, progress=progress)
         self.model = loaded.to(self.device).eval()
         self._references: tuple[Reference, ...] = ()
 

@@ -11,18 +11,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-
 from ttsr import __version__
 from ttsr.errors import WeightsError
+from ttsr.progress import Progress
 from ttsr.weights.cache import cache_path, check_hash, hash_prefix
 
 _ATTEMPTS = 3
@@ -32,12 +23,16 @@ _CHUNK = 2**18
 _ABANDONED_S = 600.0  # a transfer that has written nothing for so long was killed
 
 
-def fetch(url: str) -> Path:
+def fetch(url: str, progress: Progress | None = None) -> Path:
     """The local copy of a URL, from the user's cache or fetched into it.
 
     A broken transfer is taken up where it stopped (three times here, then by the next call) as long as the
     file's name holds digits of its hash, so that the whole can be checked; the file takes its name only once
     it is whole.
+
+    Args:
+        url: http or https.
+        progress: updated with the fraction of the file, where the server tells its size; cancels the transfer.
 
     Raises:
         WeightsError: it is no URL, the server cannot be reached or does not have it, the transfer breaks, the content
@@ -53,7 +48,7 @@ def fetch(url: str) -> Path:
         with _folder(target.parent), _part_of(target) as part:
             if not prefix:
                 part.unlink(missing_ok=True)
-            _fetch_whole(url, target, part, prefix)
+            _fetch_whole(url, target, part, prefix, progress or Progress())
             part.replace(target)
     except OSError as error:
         raise WeightsError(f"{target}: cannot be written ({error.strerror or error})") from None
@@ -98,12 +93,12 @@ class _Broken(Exception):
     """The transfer stopped short."""
 
 
-def _fetch_whole(url: str, target: Path, part: Path, prefix: str) -> None:
+def _fetch_whole(url: str, target: Path, part: Path, prefix: str, progress: Progress) -> None:
     """Fill `part` with the whole content, checked."""
     resumed = part.exists()
     for attempt in range(_ATTEMPTS):
         try:
-            _transfer(url, target, part)
+            _transfer(url, target, part, progress)
             break
         except _Broken as broken:
             if not prefix:
@@ -119,11 +114,11 @@ def _fetch_whole(url: str, target: Path, part: Path, prefix: str) -> None:
     except WeightsError:
         part.unlink()
         if resumed:  # what was there may have been of something else
-            return _fetch_whole(url, target, part, prefix)
+            return _fetch_whole(url, target, part, prefix, progress or Progress())
         raise WeightsError(f"{url}: what came is not the file whose sha256 begins with {prefix}; discarded") from None
 
 
-def _transfer(url: str, target: Path, part: Path) -> None:
+def _transfer(url: str, target: Path, part: Path, progress: Progress) -> None:
     """Append to `part` what it lacks, in one request."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": f"ttsr/{__version__}"} | ({"Range": f"bytes={have}-"} if have else {})
@@ -150,12 +145,11 @@ def _transfer(url: str, target: Path, part: Path) -> None:
         have = have if resuming else 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length and length.isdecimal() else None
-        with part.open("ab" if resuming else "wb") as file, _progress_bar() as bar:
-            task = bar.add_task(target.name, total=total, completed=have)
+        with part.open("ab" if resuming else "wb") as file:
             while chunk := _read(response, have, total):
                 file.write(chunk)
                 have += len(chunk)
-                bar.update(task, completed=have)
+                progress.update(have / total if total else 0.0, target.name)
     if total is not None and have < total:
         raise _Broken(f"the connection broke after {have} of {total} bytes")
 
@@ -175,15 +169,3 @@ def _start(content_range: str | None) -> int | None:
 def _total(content_range: str | None) -> int | None:
     match = re.search(r"/(\d+)$", content_range or "")
     return int(match[1]) if match else None
-
-
-def _progress_bar() -> Progress:
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, disable=not console.is_terminal)

@@ -7,6 +7,7 @@ import torch
 
 from ttsr.errors import WeightsError
 from ttsr.models.ttsr import TTSR
+from ttsr.progress import Progress
 from ttsr.system.device import choose_device
 from ttsr.weights.assembly import assemble
 from ttsr.weights.catalog import Embedded, catalog
@@ -14,37 +15,47 @@ from ttsr.weights.download import fetch
 from ttsr.weights.reading import read_checkpoint
 
 
-def load(name_or_file_or_url: str | os.PathLike[str], *, device: str | torch.device = "cpu") -> TTSR:
+def load(
+    name_or_file_or_url: str | os.PathLike[str],
+    *,
+    device: str | torch.device = "cpu",
+    progress: Progress | None = None,
+) -> TTSR:
     """A network with its weights, in eval mode, in fp32.
 
     Args:
         name_or_file_or_url: a name of `ttsr.weights.catalog`, an http(s) URL, or a file: our safetensors, the
             authors' `TTSR.pt`, or MMEditing's and MMagic's `.pth`.
         device: where to put it; "auto" takes a GPU if there is one.
+        progress: of a download.
 
     Raises:
         UserError: there is no such device.
-        WeightsError: an unknown name, a file or URL that cannot be had, or something that is not a whole
-            TTSR.
+        WeightsError: an unknown name, a file that is not found, a URL that is not downloadable, or something that is
+            not a whole TTSR.
     """
     place = choose_device(device)
-    path = locate(name_or_file_or_url)
+    path = locate(name_or_file_or_url, progress)
     return assemble(read_checkpoint(path), str(path)).to(place)
 
 
-def locate(name_or_file_or_url: str | os.PathLike[str]) -> Path:
-    """The local file of a name, URL or file; fetched if need be. A file may not exist.
+def locate(name_or_file_or_url: str | os.PathLike[str], progress: Progress | None = None) -> Path:
+    """The local file of a name, URL or file; downloaded if need be. A file may not exist.
+
+    Args:
+        name_or_file_or_url: as `load` takes it.
+        progress: of a download.
 
     Raises:
-        WeightsError: an unknown name, or a URL that cannot be had.
+        WeightsError: an unknown name, or a URL that is not downloadable.
     """
     if not isinstance(name_or_file_or_url, str):
         return Path(name_or_file_or_url)
     names = catalog()
     if entry := names.get(name_or_file_or_url):
-        return entry.file if isinstance(entry, Embedded) else fetch(entry.url)
+        return entry.file if isinstance(entry, Embedded) else fetch(entry.url, progress)
     if name_or_file_or_url.startswith(("http://", "https://")):
-        return fetch(name_or_file_or_url)
+        return fetch(name_or_file_or_url, progress)
     path = Path(name_or_file_or_url)
     # Unlike Path's, not raising on a name that is too long.
     if os.path.exists(path) or path.suffix in (".safetensors", ".pt", ".pth"):

@@ -77,7 +77,7 @@ def start_extractor(extractor: LearnableTextureExtractor, vgg: VGG19) -> None:
 
 
 def _place(ours: str) -> str:
-    """torchvision's name of a parameter."""
+    """The name of a parameter in torchvision's file."""
     conv, kind = ours.split(".")
     return f"features.{_PLACES[conv]}.{kind}"
 
