@@ -65,7 +65,7 @@ def test_train_stop_resume_and_use(photos, tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_whole_group_stops_it_well(photos, tmp_path, how):
+def test_a_signal_to_the_process_group_stops_and_saves(photos, tmp_path, how):
     """As a terminal's Ctrl-C or a job scheduler sends it: to the workers too."""
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "ttsr", "train", "debug", "--data", photos, "--out", folder]
@@ -98,7 +98,7 @@ def test_a_killed_command_resumes_bit_for_bit(photos, tmp_path):
     assert losses(folder) == losses(tmp_path / "whole")
 
 
-def test_a_disk_that_fills_up_spares_the_last_checkpoint(photos, tmp_path):
+def test_a_full_disk_keeps_the_last_checkpoint(photos, tmp_path):
     """The system refuses files above a size, as it refuses them on a full disk."""
     folder = tmp_path / "run"
     assert run("debug", "--data", photos, "--out", folder, "--max-time", "0").returncode == 3
@@ -142,8 +142,8 @@ def test_two_processes_give_the_losses_of_one(photos, tmp_path, kind):
     """
     arguments = ["debug", "--data", photos, "--device", "cpu", "--batch_size=4", "--losses.contrastive_group=2"]
     arguments += [*KINDS[kind], "--schedule.steps=10", "--optimizer.lr=1e-4", "--optimizer.extractor_lr=1e-5"]
-    one = run(*arguments, "--out", tmp_path / "one")
-    assert one.returncode == 0, one.stderr
+    single = run(*arguments, "--out", tmp_path / "one")
+    assert single.returncode == 0, single.stderr
     two = run(*arguments, "--out", tmp_path / "two", launcher=TORCHRUN)
     assert two.returncode == 0, two.stderr
     assert two.stdout.count("finished") == 1

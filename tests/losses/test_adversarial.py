@@ -40,14 +40,14 @@ def mean(values: list[Tensor]) -> Tensor:
 
 def test_bce_is_the_sum_of_both_cross_entropies():
     network, (sr, hr, mixture) = small(), pairs()
-    loss, figures = discriminator_loss("bce", network, sr, hr, mixture)
+    loss, metrics = discriminator_loss("bce", network, sr, hr, mixture)
     real, fake = logits(network, hr), logits(network, sr)
     on_real = mean([-torch.sigmoid(d).log() for d in real])
     on_fake = mean([-(1 - torch.sigmoid(d)).log() for d in fake])
     torch.testing.assert_close(loss, on_real + on_fake)
-    assert set(figures) == {"d_real", "d_fake"}
-    torch.testing.assert_close(figures["d_real"], mean(real).detach())
-    torch.testing.assert_close(figures["d_fake"], mean(fake).detach())
+    assert set(metrics) == {"d_real", "d_fake"}
+    torch.testing.assert_close(metrics["d_real"], mean(real).detach())
+    torch.testing.assert_close(metrics["d_fake"], mean(fake).detach())
     torch.testing.assert_close(
         generator_loss("bce", network, sr), mean([-torch.sigmoid(d).log() for d in logits(network, sr)])
     )
@@ -55,17 +55,17 @@ def test_bce_is_the_sum_of_both_cross_entropies():
 
 def test_wgan_gp_is_its_definition():
     network, (sr, hr, mixture) = small(), pairs()
-    loss, figures = discriminator_loss("wgan-gp", network, sr, hr, mixture)
+    loss, metrics = discriminator_loss("wgan-gp", network, sr, hr, mixture)
     terms = []
     for a, b, e in zip(hr, sr, mixture, strict=True):
         between = (e * (2 * a - 1) + (1 - e) * (2 * b - 1))[None].requires_grad_()
         (gradient,) = torch.autograd.grad(network(between).sum(), between)
         terms.append(10 * (gradient.square().sum().sqrt() - 1) ** 2)
-    torch.testing.assert_close(figures["penalty"], mean(terms))
+    torch.testing.assert_close(metrics["penalty"], mean(terms))
     difference = mean(logits(network, sr)) - mean(logits(network, hr))
     torch.testing.assert_close(loss, difference + mean(terms))
     torch.testing.assert_close(generator_loss("wgan-gp", network, sr), -mean(logits(network, sr)))
-    assert not any(figure.requires_grad for figure in figures.values())
+    assert not any(metric.requires_grad for metric in metrics.values())
 
 
 def test_the_penalty_is_differentiated_through_its_gradient():
@@ -110,8 +110,8 @@ def test_in_16_bits_the_penalty_is_that_of_32():
     sr, hr, mixture = (x.float() for x in pairs())
     expected = discriminator_loss("wgan-gp", network, sr, hr, mixture)[1]["penalty"]
     with torch.autocast("cpu", torch.bfloat16):
-        loss, figures = discriminator_loss("wgan-gp", network, sr.bfloat16(), hr, mixture)
+        loss, metrics = discriminator_loss("wgan-gp", network, sr.bfloat16(), hr, mixture)
         image = (sr.bfloat16().float(), hr, mixture)
     assert loss.dtype == torch.float32
-    torch.testing.assert_close(figures["penalty"], discriminator_loss("wgan-gp", network, *image)[1]["penalty"])
-    torch.testing.assert_close(figures["penalty"], expected, rtol=1e-2, atol=0)
+    torch.testing.assert_close(metrics["penalty"], discriminator_loss("wgan-gp", network, *image)[1]["penalty"])
+    torch.testing.assert_close(metrics["penalty"], expected, rtol=1e-2, atol=0)

@@ -75,12 +75,12 @@ def test_a_batch_is_the_mean_of_its_parts_however_many_of_them_are_usable():
         return contrastive_loss(queries[i], keys[i], to_ref[i], known[i], cells[i], group=2)
 
     whole = part(0, 6)
-    (wanted,) = torch.autograd.grad(whole[0], queries)
+    (expected,) = torch.autograd.grad(whole[0], queries)
     two, four = part(0, 2), part(2, 6)
     for figure, small, large in zip(whole, two, four, strict=True):
         torch.testing.assert_close(figure, (2 * small + 4 * large) / 6)
-    (found,) = torch.autograd.grad((2 * two[0] + 4 * four[0]) / 6, queries)
-    torch.testing.assert_close(found, wanted)
+    (ours,) = torch.autograd.grad((2 * two[0] + 4 * four[0]) / 6, queries)
+    torch.testing.assert_close(ours, expected)
 
 
 def test_equal_features_are_right_and_cost_little():

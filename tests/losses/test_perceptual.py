@@ -60,10 +60,10 @@ def test_transferal_reaches_the_image_and_the_textures_but_not_the_extractor():
 def test_transferal_trains_the_extractor_by_way_of_the_textures_as_a_frozen_copy_would():
     extractor, (sr, other) = small_extractor(), images(2)
     transferal_loss(extractor, sr, extractor(other), "mean").backward()
-    found = gradients(extractor)
+    through_textures = gradients(extractor)
     extractor.zero_grad()
     frozen = small_extractor().requires_grad_(False)
     terms = [((a - b) ** 2).mean() for a, b in zip(frozen(sr), extractor(other), strict=True)]
     torch.stack(terms).mean().backward()
-    for ours, theirs in zip(found, gradients(extractor), strict=True):
+    for ours, theirs in zip(through_textures, gradients(extractor), strict=True):
         torch.testing.assert_close(ours, theirs)

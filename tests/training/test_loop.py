@@ -1,4 +1,4 @@
-"""Training: it learns, it stops when told, and a stopped run goes on as if it had not."""
+"""Training: it learns, it stops on request, and a stopped run resumes exactly."""
 
 import json
 import math
@@ -12,11 +12,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from ttsr.errors import DataError, RecipeError
 from ttsr.losses.reconstruction import reconstruction_loss
+from ttsr.progress import Progress
 from ttsr.training.checkpoint import read_checkpoint
 from ttsr.training.loop import stop_requests, train
-from ttsr.training.recipe_text import read_recipe
+from ttsr.training.recipe_text import parse_recipe, read_recipe
 from ttsr.training.validation import Validation, ValidationScore
 from ttsr.weights.loading import load
+from ttsr.weights.saving import read_metadata
 
 
 def stop_at(step: int, how: int):
@@ -29,15 +31,15 @@ def stop_at(step: int, how: int):
 
 @pytest.fixture(scope="module")
 def unbroken(photos, tmp_path_factory):
-    """Whole runs of the recipe `debug`, by kind; each is made when it is first asked for."""
-    made: dict[str, Path] = {}
+    """Whole runs of the recipe `debug`, by kind; each is run on first use."""
+    folders: dict[str, Path] = {}
 
     def run(kind: str, recipe) -> Path:
-        if kind not in made:
-            made[kind] = tmp_path_factory.mktemp("unbroken")
-            _, outcome = train(recipe, photos, made[kind], num_workers=0)
+        if kind not in folders:
+            folders[kind] = tmp_path_factory.mktemp("unbroken")
+            _, outcome = train(recipe, photos, folders[kind], num_workers=0)
             assert outcome.finished and outcome.step == 20
-        return made[kind]
+        return folders[kind]
 
     return run
 
@@ -57,7 +59,7 @@ def assert_same_state(ours: object, theirs: object) -> None:
 
 @pytest.mark.parametrize("kind", ["rec", "gan", "gan-paper"])
 @pytest.mark.parametrize("step, how", [(2, signal.SIGTERM), (5, signal.SIGINT), (13, signal.SIGTERM)])
-def test_a_run_that_was_stopped_goes_on_bit_for_bit(photos, unbroken, debug, losses, tmp_path, kind, step, how):
+def test_a_stopped_run_resumes_bit_for_bit(photos, unbroken, debug, losses, tmp_path, kind, step, how):
     recipe = debug(kind)
     _, outcome = train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(step, how))
     assert not outcome.finished and outcome.step == step
@@ -69,9 +71,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(photos, unbroken, debug, los
 
 
 @pytest.mark.parametrize("kind, step, saved", [("rec", 13, 10), ("gan", 7, 5), ("gan-paper", 19, 15)])
-def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
-    photos, unbroken, debug, losses, tmp_path, kind, step, saved
-):
+def test_a_killed_run_resumes_from_its_last_checkpoint(photos, unbroken, debug, losses, tmp_path, kind, step, saved):
     """The child is killed some steps after a checkpoint, by a signal that cannot be caught."""
     recipe = debug(kind)
     child = os.fork()
@@ -84,7 +84,7 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
     assert losses(tmp_path) == losses(unbroken(kind, recipe))
 
 
-def test_a_truncated_checkpoint_is_passed_over_aloud(photos, unbroken, debug, losses, tmp_path):
+def test_a_truncated_checkpoint_is_passed_over_with_a_warning(photos, unbroken, debug, losses, tmp_path):
     recipe = debug("gan")
     train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(12, signal.SIGTERM))
     newest = tmp_path / "checkpoints" / "step-00000012.pt"
@@ -99,6 +99,40 @@ def test_it_stops_by_itself_in_time(photos, debug, tmp_path):
     _, outcome = train(debug("rec"), photos, tmp_path, max_seconds=0, num_workers=0)
     assert not outcome.finished and outcome.step == 1
     assert read_checkpoint(tmp_path)["step"] == 1
+
+
+@pytest.mark.parametrize("max_seconds, step", [(0, 1), (None, 4)])
+def test_the_final_weights_are_written_stopped_or_finished(photos, debug, tmp_path, max_seconds, step):
+    recipe = debug("rec", "--schedule.steps=4")
+    trainer, outcome = train(recipe, photos, tmp_path, num_workers=0, max_seconds=max_seconds)
+    assert outcome.step == step and outcome.weights == tmp_path / "debug.safetensors"
+    expected = trainer.averaged_model().state_dict()
+    written = load(outcome.weights).state_dict()
+    assert expected.keys() == written.keys()
+    assert all(torch.equal(value, written[name]) for name, value in expected.items())
+    provenance = read_metadata(outcome.weights).provenance
+    assert parse_recipe(provenance.recipe, "provenance") == recipe and provenance.licence == recipe.licence
+
+
+def test_a_folder_that_cannot_be_written_is_named(photos, debug, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RecipeError, match=r"file.*cannot be written \("):
+        train(debug("rec"), photos, tmp_path / "file", num_workers=0)
+
+
+def test_progress_is_reported_and_cancels(photos, debug, tmp_path):
+    """A cancelled run is saved, and goes on."""
+    fractions: list[float] = []
+
+    def show(fraction: float, _: str) -> None:
+        fractions.append(fraction)
+        if len(fractions) == 3:
+            progress.cancel()
+
+    progress = Progress(show)
+    _, outcome = train(debug("rec"), photos, tmp_path, num_workers=0, progress=progress)
+    assert fractions == [1 / 20, 2 / 20, 3 / 20]
+    assert not outcome.finished and read_checkpoint(tmp_path)["step"] == outcome.step == 3
 
 
 def test_losses_join_in_their_phases(photos, unbroken, debug, losses):
@@ -127,7 +161,7 @@ def test_it_learns(photos, debug, losses, tmp_path):
     assert all(torch.equal(model[name], average[name]) for name in model)
 
 
-def test_losses_without_a_finite_value_are_skipped_and_in_the_end_stop_the_run(photos, debug, tmp_path):
+def test_losses_that_are_not_finite_are_skipped_and_finally_stop_the_run(photos, debug, tmp_path):
     wild = debug("rec", "--optimizer.lr=1e30", "--optimizer.extractor_lr=1e30", "--optimizer.clip_norm=0")
     with pytest.raises(RecipeError, match=r"step 1\d: the loss was not finite 10 times in a row"):
         train(wild, photos, tmp_path, num_workers=0)
@@ -155,7 +189,7 @@ def test_a_run_that_is_stopped_after_a_skipped_step_keeps_its_steps(photos, debu
     assert line["skipped"] == 1 and line["rec"] is None
 
 
-def test_an_unreadable_checkpoint_is_put_aside_and_does_not_crowd_out_good_ones(photos, debug, tmp_path):
+def test_an_unreadable_checkpoint_is_renamed_and_replaces_no_good_one(photos, debug, tmp_path):
     recipe = debug("rec", "--keep=1")
     train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(7, signal.SIGTERM))
     (tmp_path / "checkpoints" / "step-00000012.pt").write_bytes(b"PK")
@@ -166,7 +200,7 @@ def test_an_unreadable_checkpoint_is_put_aside_and_does_not_crowd_out_good_ones(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_who_asks_twice_is_heard_at_once_by_ctrl_c_alone(number):
+def test_a_second_ctrl_c_interrupts_but_a_second_sigterm_does_not(number):
     with stop_requests() as requested:
         os.kill(os.getpid(), number)
         assert requested()
@@ -185,7 +219,7 @@ def test_a_half_written_log_line_is_dropped(photos, unbroken, debug, losses, tmp
     assert losses(tmp_path) == losses(unbroken("rec", debug("rec")))
 
 
-def test_resuming_with_another_recipe_says_what_differs_and_stops_unless_told(photos, debug, tmp_path):
+def test_resuming_with_another_recipe_names_the_changes_and_stops_unless_accepted(photos, debug, tmp_path):
     train(debug("rec"), photos, tmp_path, max_seconds=0, num_workers=0)
     other = debug("rec", "--seed=5", "--optimizer.lr=0.5", "--schedule.steps=3")
     with pytest.raises(RecipeError, match=r"optimizer\.lr: 0\.001 -> 0\.5; seed: 0 -> 5.*accept the changes"):
@@ -246,11 +280,11 @@ def test_validation_keeps_the_best_model_and_shows_pictures(photos, debug, test_
     board.Reload()
     assert {"training/rec", "validation/psnr"} <= set(board.Tags()["scalars"])
     shown = board.Images("validation/000")
-    # LR, reference, bicubic, SR, truth and relevance.
+    # LR, reference, bicubic, SR, ground truth and relevance.
     assert [picture.step for picture in shown] == [8, 16, 20] and shown[0].width == 6 * 48
 
 
-def test_a_run_stopped_at_a_validation_makes_up_for_it(photos, debug, test_set, tmp_path):
+def test_a_run_stopped_at_a_validation_validates_on_resuming(photos, debug, test_set, tmp_path):
     recipe = debug("rec", "--validation_steps=8", "--schedule.steps=10")
     _, outcome = train(
         recipe, photos, tmp_path / "run", test_set=test_set, num_workers=0, on_step=stop_at(8, signal.SIGTERM)
@@ -261,7 +295,7 @@ def test_a_run_stopped_at_a_validation_makes_up_for_it(photos, debug, test_set, 
     assert [line["step"] for line in lines if line.get("kind") == "validation"] == [8, 10]
 
 
-def test_a_score_that_is_no_number_is_never_the_best(photos, debug, test_set, tmp_path, monkeypatch):
+def test_a_nan_score_is_never_the_best(photos, debug, test_set, tmp_path, monkeypatch):
     scores = iter([25.0, float("nan"), 24.0])
     monkeypatch.setattr(
         Validation, "__call__", lambda self, trainer, _: ValidationScore(trainer.step, next(scores), "x")
@@ -278,7 +312,7 @@ def test_validating_changes_no_step(photos, unbroken, debug, losses, test_set, t
     assert losses(tmp_path / "run") == losses(unbroken("rec", recipe))
 
 
-def test_what_it_was_made_with_stands_beside_it(photos, debug, tmp_path):
+def test_recipe_and_environment_are_stored(photos, debug, tmp_path):
     recipe = debug("rec", "--schedule.steps=3", "--seed=7")
     train(recipe, photos, tmp_path, max_seconds=0, num_workers=0)
     train(recipe, photos, tmp_path, resume=True, num_workers=0)

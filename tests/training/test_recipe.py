@@ -1,13 +1,25 @@
 """Recipes: read, refused, written back."""
 
 import math
+from dataclasses import fields, is_dataclass
 from itertools import pairwise
+from typing import Any, get_type_hints
 
+import docstring_parser
 import pytest
 
 from ttsr.errors import RecipeError
 from ttsr.training.recipe import Recipe, ScheduleOptions
-from ttsr.training.recipe_text import differences, parse_recipe, read_recipe, recipe_names, recipe_summary, recipe_text
+from ttsr.training.recipe_text import (
+    described_recipe,
+    differences,
+    field_descriptions,
+    parse_recipe,
+    read_recipe,
+    recipe_names,
+    recipe_summary,
+    recipe_text,
+)
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -16,6 +28,31 @@ def test_shipped_recipes_go_to_text_and_back(name):
     assert recipe.name == name
     assert parse_recipe(recipe_text(recipe), "again") == recipe
     assert recipe_summary(name).endswith(".")
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_described_recipe_is_the_same_recipe(name):
+    recipe = read_recipe(name)
+    assert parse_recipe(described_recipe(recipe), "described") == recipe
+
+
+def options_classes(kind: Any = Recipe) -> list[type]:
+    inner = [hint for hint in get_type_hints(kind).values() if is_dataclass(hint)]
+    return [kind, *(options for hint in inner for options in options_classes(hint))]
+
+
+@pytest.mark.parametrize("kind", options_classes())
+def test_every_field_of_every_options_class_has_a_description(kind):
+    documented = docstring_parser.parse(kind.__doc__, docstring_parser.DocstringStyle.GOOGLE).params
+    assert [entry.arg_name for entry in documented] == [field.name for field in fields(kind)]
+    assert all(entry.description for entry in documented)
+
+
+def test_descriptions_are_one_line_each_by_dotted_name():
+    descriptions = field_descriptions()
+    assert descriptions["optimizer.lr"] == "learning rate of the synthesis network."
+    assert {"name", "photos.warp.rotation", "model.channels"} <= descriptions.keys()
+    assert not any("\n" in description or not description for description in descriptions.values())
 
 
 def test_a_file_is_read(tmp_path):
@@ -54,7 +91,7 @@ def test_a_file_is_read(tmp_path):
         ("name: [", "not YAML"),
     ],
 )
-def test_what_does_not_fit_is_named_with_the_file(text, word, tmp_path):
+def test_invalid_fields_are_named_with_the_file(text, word, tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text(text)
     with pytest.raises(RecipeError, match=word) as error:
@@ -62,20 +99,20 @@ def test_what_does_not_fit_is_named_with_the_file(text, word, tmp_path):
     assert str(file) in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_file_that_is_no_text_is_named(tmp_path):
+def test_an_unreadable_file_is_named(tmp_path):
     (tmp_path / "mine.yaml").write_bytes(b"name: \xff\xfe")
     with pytest.raises(RecipeError, match=r"mine\.yaml: unreadable"):
         read_recipe(str(tmp_path / "mine.yaml"))
 
 
-def test_unknown_names_list_what_there_is():
+def test_unknown_names_list_the_recipes():
     with pytest.raises(RecipeError, match=r"no such recipe: use debug, ttsr-gan_paper_CUFED"):
         read_recipe("ttsr-huge")
     with pytest.raises(RecipeError, match="no such recipe file"):
         read_recipe("nowhere/mine.yaml")
 
 
-def test_any_field_is_set_otherwise_from_the_command_line():
+def test_any_field_can_be_set_from_the_command_line():
     words = "--optimizer.lr 2e-4 --schedule.halve_at=[3,5] --photos.warp.rotation 7 --batch-size 3 --pairs photos"
     recipe = read_recipe("ttsr-rec_x4c64b16_1xb9-200k_CUFED", words.split())
     assert recipe.optimizer.lr == 2e-4 and recipe.optimizer.extractor_lr == 1e-5
@@ -95,12 +132,12 @@ def test_any_field_is_set_otherwise_from_the_command_line():
         ("--seed=[", "--seed: not YAML"),
     ],
 )
-def test_what_does_not_fit_on_the_command_line_is_named(words, complaint):
+def test_invalid_overrides_are_named(words, complaint):
     with pytest.raises(RecipeError, match=complaint):
         read_recipe("debug", words.split())
 
 
-def test_mmagics_recipes_are_as_it_has_them():
+def test_mmagics_recipes_have_its_values():
     rec = read_recipe("ttsr-rec_x4c64b16_1xb9-200k_CUFED")
     gan = read_recipe("ttsr-gan_x4c64b16_1xb9-500k_CUFED")
     for recipe in (rec, gan):
@@ -115,7 +152,7 @@ def test_mmagics_recipes_are_as_it_has_them():
     assert gan.discriminator.steps == 2 and not gan.discriminator.first
 
 
-def test_the_authors_recipes_are_as_they_have_them():
+def test_the_authors_recipes_have_their_values():
     rec, gan = read_recipe("ttsr-rec_paper_CUFED"), read_recipe("ttsr-gan_paper_CUFED")
     epoch = 11_871 // 9
     assert rec.schedule == ScheduleOptions(steps=200 * epoch)

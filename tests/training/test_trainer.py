@@ -27,7 +27,7 @@ def steps(recipe, batches: list[Batch]) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize("kind", ["rec", "gan", "gan-paper"])
 def test_accumulation_gives_the_losses_of_the_whole_batch(photos, debug, kind):
-    """From step 7 on the adversary takes part, twice a step.
+    """From step 7 on the discriminator takes part, twice a step.
 
     Its rate is low: Adam's first steps are as long as the rate whatever the gradient, so that where one vanishes the
     rounding of a sum decides the direction.
@@ -42,7 +42,7 @@ def test_accumulation_gives_the_losses_of_the_whole_batch(photos, debug, kind):
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_sixteen_bits_move_the_extractor_as_far_as_thirty_two(photos, debug, precision):
-    """Gradients of fp16 come scaled up by 65536; what the optimiser has seen of the extractor's must not be."""
+    """Gradients of fp16 come scaled up by 65536; what the optimizer has seen of the extractor's must not be."""
     recipe = debug("rec", "--schedule.contrastive_steps=0", "--extractor.start=random", "--optimizer.clip_norm=0")
     (batch,) = first_batches(photos, recipe, 1)
     seen = {}
@@ -75,18 +75,18 @@ def test_fp16_that_no_scale_can_help_is_counted_and_stops_the_run(photos, debug)
     assert trainer.skipped == 10 and trainer.step < 40
 
 
-def test_a_discriminator_turn_without_a_finite_loss_is_counted(photos, debug, monkeypatch):
+def test_a_discriminator_step_without_a_finite_loss_is_counted(photos, debug, monkeypatch):
     recipe = debug("gan", "--schedule.pixel_steps=0", "--schedule.contrastive_steps=0", "--extractor.start=random")
     (batch,) = first_batches(photos, recipe, 1)
     trainer = Trainer(recipe, Runtime("cpu"))
     calls = []
 
-    def first_turn_fails(*arguments):
+    def first_step_fails(*arguments):
         loss, metrics = discriminator_loss(*arguments)
         calls.append(loss)
         return (loss * float("nan") if len(calls) == 1 else loss), metrics
 
-    monkeypatch.setattr("ttsr.training.objective.discriminator_loss", first_turn_fails)
+    monkeypatch.setattr("ttsr.training.objective.discriminator_loss", first_step_fails)
     trainer.train_step(batch)
     assert len(calls) == 2 and trainer.skipped == 1 and trainer.is_sound
 
@@ -115,12 +115,12 @@ def test_fp16_lowers_its_scale_instead_of_taking_a_bad_step(photos, debug):
     assert trainer.skipped == 0
 
 
-def test_a_batch_that_does_not_share_out_is_refused(debug):
+def test_a_batch_that_does_not_split_evenly_is_refused(debug):
     with pytest.raises(RecipeError, match="a batch of 2 cannot be split evenly over 1 processes x 3 parts"):
         Trainer(debug("rec", "--engine.accumulation=3"), Runtime("cpu"))
 
 
-def test_parts_that_would_share_their_negatives_otherwise_are_refused(debug):
+def test_parts_that_would_split_a_contrastive_group_are_refused(debug):
     with pytest.raises(RecipeError, match=r"no multiple of losses\.contrastive_group 2"):
         Trainer(
             debug("rec", "--losses.contrastive=0", "--engine.accumulation=2", "--losses.contrastive_group=2"),
@@ -151,7 +151,7 @@ def test_the_moving_average_follows_the_weights(photos, debug):
         torch.testing.assert_close(value, expected[key])
 
 
-def test_weights_to_begin_with(debug, tmp_path):
+def test_weights_to_start_from(debug, tmp_path):
     from ttsr.weights.saving import save
 
     recipe = debug("rec")
@@ -165,7 +165,7 @@ def test_weights_to_begin_with(debug, tmp_path):
     fresh = Trainer(recipe, Runtime("cpu")).model
     assert all(torch.equal(value, half.extractor.state_dict()[k]) for k, value in other.extractor.state_dict().items())
     assert all(torch.equal(value, half.synthesis.state_dict()[k]) for k, value in fresh.synthesis.state_dict().items())
-    # Whole weights leave nothing for the extractor's own beginning, not even VGG19 to be fetched.
+    # Whole weights replace the extractor's start too: VGG19 is not even downloaded.
     whole = Trainer(replace(recipe, start=str(file), extractor=replace(extractor, start="vgg19")), Runtime("cpu")).model
     assert all(torch.equal(value, whole.state_dict()[key]) for key, value in other.state_dict().items())
     # Weights without match confidence are accepted by a network with it.

@@ -1,6 +1,6 @@
 """Adversarial losses: WGAN-GP (equation 11, the authors) and binary cross-entropy (MMagic).
 
-Images come in [0, 1] and go to the discriminator in [-1, 1], as published. Every term is a mean over the pairs.
+Images are in [0, 1], and scaled to [-1, 1] for the discriminator, as published. Every term is a mean over the pairs.
 """
 
 from typing import Literal
@@ -21,27 +21,34 @@ PENALTY_WEIGHT = 10.0
 def discriminator_loss(
     kind: AdversarialKind, discriminator: nn.Module, sr: Tensor, hr: Tensor, mixture: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """What the discriminator learns from: (loss, figures). SR carries no gradient.
+    """The discriminator's loss. SR carries no gradient.
 
     `bce`: cross-entropy of HR against 1 plus that of SR against 0, not halved.
     `wgan-gp`: mean D(SR) - D(HR), plus 10 times the mean of (|gradient of D at x| - 1)^2, x = e HR + (1 - e) SR.
 
-    sr, hr: (B, 3, H, W) in [0, 1]. mixture: (B,) in [0, 1], the e of each pair; no use to `bce`.
-    figures: `d_real` and `d_fake`, the mean logits, and of `wgan-gp` `penalty` as it stands in the loss; all detached.
+    Args:
+        kind: `bce` or `wgan-gp`.
+        discriminator: (B, 3, H, W) in [-1, 1] to logits.
+        sr: (B, 3, H, W) in [0, 1].
+        hr: (B, 3, H, W) in [0, 1].
+        mixture: (B,) in [0, 1], the e of each pair; not used by `bce`.
+
+    Returns:
+        The loss, and detached metrics: the mean logits `d_real` and `d_fake`, and for `wgan-gp` the weighted `penalty`.
     """
     real, fake = _scaled(hr), _scaled(sr.detach())
     on_real, on_fake = at_least_float32(discriminator(torch.cat([real, fake]))).chunk(2)
-    figures = {"d_real": on_real.detach().mean(), "d_fake": on_fake.detach().mean()}
+    metrics = {"d_real": on_real.detach().mean(), "d_fake": on_fake.detach().mean()}
     if kind == "bce":
-        return _cross_entropy(on_real, 1.0) + _cross_entropy(on_fake, 0.0), figures
+        return _cross_entropy(on_real, 1.0) + _cross_entropy(on_fake, 0.0), metrics
     penalty = PENALTY_WEIGHT * _gradient_penalty(discriminator, real, fake, mixture)
-    return (on_fake - on_real).mean() + penalty, figures | {"penalty": penalty.detach()}
+    return (on_fake - on_real).mean() + penalty, metrics | {"penalty": penalty.detach()}
 
 
 def generator_loss(kind: AdversarialKind, discriminator: nn.Module, sr: Tensor) -> Tensor:
-    """What makes SR look real to the discriminator, whose own parameters get no gradient.
+    """The generator's loss, low where SR (B, 3, H, W) in [0, 1] looks real; the discriminator gets no gradient.
 
-    `bce`: cross-entropy of SR against 1. `wgan-gp`: mean -D(SR). sr: (B, 3, H, W) in [0, 1].
+    `bce`: cross-entropy of SR against 1. `wgan-gp`: mean -D(SR).
     """
     frozen = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
     logits = at_least_float32(functional_call(discriminator, frozen, (_scaled(sr),)))
@@ -52,13 +59,13 @@ def _scaled(image: Tensor) -> Tensor:
     return 2 * at_least_float32(image) - 1
 
 
-def _cross_entropy(logits: Tensor, truth: float) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, truth))
+def _cross_entropy(logits: Tensor, target: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
 
 
 def _gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor, mixture: Tensor) -> Tensor:
     share = mixture.to(real)[:, None, None, None]
-    # In 32 bits whatever the rest computes in: this gradient is differentiated once more.
+    # In 32 bits, whatever the precision of the rest: this gradient is differentiated once more.
     with torch.autocast(real.device.type, enabled=False):
         between = (share * real + (1 - share) * fake).requires_grad_()
         (gradient,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)

@@ -1,7 +1,7 @@
-"""A contrastive term that teaches the extractor to tell places apart, where the true correspondence is known.
+"""A contrastive loss (InfoNCE) that trains the extractor for matching, where the correspondence is known.
 
-Not in the paper, which starts from a VGG19 that can already. InfoNCE in the direction of the search: for a query cell,
-the key cell that the known warp gives is the positive, and every key of its group of pairs not next to it a negative.
+Not in the paper, whose extractor starts from VGG19. It has the direction of the search: the positive of a query cell is
+the key cell that the known warp gives, its negatives are all keys of its group of pairs but the positive's neighbours.
 """
 
 import torch
@@ -11,8 +11,8 @@ from torch import Tensor
 from ttsr.models.correspondence.patches import OFFSETS, centre_rows, padded_table, patch_norm
 from ttsr.system.precision import at_least_float32
 
-# Keys nearer to the positive than this, in cells, are neither positive nor negative: their patches overlap.
 NEAR = 2
+"""Keys within so many cells of the positive are neither positive nor negative: their patches overlap."""
 
 
 def contrastive_loss(
@@ -25,18 +25,22 @@ def contrastive_loss(
     group: int = 4,
     temperature: float = 0.05,
 ) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy of the right key, and the share of anchors whose best key is the right one.
+    """Cross-entropy of the positive keys, and the share of anchors whose best key is the positive.
 
-    queries: (B, C, h, w) features of the up-sampled LR; keys: (B, C, H, W) of the blurred reference, both on grids of
-    4-pixel cells. to_ref: (B, 3, 3), pixels of hr to pixels of ref; known: (B,) bool, whether to_ref is to be used.
-    anchors: (B, A) int64, the query cells that are asked about, as flat positions in (h, w).
-    group: so many consecutive pairs share their negatives; what is left over at the end makes a smaller group.
+    Both are means over all B A anchors. Those without a positive (unknown, or mapped beyond the reference) add 0, so
+    that the values of a batch are the means of its groups' values, on any number of processes.
 
-    Both figures are over all B A anchors, those that count for nothing included (unknown, or mapped beyond the
-    reference), so that the figures of a batch are the means of its groups', however they are spread over processes.
+    Args:
+        queries: (B, C, h, w) features of the up-sampled LR, on a grid of 4-pixel cells.
+        keys: (B, C, H, W) features of the blurred reference, likewise.
+        to_ref: (B, 3, 3) homographies from pixels of HR to pixels of the reference.
+        known: (B,) bool, whether `to_ref` holds.
+        anchors: (B, A) int64, the query cells to use, as flat positions in (h, w).
+        group: number of consecutive pairs that share their negatives; the last group may be smaller.
+        temperature: divisor of the cosines.
     """
     loss, right = queries.new_zeros((), dtype=torch.float32), queries.new_zeros((), dtype=torch.float32)
-    # In 32 bits whatever the network computes in: at this temperature 8 bits of a cosine are coarse.
+    # In 32 bits, whatever the precision of the network: at this temperature 8 bits of a cosine are too coarse.
     with torch.autocast(queries.device.type, enabled=False):
         for first in range(0, len(queries), group):
             pairs = slice(first, first + group)
@@ -55,15 +59,15 @@ def contrastive_loss(
 def _of_group(
     queries: Tensor, keys: Tensor, to_ref: Tensor, known: Tensor, anchors: Tensor, temperature: float
 ) -> tuple[Tensor, Tensor]:
-    """Sum of the cross-entropies, and number of right answers, of pairs that all share their negatives."""
+    """Sum of the cross-entropies, and number of correct matches, of pairs that all share their negatives."""
     (batch, _, height, width), key_grid = queries.shape, (keys.shape[2], keys.shape[3])
     x, y = _mapped(anchors, width, to_ref)
     usable = (known[:, None] & (x >= 0) & (x < key_grid[1]) & (y >= 0) & (y < key_grid[0])).flatten()
-    # Anchors that count for nothing go along with weight zero: dropping them would make a GPU wait for their number.
+    # Anchors without a positive get weight zero: dropping them would make a GPU wait for their number.
     column = torch.where(usable, x.flatten(), 0).long()
     row = torch.where(usable, y.flatten(), 0).long()
 
-    # Each anchor's 3x3 patch serves as a filter: the products with all keys are one convolution, nothing is unfolded.
+    # Each anchor's 3x3 patch is a filter: the products with all keys are one convolution, without unfolding.
     item = torch.arange(batch, device=queries.device)[:, None].expand_as(anchors).flatten()
     table = padded_table(queries)
     centre = item * table.shape[1] + centre_rows(anchors.flatten(), (height, width))
@@ -85,7 +89,7 @@ def _mapped(cells: Tensor, width: int, to_ref: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _near(item: Tensor, row: Tensor, column: Tensor, target: Tensor, batch: int, grid: tuple[int, int]) -> Tensor:
-    """(A, B * H * W) bool: keys of the anchor's own reference within NEAR of the positive, itself excepted."""
+    """(A, B * H * W) bool: keys of the anchor's own reference within NEAR of the positive, except the positive."""
     rows = torch.arange(grid[0], device=row.device)
     columns = torch.arange(grid[1], device=row.device)
     own = torch.arange(batch, device=row.device)[None] == item[:, None]

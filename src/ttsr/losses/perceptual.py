@@ -1,4 +1,4 @@
-"""Perceptual loss: the first term of equation 12, the distance of the images' features."""
+"""Perceptual loss (equation 12, first term)."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,13 @@ from torch import Tensor
 
 
 def perceptual_loss(features: Callable[[Tensor], Tensor], sr: Tensor, hr: Tensor) -> Tensor:
-    """Mean squared difference between the features of SR and HR, images (B, 3, H, W) in [0, 1].
+    """Mean squared difference between the features of SR and HR.
 
-    features: any map from images to one tensor; published: `models.vgg.VGG19`, relu5_1. HR's carry no gradient.
+    Args:
+        features: maps images to one tensor; published: `ttsr.models.VGG19`, relu5_1.
+        sr: (B, 3, H, W) in [0, 1].
+        hr: (B, 3, H, W) in [0, 1]; its features carry no gradient.
     """
     with torch.no_grad():
-        wanted = features(hr)
-    return F.mse_loss(features(sr), wanted)
+        target = features(hr)
+    return F.mse_loss(features(sr), target)

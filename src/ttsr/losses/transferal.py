@@ -1,4 +1,4 @@
-"""Transferal perceptual loss: the second term of equation 12, the distance of SR's textures to the transferred ones."""
+"""Transferal perceptual loss (equation 12, second term)."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -14,11 +14,14 @@ def transferal_loss(
 ) -> Tensor:
     """Mean squared difference between the extractor's levels of SR and the transferred textures.
 
-    extractor: `models.extractor.LearnableTextureExtractor`. sr: (B, 3, 4h, 4w) in [0, 1]. textures: coarse to fine,
-    (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w). over_levels: MMagic sums the three levels, the authors average.
-
-    Gradients flow to SR and to the textures, and so to the extractor by way of the textures, but not by way of SR's
+    Gradients flow to SR and to the textures, and so to the extractor through the textures, but not through SR's
     features: as in both public implementations, which keep a frozen copy of the current extractor for them.
+
+    Args:
+        extractor: `ttsr.models.extractor.LearnableTextureExtractor`.
+        sr: (B, 3, 4h, 4w) in [0, 1].
+        textures: coarse to fine: (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w).
+        over_levels: `sum` of the three levels (MMagic) or `mean` (the authors).
     """
     frozen = {name: parameter.detach() for name, parameter in extractor.named_parameters()}
     levels = functional_call(extractor, frozen, (sr,))
