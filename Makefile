@@ -30,7 +30,8 @@ test: $(VENV)/.test
 SLOW := tests/integration tests/tools tests/cli/test_evaluate.py tests/cli/test_pairs.py tests/data/mining/test_pipeline.py \
 	tests/evaluation/test_report_page.py tests/evaluation/test_scoring.py tests/inference/test_upscaler.py::test_small_blocks \
 	tests/models/correspondence/test_exact.py tests/models/correspondence/test_refine.py::test_gradients \
-	tests/models/correspondence/test_refine.py::test_streamed tests/models/test_parity.py tests/system/test_distributed.py \
+	tests/models/correspondence/test_refine.py::test_streamed tests/models/test_parity.py tests/models/test_ttsr.py::test_streamed \
+	tests/system/test_distributed.py tests/cli/test_convert.py::test_scores_go \
 	tests/training/test_golden.py tests/training/test_loop.py tests/weights/test_loading.py::test_loaded_network
 quick: $(VENV)/.test
 	$(BIN)/python -m pytest $(SLOW:%=--deselect=%)
