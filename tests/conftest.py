@@ -50,7 +50,7 @@ def leuven() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def test_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two truths with a reference each, in CUFED5's layout."""
+    """Two ground truths with a reference each, in CUFED5's layout."""
     folder = tmp_path_factory.mktemp("cufed5")
     rng = np.random.default_rng(3)
     for group in range(2):

@@ -203,8 +203,8 @@ def test_a_picture_without_error_is_named(folder: Path, capsys: pytest.CaptureFi
     options = ["--model", str(folder.parent / "exact.safetensors"), "--protocol", "paper-y", "--device", "cpu"]
     assert main(["evaluate", str(folder), *options, "--json", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "bicubic equals the truth on 001 by paper-y" in printed
-    assert "exact.safetensors with reference 1 equals the truth on 001 by paper-y" in printed
+    assert "bicubic equals the ground truth on 001 by paper-y" in printed
+    assert "exact.safetensors with reference 1 equals the ground truth on 001 by paper-y" in printed
     means = json.loads(out.read_text())["rows"][0]["means"]["paper-y"]
     assert means["model"]["psnr"] is None and means["bicubic"]["psnr"] is None
     assert means["gain"]["psnr"] == pytest.approx(0, abs=1e-4)

@@ -17,7 +17,7 @@ def model() -> TTSR:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Four groups of small pictures with two, one, three and one references of 29x24; the truths are 42x37."""
+    """Four groups of small pictures with two, one, three and one references of 29x24; the ground truths are 42x37."""
     rng = np.random.default_rng(0)
     folder = tmp_path / "set"
     folder.mkdir()

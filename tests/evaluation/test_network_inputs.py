@@ -27,7 +27,7 @@ def test_whole_cuts_to_whole_fours_only() -> None:
 
 def test_as_the_truth_cuts_and_continues_in_black() -> None:
     hr, reference = picture(20, 24), picture(33, 14, 1)
-    inputs = fit(hr, [reference], "as the truth")
+    inputs = fit(hr, [reference], "as the ground truth")
     (used,) = inputs.references
     assert used.shape == hr.shape
     # All columns are kept: MMagic does not cut the reference to whole fours first.
@@ -52,7 +52,7 @@ def test_both_padded_to_the_larger_of_each_side() -> None:
 
 def test_no_reference() -> None:
     hr = picture(20, 24)
-    for way in ("whole", "as the truth", "both padded"):
+    for way in ("whole", "as the ground truth", "both padded"):
         inputs = fit(hr, [], way)
         assert inputs.references == inputs.ref_blur == ()
         assert np.array_equal(inputs.lr, downscale4(hr))

@@ -90,7 +90,7 @@ def test_two_exact_pictures_gain_nothing() -> None:
     assert row.model_mean(PAPER_Y).psnr == row.bicubic_mean(PAPER_Y).psnr == math.inf
     assert row.gain(PAPER_Y).psnr == pytest.approx(0.5)
     assert row.notes() == [
-        f"{who} equals the truth on 000 by paper-y: PSNR is infinite there, and so is its mean"
+        f"{who} equals the ground truth on 000 by paper-y: PSNR is infinite there, and so is its mean"
         for who in ("bicubic", "m with reference 2")
     ]
 
@@ -106,7 +106,7 @@ def test_infinite_gains_of_both_signs_have_no_mean() -> None:
 
 def test_notes_name_a_few_pictures_and_count_the_rest() -> None:
     (row,) = make_rows("m", [scored(number, math.inf) for number in range(8)], ["2"])
-    assert "equals the truth on 000, 001, 002, 003, 004 and 3 more by paper-y, mmagic-rgb:" in row.notes()[0]
+    assert "equals the ground truth on 000, 001, 002, 003, 004 and 3 more by paper-y, mmagic-rgb:" in row.notes()[0]
 
 
 def bicubic_lines(difference: float) -> list[str]:

@@ -82,7 +82,7 @@ def test_pictures_in_rows_by_gain(model: TTSR, folder: Path) -> None:
         "bicubic",
         "one",
         "two",
-        "truth",
+        "ground truth",
     ]
     assert len(images) == 4 * 6
     first = shown[int(str(sections[0]["data-name"]))]
@@ -101,7 +101,7 @@ def test_infinite_scores_are_numbers_to_the_script(model: TTSR, folder: Path) ->
         for score, (ours, bicubic) in zip(scores, pairs, strict=True)
     ]
     report = Report((PAPER_Y,), tuple(make_rows("m", changed, ["1"])))
-    uris = dict.fromkeys(("LR", "bicubic", "by m", "truth", "reference"), "data:,")
+    uris = dict.fromkeys(("LR", "bicubic", "by m", "ground truth", "reference"), "data:,")
     encoded = [Panel(number, part, uri) for number in range(4) for part, uri in uris.items()]
     reader = Reader()
     reader.feed("".join(page(report, "set", encoded, lossless=True)))

@@ -15,8 +15,8 @@ from ttsr.evaluation.protocols import C2_MATCHING, MMAGIC_RGB, MMEDIT_RGB, PAPER
 from ttsr.evaluation.report import make_rows
 from ttsr.evaluation.scored_picture import PictureScore, Shown
 from ttsr.evaluation.scoring import evaluate
+from ttsr.images.picture import to_tensor
 from ttsr.images.resize import downscale4, upscale4
-from ttsr.images.tensors import to_tensor
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 
@@ -76,8 +76,8 @@ def test_one_pass_where_nothing_needs_fitting(model: TTSR, folder: Path) -> None
     assert given(model, folder, "none", list(PROTOCOLS)) == [[]]
     assert given(model, folder, "stacked", list(PROTOCOLS)) == [[(1000, 500)]]
     Image.new("RGB", (40, 36)).save(folder / "000_1.png")
-    with Image.open(folder / "000_0.png") as truth:
-        truth.crop((0, 0, 40, 36)).save(folder / "000_0.png")
+    with Image.open(folder / "000_0.png") as hr:
+        hr.crop((0, 0, 40, 36)).save(folder / "000_0.png")
     assert given(model, folder, "1", list(PROTOCOLS)) == [[(36, 40)]]
 
 

@@ -45,7 +45,7 @@ def evaluate(
     Parameters
     ----------
     data
-        The folder: NNN_0.png are the truths, NNN_1.png to NNN_5.png their references (.png, .jpg).
+        The folder: NNN_0.png are the ground truths, NNN_1.png to NNN_5.png their references (.png, .jpg).
     model
         A name from the catalogue, a checkpoint file, or a URL. May be given several times.
     reference

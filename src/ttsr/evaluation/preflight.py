@@ -1,4 +1,4 @@
-"""Pictures seen before the work, so that a bad one does not end it in the middle."""
+"""Preflight checks of a test set, so that a bad picture does not end the evaluation in the middle."""
 
 import warnings
 from collections.abc import Sequence
@@ -6,48 +6,57 @@ from pathlib import Path
 
 from PIL import Image
 
+from ttsr.data.cufed5 import Group, ReferenceChoice
 from ttsr.errors import ImageError
+from ttsr.evaluation.metrics import scikit_image_ssim
 from ttsr.evaluation.protocols import Protocol
-from ttsr.evaluation.scored_picture import read_reference, read_truth
+from ttsr.evaluation.reference_choice import ChosenReferences, choose_references
+from ttsr.evaluation.scored_picture import read_ground_truth, read_reference
 from ttsr.images.resize import SCALE
 
-# Files and pixels that need no more than a look at the header; others are read.
+# Formats and modes whose header is enough to check; other files are read.
 _FORMATS = ("PNG", "JPEG")
-_PLAIN = {"1", "L", "LA", "P", "RGB", "RGBA"}
+_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
 
 
-def check_truth(path: Path, protocols: Sequence[Protocol]) -> None:
-    """See that a truth can be read and is large enough for all protocols.
+def check_test_set(
+    groups: Sequence[Group], references: Sequence[ReferenceChoice], protocols: Sequence[Protocol]
+) -> dict[ReferenceChoice, list[ChosenReferences]]:
+    """Choose the references of every group, and check that all pictures can be read and scored.
+
+    Every ground truth is read, but of most references only the header.
+
+    Returns:
+        For each choice of references the files of each group.
 
     Raises:
-        ImageError: it cannot or is not.
+        DataError: a group has no reference at all, or "unrelated" is requested with fewer than two groups.
+        ImageError: a ground truth is unreadable or too small to score, or a reference is no picture or smaller than
+            4x4.
+        UserError: scikit-image is not installed.
     """
-    height, width = read_truth(path).shape[:2]
+    scikit_image_ssim()
+    chosen = {reference: choose_references(groups, reference) for reference in references}
     strictest = max(protocols, key=lambda protocol: protocol.smallest_side)
     side = strictest.smallest_side
-    if min(height, width) < side:
-        raise ImageError(
-            f"{path}: {width}x{height} pixels are too few to score by {strictest.name}, it takes {side}x{side} at least"
-        )
+    for group in groups:
+        height, width = read_ground_truth(group.hr).shape[:2]
+        if min(height, width) < side:
+            what = f"{group.hr}: {width}x{height} pixels are too few to score by {strictest.name}"
+            raise ImageError(what, f"take {side}x{side} at least")
+    for path in dict.fromkeys(path for choices in chosen.values() for choice in choices for path in choice.files):
+        if not _has_valid_header(path):
+            read_reference(path)
+    return chosen
 
 
-def check_reference(path: Path) -> None:
-    """See by its header that a reference is a picture of 4x4 pixels at least; only where that does not tell, read it.
-
-    Raises:
-        ImageError: it is not.
-    """
-    if not _header_is_well(path):
-        read_reference(path)
-
-
-def _header_is_well(path: Path) -> bool:
-    if not path.is_file():  # to open a pipe might never end
+def _has_valid_header(path: Path) -> bool:
+    if not path.is_file():  # opening a pipe might block forever
         return False
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a large picture, which is no fault
+            warnings.simplefilter("ignore")  # a large picture is allowed
             with Image.open(path, formats=_FORMATS) as image:
-                return image.mode in _PLAIN and min(image.size) >= SCALE
-    except Exception:  # a damaged header raises any error; to read the picture says what is wrong with it
+                return image.mode in _MODES and min(image.size) >= SCALE
+    except Exception:  # a damaged header raises any error; reading the picture tells what is wrong
         return False

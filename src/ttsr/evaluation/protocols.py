@@ -1,18 +1,15 @@
-"""How published scores of reference-based super-resolution were taken. Scores of different protocols do not compare."""
+"""Protocols of published scores in reference-based super-resolution. Scores of different protocols do not compare."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ttsr.errors import UserError
-from ttsr.evaluation.psnr import psnr
-from ttsr.evaluation.ssim import WINDOW, ssim
+from ttsr.evaluation.metrics import SSIM_WINDOW, psnr, ssim
+from ttsr.evaluation.network_inputs import Sizing
 
-Fit = Literal["whole", "as the truth", "both padded"]
-"""What is made of a truth and its references before they are degraded; see `ttsr.evaluation.network_inputs`."""
-
-# BT.601's Y of R, G and B, all on [0, 255], up to its offset of 16, as each code base rounds it.
+# Weights of R, G and B, all on [0, 255], in BT.601's Y, up to its offset of 16, as each code base rounds them.
 _LUMA_OF_TTSR = (65.738 / 256, 129.057 / 256, 25.064 / 256)
 _LUMA_OF_BASICSR = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
@@ -24,21 +21,21 @@ class Score(NamedTuple):
     ssim: float
 
     def over(self, other: "Score") -> "Score":
-        """What this one has more than `other`; two infinite PSNRs differ by 0."""
+        """The gain over `other`; two infinite PSNRs differ by 0."""
         return Score(0.0 if self.psnr == other.psnr else self.psnr - other.psnr, self.ssim - other.ssim)
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """A way to score one picture.
+    """A way to prepare the inputs of one picture and to score the result.
 
     Attributes:
         name: as on the command line.
-        source: whose published figures are taken this way.
-        luma: weights of R, G and B in Y, which alone is scored; None to score RGB.
+        source: the code or publication whose scores follow it.
+        luma: weights of R, G and B in Y if Y is scored; None to score RGB.
         rounded: the prediction is rounded to 8 bits first.
-        crop: pixels that are left out at each side.
-        fit: how single references are brought to size.
+        crop: pixels excluded at each side.
+        sizing: how single references are brought to size.
     """
 
     name: str
@@ -46,15 +43,15 @@ class Protocol:
     luma: tuple[float, float, float] | None
     rounded: bool
     crop: int
-    fit: Fit
+    sizing: Sizing
 
     @property
     def smallest_side(self) -> int:
         """Pixels that each side of a picture needs to be scored."""
-        return WINDOW + 2 * self.crop
+        return SSIM_WINDOW + 2 * self.crop
 
     def score(self, target: np.ndarray, prediction: np.ndarray) -> Score:
-        """Score a prediction against the truth.
+        """Score a prediction against the ground truth.
 
         Args:
             target: (H, W, 3) uint8 RGB.
@@ -77,27 +74,27 @@ class Protocol:
         kept = kept.astype(np.float64).clip(0, 255)
         if self.rounded:
             kept = kept.round()
-        # Y itself is not rounded. Its offset is nothing to PSNR, but SSIM depends on the mean.
+        # Y itself is not rounded. PSNR ignores its offset, but SSIM depends on the mean.
         return kept if self.luma is None else kept @ np.array(self.luma) + 16
 
 
-PAPER_Y = Protocol("paper-y", "the paper and its authors' code", _LUMA_OF_TTSR, rounded=True, crop=0, fit="whole")
+PAPER_Y = Protocol("paper-y", "the paper and its authors' code", _LUMA_OF_TTSR, rounded=True, crop=0, sizing="own size")
 """Y of the whole 8-bit picture: the paper's tables, by its authors' code (researchmm/TTSR)."""
 
-MMAGIC_RGB = Protocol("mmagic-rgb", "MMagic 1.x", luma=None, rounded=False, crop=4, fit="as the truth")
+MMAGIC_RGB = Protocol("mmagic-rgb", "MMagic 1.x", luma=None, rounded=False, crop=4, sizing="HR size")
 """RGB as floats without a border of 4: MMagic 1.x (open-mmlab/mmagic)."""
 
-MMEDIT_RGB = Protocol("mmedit-rgb", "MMEditing 0.x", luma=None, rounded=True, crop=4, fit="as the truth")
-"""8-bit RGB without a border of 4: MMEditing 0.x (open-mmlab/mmediting), which became MMagic and lists its scores."""
+MMEDIT_RGB = Protocol("mmedit-rgb", "MMEditing 0.x", luma=None, rounded=True, crop=4, sizing="HR size")
+"""8-bit RGB without a border of 4: MMEditing 0.x (open-mmlab/mmediting), whose scores MMagic still lists."""
 
 C2_MATCHING = Protocol(
-    "c2-matching", "C2-Matching and DATSR", _LUMA_OF_BASICSR, rounded=True, crop=4, fit="both padded"
+    "c2-matching", "C2-Matching and DATSR", _LUMA_OF_BASICSR, rounded=True, crop=4, sizing="both padded"
 )
-"""Y of the 8-bit picture without a border of 4: what C2-Matching (yumingj/C2-Matching) and DATSR list."""
+"""Y of the 8-bit picture without a border of 4: the scores in C2-Matching (yumingj/C2-Matching) and DATSR."""
 
 C2_MATCHING_RGB = Protocol(
-    "c2-matching-rgb", "C2-Matching's and DATSR's logs", luma=None, rounded=True, crop=4, fit="both padded"
+    "c2-matching-rgb", "C2-Matching's and DATSR's logs", luma=None, rounded=True, crop=4, sizing="both padded"
 )
-"""The same in RGB: the first of the figures that the two programs log."""
+"""The same in RGB: the first PSNR that the two programs log."""
 
 PROTOCOLS = {p.name: p for p in (PAPER_Y, MMAGIC_RGB, MMEDIT_RGB, C2_MATCHING, C2_MATCHING_RGB)}

@@ -1,4 +1,4 @@
-"""Which files serve as a picture's references."""
+"""The files that serve as a picture's references, for each choice of references."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ttsr.errors import DataError
 LEVELS: tuple[ReferenceChoice, ...] = ("1", "2", "3", "4", "lr")
 """The rows of the paper's table of similarity levels: L1 to L4, and the LR itself."""
 
-DESCRIBED: dict[ReferenceChoice, str] = {
+REFERENCE_LABELS: dict[ReferenceChoice, str] = {
     **{number: f"reference {number}" for number in ("1", "2", "3", "4", "5")},
     "all": "all references",
     "stacked": "references stacked",
@@ -21,38 +21,41 @@ DESCRIBED: dict[ReferenceChoice, str] = {
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenReferences:
     """A picture's reference files.
 
-    `substituted`: the reference asked for is missing, and its last one stands in.
+    Attributes:
+        files: none for "lr" and "none".
+        substituted: the requested reference is missing, and the picture's last reference replaces it.
     """
 
     files: tuple[Path, ...]
     substituted: bool = False
 
 
-def choose(groups: Sequence[Group], reference: ReferenceChoice) -> list[Chosen]:
-    """The files for each group; none for "lr" and "none".
+def choose_references(groups: Sequence[Group], reference: ReferenceChoice) -> list[ChosenReferences]:
+    """The reference files of each group, in the order of the groups.
 
     Raises:
-        DataError: a group has no reference at all, or "unrelated" is asked of fewer than two groups.
+        DataError: a group has no reference at all, or "unrelated" is requested with fewer than two groups.
     """
     if reference in ("lr", "none"):
-        return [Chosen(()) for _ in groups]
+        return [ChosenReferences(()) for _ in groups]
     for group in groups:
         if not group.references:
-            raise DataError(f"{group.hr}: it has no reference beside it (--reference lr and none need none)")
+            raise DataError(f"{group.hr}: has no reference beside it", "the choices lr and none need no references")
     if reference in ("all", "stacked"):
-        return [Chosen(tuple(group.references.values())) for group in groups]
+        return [ChosenReferences(tuple(group.references.values())) for group in groups]
     if reference == "unrelated":
         if len(groups) < 2:
             raise DataError(f"{groups[0].hr}: an unrelated reference needs another group beside this one")
         half = len(groups) // 2
-        return [Chosen((next(iter(other.references.values())),)) for other in [*groups[half:], *groups[:half]]]
+        others = [*groups[half:], *groups[:half]]
+        return [ChosenReferences((next(iter(other.references.values())),)) for other in others]
     return [_numbered(group, int(reference)) for group in groups]
 
 
-def _numbered(group: Group, number: int) -> Chosen:
+def _numbered(group: Group, number: int) -> ChosenReferences:
     if number in group.references:
-        return Chosen((group.references[number],))
-    return Chosen((list(group.references.values())[-1],), substituted=True)
+        return ChosenReferences((group.references[number],))
+    return ChosenReferences((list(group.references.values())[-1],), substituted=True)

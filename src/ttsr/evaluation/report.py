@@ -72,7 +72,8 @@ class Row:
             if names:
                 protocols[names].append(protocol)
         return [
-            f"{who} equals the truth on {_listed(names)} by {', '.join(of)}: PSNR is infinite there, and so is its mean"
+            f"{who} equals the ground truth on {_listed(names)} by {', '.join(of)}: "
+            "PSNR is infinite there, and so is its mean"
             for names, of in protocols.items()
         ]
 

@@ -13,8 +13,8 @@ function show(section, zoom, x, y) {
   row.style.setProperty("--x", x);
   row.style.setProperty("--y", y);
   section.classList.toggle("zoomed", zoom > 1);
-  const truth = row.querySelector("figure:last-child img");
-  section.classList.toggle("near", zoom * truth.clientWidth >= 2 * truth.naturalWidth);
+  const hr = row.querySelector("figure:last-child img");
+  section.classList.toggle("near", zoom * hr.clientWidth >= 2 * hr.naturalWidth);
 }
 
 const viewOf = (section) => views.get(section) || { zoom: 1, x: 0, y: 0 };

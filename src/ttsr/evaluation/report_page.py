@@ -40,7 +40,7 @@ def panels(score: PictureScore, shown: Shown, model: str, *, everything: bool, l
     """
     pictures = {_part_of(model): shown.sr}
     if everything:
-        pictures |= {"LR": shown.lr, "bicubic": shown.bicubic, "truth": shown.hr}
+        pictures |= {"LR": shown.lr, "bicubic": shown.bicubic, "ground truth": shown.hr}
         if shown.reference is not None:
             pictures["reference"] = shown.reference
     return [Panel(score.number, part, _data_uri(image, lossless)) for part, image in pictures.items()]
@@ -147,7 +147,7 @@ def _picture(rows: Sequence[Row], place: int, protocol: Protocol, uris: Mapping[
         score = row.pictures[place]
         text = f"{_described(score.model[protocol.name])}, {score.gain(protocol).psnr:+.2f}"
         captions.append((_part_of(row.model), row.model, text))
-    captions.append(("truth", "truth", f"{width}x{height}"))
+    captions.append(("ground truth", "ground truth", f"{width}x{height}"))
     figures = "".join(
         f'<figure><div class="view" style="aspect-ratio: {width}/{height}">'
         f'<img class="{"lr" if part == "LR" else ""}" src="{uris[part]}" alt="{escape(name)}" '

@@ -1,4 +1,4 @@
-"""One picture, super-resolved and scored."""
+"""One picture of a test set, super-resolved and scored."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,12 +10,12 @@ import torch
 
 from ttsr.data.cufed5 import Group, ReferenceChoice
 from ttsr.errors import ImageError
-from ttsr.evaluation.network_inputs import Inputs, fit, stack
-from ttsr.evaluation.protocols import Fit, Protocol, Score
-from ttsr.evaluation.reference_choice import Chosen
+from ttsr.evaluation.network_inputs import NetworkInputs, Sizing, prepare_inputs, stack_references
+from ttsr.evaluation.protocols import Protocol, Score
+from ttsr.evaluation.reference_choice import ChosenReferences
+from ttsr.images.picture import to_tensor
 from ttsr.images.reading import read_picture
 from ttsr.images.resize import SCALE, cut_to_multiple, downscale4
-from ttsr.images.tensors import to_tensor
 from ttsr.inference.plan import make_plan
 from ttsr.inference.references import own_reference
 from ttsr.models.ttsr import TTSR
@@ -24,20 +24,20 @@ from ttsr.system.precision import computing_in
 
 @dataclass(frozen=True)
 class PictureScore:
-    """One picture's scores with one choice of references, by the protocol's name.
+    """The scores of one picture with one choice of references.
 
     Attributes:
-        number: its place in the test set, from 0 on.
+        number: index in the test set, from 0 on.
         name: the group's.
-        size: (width, height) of the truth as scored, in pixels.
-        reference: what was asked for.
-        files: the reference files used; none where the LR itself or nothing served.
-        substituted: the reference asked for is missing, and the picture's last one stood in.
-        reference_size: (width, height) of the first reference, as the first protocol has it; None where nothing served.
-        model: scores of the model's picture.
-        bicubic: scores of the LR enlarged by bicubic, the same LR that the model was given.
-        relevance: mean of the soft-attention map S under the first protocol.
-        seconds: time of the network, references included; of all passes that the protocols took.
+        size: (width, height) of the ground truth as scored, in pixels.
+        reference: the choice of references.
+        files: names of the reference files; empty for the LR itself or no reference.
+        substituted: the requested reference is missing, and the picture's last reference replaces it.
+        reference_size: (width, height) of the first reference under the first protocol; None for no reference.
+        model: scores of the model's result, by the protocol's name.
+        bicubic: scores of bicubic upscaling of the LR that the model was given, by the protocol's name.
+        relevance: mean of the soft-attention map S (equation 6) under the first protocol.
+        seconds: run time of the network, references included, summed over its passes.
     """
 
     number: int
@@ -53,16 +53,21 @@ class PictureScore:
     seconds: float
 
     def gain(self, protocol: Protocol) -> Score:
-        """What the model's picture has more than bicubic's; PSNR 0 where both are the truth itself."""
+        """The model's score minus bicubic's; PSNR 0 where both equal the ground truth."""
         return self.model[protocol.name].over(self.bicubic[protocol.name])
 
 
 @dataclass(frozen=True)
-class Shown:
-    """The pictures behind a score, under the first protocol, for people to look at.
+class ScoredImages:
+    """The images behind a `PictureScore`, under the first protocol.
 
-    lr: (h, w, 3); bicubic, sr and hr: (4 h, 4 w, 3); reference: the first one, (H, W, 3), or None where nothing
-    served: all uint8. relevance: (h, w) float32.
+    Attributes:
+        lr: (h, w, 3) uint8.
+        reference: the first reference, (H, W, 3) uint8; None for no reference.
+        bicubic: (4 h, 4 w, 3) uint8, as are `sr` and `hr`.
+        sr: the model's result.
+        hr: the ground truth.
+        relevance: the soft-attention map S, (h, w) float32.
     """
 
     lr: np.ndarray
@@ -73,14 +78,14 @@ class Shown:
     relevance: np.ndarray
 
 
-OnPicture = Callable[[PictureScore, Shown], None]
+OnPicture = Callable[[PictureScore, ScoredImages], None]
 
 
 @dataclass(frozen=True)
 class _Pass:
-    """What the network made of one fit, cut to the truth: sr and bicubic on the scale [0, 255]."""
+    """A forward pass, cropped to the ground truth; `sr` and `bicubic` on the scale [0, 255]."""
 
-    inputs: Inputs
+    inputs: NetworkInputs
     sr: np.ndarray
     bicubic: np.ndarray
     relevance: np.ndarray
@@ -92,22 +97,30 @@ def score_picture(
     number: int,
     group: Group,
     reference: ReferenceChoice,
-    chosen: Chosen,
+    chosen: ChosenReferences,
     protocols: Sequence[Protocol],
-) -> tuple[PictureScore, Shown]:
-    """Super-resolve a group's truth from its quarter, once for each way in which the protocols bring pictures to size.
+) -> tuple[PictureScore, ScoredImages]:
+    """Super-resolve a group's downscaled ground truth, once for each sizing of references among the protocols.
+
+    Args:
+        model: in eval mode, on the device to compute on.
+        number: index of the group in the test set.
+        group: the picture.
+        reference: the choice of references.
+        chosen: the files of this choice.
+        protocols: how to score; the images returned are those of the first one.
 
     Raises:
-        ImageError: a picture cannot be read or has less than 4 pixels a side.
+        ImageError: a picture is unreadable or smaller than 4x4.
         UserError: even the smallest blocks do not fit into memory.
     """
-    hr = read_truth(group.hr)
-    references, fixed = _references(hr, reference, chosen.files)
-    # Where all sizes agree already, every fit is the same.
-    alike = fixed or all(image.shape == hr.shape for image in references)
-    ways: list[Fit] = ["whole" if alike else protocol.fit for protocol in protocols]
-    passes = {way: _run(model, hr, fit(hr, references, way)) for way in dict.fromkeys(ways)}
-    first = passes[ways[0]]
+    hr = read_ground_truth(group.hr)
+    references, is_final = _references(hr, reference, chosen.files)
+    # Where all sizes are equal already, every sizing gives the same inputs.
+    is_final = is_final or all(image.shape == hr.shape for image in references)
+    sizings: list[Sizing] = ["own size" if is_final else protocol.sizing for protocol in protocols]
+    passes = {sizing: _run(model, hr, prepare_inputs(hr, references, sizing)) for sizing in dict.fromkeys(sizings)}
+    first = passes[sizings[0]]
     used = first.inputs.references
     score = PictureScore(
         number=number,
@@ -117,55 +130,54 @@ def score_picture(
         files=tuple(path.name for path in chosen.files),
         substituted=chosen.substituted,
         reference_size=(used[0].shape[1], used[0].shape[0]) if used else None,
-        model={p.name: p.score(hr, passes[way].sr) for p, way in zip(protocols, ways, strict=True)},
-        bicubic={p.name: p.score(hr, passes[way].bicubic) for p, way in zip(protocols, ways, strict=True)},
+        model={p.name: p.score(hr, passes[sizing].sr) for p, sizing in zip(protocols, sizings, strict=True)},
+        bicubic={p.name: p.score(hr, passes[sizing].bicubic) for p, sizing in zip(protocols, sizings, strict=True)},
         relevance=float(first.relevance.mean()),
-        seconds=sum(one.seconds for one in passes.values()),
+        seconds=sum(forward.seconds for forward in passes.values()),
     )
-    height, width = hr.shape[0] // SCALE, hr.shape[1] // SCALE
-    shown = Shown(
-        lr=first.inputs.lr[:height, :width],
+    images = ScoredImages(
+        lr=first.inputs.lr[: hr.shape[0] // SCALE, : hr.shape[1] // SCALE],
         reference=used[0] if used else None,
         bicubic=first.bicubic,
         sr=first.sr.round().astype(np.uint8),
         hr=hr,
         relevance=first.relevance,
     )
-    return score, shown
+    return score, images
 
 
-def read_truth(path: Path) -> np.ndarray:
-    """A truth as it is scored, cut to multiples of 4: (H, W, 3) uint8.
+def read_ground_truth(path: Path) -> np.ndarray:
+    """Read a ground truth, cropped to multiples of 4 as it is scored: (H, W, 3) uint8.
 
     Raises:
-        ImageError: it cannot be read or has less than 4 pixels a side.
+        ImageError: it is unreadable or smaller than 4x4.
     """
     return cut_to_multiple(read_reference(path))
 
 
 def read_reference(path: Path) -> np.ndarray:
-    """A reference, whole: (H, W, 3) uint8.
+    """Read a reference at its own size: (H, W, 3) uint8.
 
     Raises:
-        ImageError: it cannot be read or has less than 4 pixels a side.
+        ImageError: it is unreadable or smaller than 4x4.
     """
     rgb = read_picture(path).rgb
     if min(rgb.shape[:2]) < SCALE:
-        raise ImageError(f"{path}: {rgb.shape[1]}x{rgb.shape[0]} pixels are too few, it takes 4x4 at least")
+        raise ImageError(f"{path}: {rgb.shape[1]}x{rgb.shape[0]} pixels are too few", "take 4x4 at least")
     return rgb
 
 
 def _references(hr: np.ndarray, reference: ReferenceChoice, files: Sequence[Path]) -> tuple[list[np.ndarray], bool]:
-    """The reference pictures, and whether they are already as they must be, whatever the protocol."""
+    """The reference images, and whether they are final, whatever the protocol."""
     if reference == "none":
         return [], True
     if reference == "lr":
         return [own_reference(downscale4(hr))], True
     images = [read_reference(path) for path in files]
-    return ([stack(images)], True) if reference == "stacked" else (images, False)
+    return ([stack_references(images)], True) if reference == "stacked" else (images, False)
 
 
-def _run(model: TTSR, hr: np.ndarray, inputs: Inputs) -> _Pass:
+def _run(model: TTSR, hr: np.ndarray, inputs: NetworkInputs) -> _Pass:
     device = next(model.parameters()).device
     height, width = hr.shape[:2]
     lr_grid = (inputs.lr.shape[0], inputs.lr.shape[1])
