@@ -1,1 +1,1 @@
-"""`docs/quality.md` and the generated parts of `docs/models.md`: how good the models are, measured and shown."""
+"""Generator of `docs/quality.md` and of the generated parts of `docs/models.md`: scores, comparisons and charts."""

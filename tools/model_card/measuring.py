@@ -1,36 +1,42 @@
 """A model's scores on a test set, with every choice of references and under every protocol."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from ttsr.data.cufed5 import Group, ReferenceChoice
 from ttsr.evaluation.preflight import check_reference, check_truth
-from ttsr.evaluation.protocols import PROTOCOLS
+from ttsr.evaluation.protocols import PAPER_Y, PROTOCOLS
 from ttsr.evaluation.reference_choice import choose
 from ttsr.evaluation.report import Report, Row, make_rows
 from ttsr.evaluation.scored_picture import PictureScore, score_picture
 from ttsr.evaluation.ssim import scikit_image_ssim
 from ttsr.models.ttsr import TTSR
+from ttsr.progress import Progress
 
 NUMBERED: tuple[ReferenceChoice, ...] = ("1", "2", "3", "4", "5")
 CHOICES: tuple[ReferenceChoice, ...] = ("lr", "unrelated", *NUMBERED, "all")
 
+_NUM_EXTREMES, _NUM_MEDIAN = 3, 4
+"""How many of the best and of the worst pictures are shown, and how many between them."""
 
-def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Callable[[float], None]) -> Report:
-    """Score a model with all of `CHOICES` under all protocols; the scores are those of `ttsr evaluate`.
+Category = Literal["best", "median", "worst"]
 
-    The network sees the same pictures only once: a picture's last reference also stands in for those that it lacks,
-    and is all that it has where there is one.
+
+def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Progress | None = None) -> Report:
+    """Score a model with all of `CHOICES` under all protocols; the scores equal those of `ttsr evaluate`.
+
+    The network sees the same input only once: several choices give the same reference where a picture has few.
 
     Args:
         name: what to call the model.
         model: in eval mode, on the device to compute on.
         groups: of `ttsr.data.cufed5.list_groups`.
-        progress: called with the fraction done.
+        progress: updated after each picture.
 
     Raises:
         DataError: a group has no reference, or there are fewer than two groups.
-        ImageError: a picture cannot be read or is too small to score.
+        ImageError: a picture is unreadable or too small to score.
         UserError: scikit-image is not installed, or a picture does not fit into memory.
     """
     scikit_image_ssim()
@@ -44,22 +50,60 @@ def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Callable[
     for number, group in enumerate(groups):
         seen: dict[object, PictureScore] = {}
         for reference in CHOICES:
-            its = chosen[reference][number]
-            inputs = its.files or reference
+            choice = chosen[reference][number]
+            inputs = choice.files or reference
             if inputs not in seen:
-                seen[inputs] = score_picture(model, number, group, reference, its, protocols)[0]
-            scores.append(replace(seen[inputs], reference=reference, substituted=its.substituted))
-        progress((number + 1) / len(groups))
+                seen[inputs] = score_picture(model, number, group, reference, choice, protocols)[0]
+            scores.append(replace(seen[inputs], reference=reference, substituted=choice.substituted))
+        if progress is not None:
+            progress.update((number + 1) / len(groups))
     return Report(protocols, tuple(make_rows(name, scores, CHOICES)))
 
 
 def row_of(report: Report, reference: ReferenceChoice) -> Row:
-    """The row with that choice of references; there must be one."""
+    """Return the row with that choice of references; the report must have it."""
     return next(row for row in report.rows if row.reference == reference)
 
 
 def with_every_level(report: Report) -> Report | None:
-    """The same over the pictures alone that have all five references; None where no picture has."""
+    """Restrict a report to the pictures that have all five references; None where no picture has."""
     names = {picture.name for picture in row_of(report, NUMBERED[-1]).pictures if not picture.substituted}
-    rows = (replace(row, pictures=tuple(one for one in row.pictures if one.name in names)) for row in report.rows)
+    rows = (replace(row, pictures=tuple(p for p in row.pictures if p.name in names)) for row in report.rows)
     return Report(report.protocols, tuple(rows)) if names else None
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A picture to show.
+
+    Attributes:
+        category: why it is shown.
+        place: within the category, from 1 on, in falling order of gain.
+        score: with reference 1.
+    """
+
+    category: Category
+    place: int
+    score: PictureScore
+
+    @property
+    def file_name(self) -> str:
+        """The comparison's file. Without the picture's name, so that a later run overwrites it."""
+        return f"{self.category}-{self.place}.jpg"
+
+
+def exhibits(pictures: Sequence[PictureScore]) -> list[Exhibit]:
+    """Select the best three, middle four and worst three pictures by gain over bicubic (PSNR, `paper-y`).
+
+    No picture is selected twice. With fewer than ten pictures the best are filled first, then the worst.
+    """
+    ordered = sorted(pictures, key=lambda picture: (-picture.gain(PAPER_Y).psnr, picture.name))
+    best, rest = ordered[:_NUM_EXTREMES], ordered[_NUM_EXTREMES:]
+    middle, worst = rest[:-_NUM_EXTREMES], rest[-_NUM_EXTREMES:]
+    start = max(0, (len(middle) - _NUM_MEDIAN) // 2)
+    categories: dict[Category, list[PictureScore]] = {
+        "best": best,
+        "median": middle[start : start + _NUM_MEDIAN],
+        "worst": worst,
+    }
+    return [Exhibit(name, place, score) for name, scores in categories.items() for place, score in enumerate(scores, 1)]

@@ -17,7 +17,7 @@ def model() -> TTSR:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three groups of small pictures with five, one and two references of 24x20; the truths are 32x28."""
+    """Three groups of small pictures with five, one and two references of 24x20; the ground truths are 32x28."""
     rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("set")
     for name, num_references in {"000": 5, "001": 1, "002": 2}.items():

@@ -1,11 +1,12 @@
-"""All choices of references in one go give the scores of `ttsr evaluate`, and the tables show them."""
+"""All choices of references at once give the scores of `ttsr evaluate`, and the tables show them."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from model_card.charts import gains_chart
 from model_card.measuring import CHOICES, NUMBERED, measure, row_of, with_every_level
-from model_card.page import gains_scatter, model_scores
+from model_card.pages import model_scores, report_chart
 from model_card.tables import gains, levels_table, protocols_table
 
 from ttsr.data.cufed5 import list_groups
@@ -13,11 +14,12 @@ from ttsr.evaluation.protocols import MMEDIT_RGB, PAPER_Y, PROTOCOLS
 from ttsr.evaluation.report import Report, make_rows
 from ttsr.evaluation.scoring import evaluate
 from ttsr.models.ttsr import TTSR
+from ttsr.progress import Progress
 
 
 @pytest.fixture(scope="module")
 def report(model: TTSR, folder: Path) -> Report:
-    return measure("m", model, list_groups(folder), lambda done: None)
+    return measure("m", model, list_groups(folder))
 
 
 def cells(table: str, head: str) -> list[str]:
@@ -39,24 +41,24 @@ def test_the_network_sees_the_same_inputs_once(model: TTSR, folder: Path) -> Non
     passes, done = [], []
     hook = model.register_forward_pre_hook(lambda *_: passes.append(1))
     try:
-        measure("m", model, list_groups(folder), done.append)
+        measure("m", model, list_groups(folder), Progress(lambda fraction, _: done.append(fraction)))
     finally:
         hook.remove()
-    # The LR itself is the same to every protocol, other references come to size in three ways: for the first picture
+    # The LR itself is the same to every protocol, other references are resized in three ways: for the first picture
     # unrelated, five and all; for the second unrelated and its only one; for the third unrelated, two and both.
     assert len(passes) == 3 + 3 * (7 + 2 + 4)
     assert done == pytest.approx([1 / 3, 2 / 3, 1])
 
 
 def test_levels_table_has_the_means(report: Report) -> None:
-    first, itself = row_of(report, "1"), row_of(report, "lr")
+    first, own = row_of(report, "1"), row_of(report, "lr")
     full = with_every_level(report)
     assert full is not None and [picture.name for picture in full.rows[0].pictures] == ["000"]
-    has, scores, over_bicubic, over_itself, full_scores, *_ = cells(levels_table(report), "reference 1")
+    has, scores, over_bicubic, over_own, full_scores, *_ = cells(levels_table(report), "reference 1")
     psnr, ssim = first.model_mean(PAPER_Y)
     assert (has, scores) == ("3", f"{psnr:.2f}, {ssim:.4f}")
     assert over_bicubic == f"{psnr - first.bicubic_mean(PAPER_Y).psnr:+z.2f} dB"
-    assert over_itself == f"{psnr - itself.model_mean(PAPER_Y).psnr:+z.2f} dB"
+    assert over_own == f"{psnr - own.model_mean(PAPER_Y).psnr:+z.2f} dB"
     alone = first.pictures[0].model["paper-y"]
     assert full_scores == f"{alone.psnr:.2f}, {alone.ssim:.4f}"
     assert [cells(levels_table(report), f"reference {number}")[0] for number in NUMBERED] == ["3", "2", "1", "1", "1"]
@@ -79,8 +81,9 @@ def test_gains_counts_pictures(report: Report) -> None:
     assert all(f"{gain:+z.2f} dB" in sentence for gain in each)
 
 
-def test_scatter_has_a_dot_for_each_picture(report: Report) -> None:
-    itself, first = (row_of(report, which).pictures[2].gain(PAPER_Y).psnr for which in ("lr", "1"))
-    svg = gains_scatter("m", report)
-    assert svg.count("<circle") == 3
-    assert f"<title>002: {itself:+z.2f}, {first:+z.2f}</title>" in svg
+def test_chart_shows_both_gains_of_each_picture(report: Report) -> None:
+    own, first = (row_of(report, reference).pictures for reference in ("lr", "1"))
+    points = [(a.gain(PAPER_Y).psnr, b.gain(PAPER_Y).psnr) for a, b in zip(own, first, strict=True)]
+    labels = [f"gain over bicubic with {which}, dB" for which in ("the LR itself", "reference 1")]
+    assert len(points) == 3
+    assert report_chart("m", report) == gains_chart("m: 3 pictures", labels[0], labels[1], points)

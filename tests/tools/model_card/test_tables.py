@@ -1,12 +1,10 @@
-"""Floors, the order of references, and which pictures are shown, on scores made up."""
+"""Required gains, the order of references, and which pictures are shown, on invented scores."""
 
 from collections.abc import Mapping
 
 import pytest
-from model_card.choosing import exhibits
-from model_card.floors import FLOORS, Floor, floors_table
-from model_card.measuring import NUMBERED, with_every_level
-from model_card.tables import order
+from model_card.measuring import NUMBERED, exhibits, with_every_level
+from model_card.tables import REQUIRED_GAINS, RequiredGain, order, required_gains_table
 
 from ttsr.data.cufed5 import ReferenceChoice
 from ttsr.evaluation.protocols import PAPER_Y, Score
@@ -22,7 +20,7 @@ def scored(number: int, reference: ReferenceChoice, psnr: float, *, substituted:
 
 
 def reported(means: Mapping[ReferenceChoice, float], *, lacking: int = 0) -> Report:
-    """One picture with these PSNRs over a bicubic of 25 dB, and so many more that lack reference 5."""
+    """One picture with these PSNRs and a bicubic of 25 dB, and so many more that lack reference 5."""
     scores = [scored(0, reference, psnr) for reference, psnr in means.items()]
     scores += [
         scored(number, reference, 30.0, substituted=reference == "5")
@@ -33,27 +31,27 @@ def reported(means: Mapping[ReferenceChoice, float], *, lacking: int = 0) -> Rep
 
 
 @pytest.mark.parametrize(
-    ("floor", "measured", "met"),
+    ("gain", "measured", "met"),
     [
-        (Floor("1", None, 2.1), 2.5, True),
-        (Floor("1", None, 2.501), 2.5, False),
-        (Floor("1", "lr", 1.5), 1.5, True),
-        (Floor("unrelated", "lr", -0.05), -0.0625, False),
-        (Floor("unrelated", "lr", -0.07), -0.0625, True),
+        (RequiredGain("1", None, 2.1), 2.5, True),
+        (RequiredGain("1", None, 2.501), 2.5, False),
+        (RequiredGain("1", "lr", 1.5), 1.5, True),
+        (RequiredGain("unrelated", "lr", -0.05), -0.0625, False),
+        (RequiredGain("unrelated", "lr", -0.07), -0.0625, True),
     ],
 )
-def test_floors_are_met_by_the_exact_difference(floor: Floor, measured: float, met: bool) -> None:
+def test_required_gains_are_compared_unrounded(gain: RequiredGain, measured: float, met: bool) -> None:
     report = reported({"1": 27.5, "lr": 26.0, "unrelated": 25.9375})
-    assert floor.measured(report) == measured
-    assert floor.is_met(report) is met
+    assert gain.measured(report) == measured
+    assert gain.is_met(report) is met
 
 
-def test_floors_table_says_which_are_missed() -> None:
-    lines = floors_table(reported({"1": 27.11, "lr": 26.0, "unrelated": 25.96})).splitlines()[2:]
-    assert len(lines) == len(FLOORS)
-    assert lines[0] == "| reference 1 against bicubic | at least | met |".replace("at least", "+2.10 dB | +2.110 dB")
+def test_required_gains_table_tells_which_are_missed() -> None:
+    lines = required_gains_table(reported({"1": 27.11, "lr": 26.0, "unrelated": 25.96})).splitlines()[2:]
+    assert len(lines) == len(REQUIRED_GAINS)
+    assert lines[0] == "| reference 1 over bicubic | +2.10 dB | +2.110 dB | met |"
     assert lines[1].endswith("| +1.20 dB | +1.110 dB | **missed** |")
-    assert lines[2] == "| unrelated reference against the LR itself | -0.05 dB | -0.040 dB | met |"
+    assert lines[2] == "| unrelated reference over the LR itself | -0.05 dB | -0.040 dB | met |"
 
 
 def test_order_is_judged_on_pictures_with_every_reference() -> None:
@@ -74,11 +72,11 @@ def test_no_picture_with_every_reference() -> None:
 
 def shown(count: int) -> dict[str, list[int]]:
     """Numbers of the exhibits of pictures whose gain falls with their number, given from the worst on."""
-    found: dict[str, list[int]] = {"best": [], "median": [], "worst": []}
-    for one in exhibits([scored(number, "1", 40 - number) for number in reversed(range(count))]):
-        found[one.among].append(one.score.number)
-        assert one.file_name == f"{one.among}-{len(found[one.among])}.jpg"
-    return found
+    numbers: dict[str, list[int]] = {"best": [], "median": [], "worst": []}
+    for exhibit in exhibits([scored(number, "1", 40 - number) for number in reversed(range(count))]):
+        numbers[exhibit.category].append(exhibit.score.number)
+        assert exhibit.file_name == f"{exhibit.category}-{len(numbers[exhibit.category])}.jpg"
+    return numbers
 
 
 def test_best_median_and_worst() -> None:

@@ -1,0 +1,133 @@
+"""One picture shrunk to a quarter, super-resolved with a reference, and compared with the ground truth."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ttsr import Upscaler
+from ttsr.evaluation.protocols import PAPER_Y
+from ttsr.evaluation.scored_picture import read_reference, read_truth
+from ttsr.images.resize import SCALE, downscale4, upscale4
+from ttsr.images.side_by_side import Panel, matched_detail, side_by_side
+from ttsr.system.files import atomic_path
+
+DETAIL_SIDE = 96
+"""Side of the enlarged detail, in pixels of the ground truth."""
+PANEL_WIDTH = 3 * DETAIL_SIDE
+_JPEG_QUALITY = 90
+
+Pair = tuple[np.ndarray, np.ndarray]
+"""Ground truth and reference, each (H, W, 3) uint8."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A result beside its inputs, all (H, W, 3) uint8.
+
+    Attributes:
+        lr: a quarter of the ground truth's size.
+        bicubic: the LR enlarged by bicubic.
+        reference: of any size.
+        sr: the model's result.
+        hr: the ground truth.
+        index: (h, w, 3) int32 on the LR grid: number, row and column, in pixels, of the reference's best match.
+    """
+
+    lr: np.ndarray
+    bicubic: np.ndarray
+    reference: np.ndarray
+    sr: np.ndarray
+    hr: np.ndarray
+    index: np.ndarray
+
+    @property
+    def psnr(self) -> float:
+        """PSNR of the result by `paper-y`, in dB."""
+        return PAPER_Y.psnr(self.hr, self.sr)
+
+    @property
+    def bicubic_psnr(self) -> float:
+        """PSNR of bicubic by `paper-y`, in dB."""
+        return PAPER_Y.psnr(self.hr, self.bicubic)
+
+    @property
+    def gain(self) -> float:
+        """Gain in PSNR over bicubic, in dB."""
+        return self.psnr - self.bicubic_psnr
+
+    def picture(self, model: str) -> Image.Image:
+        """Draw LR, bicubic, reference, result and ground truth side by side.
+
+        The detail is selected without a person's choice: the square with the largest error of bicubic; in the
+        reference the square that most of its matches came from.
+        """
+        side = min(DETAIL_SIDE, *self.hr.shape[:2])
+        detail = worst_square(self.hr, self.bicubic, side)
+        height, width = self.reference.shape[:2]
+        panels = [
+            Panel("small photo", self.lr.repeat(SCALE, 0).repeat(SCALE, 1), detail),
+            Panel(f"bicubic {self.bicubic_psnr:.2f} dB", self.bicubic, detail),
+            Panel("reference", self.reference, matched_detail(self.index, detail, side, (height, width))),
+            Panel(f"{model} {self.psnr:.2f} dB ({self.gain:+z.2f})", self.sr, detail),
+            Panel("ground truth", self.hr, detail),
+        ]
+        return side_by_side(panels, side, panel_width=PANEL_WIDTH)
+
+    def save(self, model: str, path: Path) -> None:
+        """Write the side-by-side picture as JPEG, completely or not at all; the folder must exist.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with atomic_path(path) as temporary:
+            self.picture(model).save(temporary, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
+
+
+def compare(upscaler: Upscaler, hr: np.ndarray, reference: np.ndarray | None) -> Comparison:
+    """Super-resolve a ground truth from its quarter, as `paper-y` scores it.
+
+    Args:
+        upscaler: its references are replaced.
+        hr: (H, W, 3) uint8, H and W multiples of 4.
+        reference: (H, W, 3) uint8 of any size from 4x4 on; None for the LR itself.
+
+    Raises:
+        UserError: it does not fit into memory.
+    """
+    lr = downscale4(hr)
+    upscaler.set_references([] if reference is None else [reference])
+    result = upscaler.upscale(lr)
+    used = lr if reference is None else reference
+    return Comparison(lr, upscale4(lr), used, result.picture.rgb, hr, result.index)
+
+
+def read_pair(hr: Path, reference: Path) -> Pair:
+    """Read a ground truth, cut to multiples of 4, and its reference.
+
+    Raises:
+        ImageError: one of them is unreadable or too small.
+    """
+    return read_truth(hr), read_reference(reference)
+
+
+def worst_square(hr: np.ndarray, other: np.ndarray, side: int) -> tuple[int, int]:
+    """Find the square in which a picture differs most from the ground truth, by squared error of luma.
+
+    Args:
+        hr: (H, W, 3) uint8, H and W multiples of 4 and at least `side`.
+        other: of the same shape.
+        side: of the square, in pixels.
+
+    Returns:
+        Top and left, multiples of 4.
+    """
+    luma = np.array(PAPER_Y.luma)
+    errors = ((hr.astype(np.float64) - other) @ luma) ** 2
+    # Sums over all squares at once, as differences of cumulative sums.
+    sums = np.pad(errors.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    squares = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    squares = squares[::SCALE, ::SCALE]
+    top, left = np.unravel_index(squares.argmax(), squares.shape)
+    return int(top) * SCALE, int(left) * SCALE
