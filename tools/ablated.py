@@ -52,7 +52,7 @@ class Variant:
     def num_parameters(self, config: TTSRConfig) -> int:
         """Parameters that the row's output depends on, a fixed extractor's among them."""
         model = self(config)
-        used = [model.synthesis, model.extractor] if self.transfers else [model.synthesis]
+        used = [model.synthesis, model.transfer, model.extractor] if self.transfers else [model.synthesis]
         return sum(parameter.numel() for part in used for parameter in part.parameters())
 
 

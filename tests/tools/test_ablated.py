@@ -44,7 +44,7 @@ def test_what_a_row_has_begins_with_the_same_weights(variant):
     for name, value in build(variant).state_dict().items():
         if name.startswith("synthesis.merge.conv") and not variant.exchanges:
             assert value.shape != whole[name].shape or name.endswith("bias")
-        elif name.startswith("synthesis.trust"):
+        elif name.startswith("transfer."):
             assert variant is ALIGNED
         else:
             assert torch.equal(value, whole[name])
