@@ -8,7 +8,7 @@ from PIL import Image
 
 from ttsr import Upscaler
 from ttsr.evaluation.protocols import PAPER_Y
-from ttsr.evaluation.scored_picture import read_reference, read_truth
+from ttsr.evaluation.scored_picture import read_ground_truth, read_reference
 from ttsr.images.resize import SCALE, downscale4, upscale4
 from ttsr.images.side_by_side import Panel, matched_detail, side_by_side
 from ttsr.system.files import atomic_path
@@ -109,7 +109,7 @@ def read_pair(hr: Path, reference: Path) -> Pair:
     Raises:
         ImageError: one of them is unreadable or too small.
     """
-    return read_truth(hr), read_reference(reference)
+    return read_ground_truth(hr), read_reference(reference)
 
 
 def worst_square(hr: np.ndarray, other: np.ndarray, side: int) -> tuple[int, int]:

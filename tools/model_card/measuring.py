@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ttsr.data.cufed5 import Group, ReferenceChoice
-from ttsr.evaluation.preflight import check_reference, check_truth
+from ttsr.evaluation.preflight import check_test_set
 from ttsr.evaluation.protocols import PAPER_Y, PROTOCOLS
-from ttsr.evaluation.reference_choice import choose
 from ttsr.evaluation.report import Report, Row, make_rows
 from ttsr.evaluation.scored_picture import PictureScore, score_picture
-from ttsr.evaluation.ssim import scikit_image_ssim
 from ttsr.models.ttsr import TTSR
 from ttsr.progress import Progress
 
@@ -39,13 +37,8 @@ def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Progress 
         ImageError: a picture is unreadable or too small to score.
         UserError: scikit-image is not installed, or a picture does not fit into memory.
     """
-    scikit_image_ssim()
     protocols = tuple(PROTOCOLS.values())
-    chosen = {reference: choose(groups, reference) for reference in CHOICES}
-    for group in groups:
-        check_truth(group.hr, protocols)
-        for path in group.references.values():
-            check_reference(path)
+    chosen = check_test_set(groups, CHOICES, protocols)
     scores: list[PictureScore] = []
     for number, group in enumerate(groups):
         seen: dict[object, PictureScore] = {}

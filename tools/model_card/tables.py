@@ -7,7 +7,7 @@ from itertools import pairwise
 from model_card.measuring import NUMBERED, row_of, with_every_level
 from ttsr.data.cufed5 import ReferenceChoice
 from ttsr.evaluation.protocols import PAPER_Y, Protocol, Score
-from ttsr.evaluation.reference_choice import DESCRIBED
+from ttsr.evaluation.reference_choice import REFERENCE_LABELS
 from ttsr.evaluation.report import Report, Row
 
 
@@ -28,7 +28,7 @@ class RequiredGain:
     @property
     def description(self) -> str:
         """What is compared."""
-        return f"{DESCRIBED[self.reference]} over {DESCRIBED[self.over] if self.over else 'bicubic'}"
+        return f"{REFERENCE_LABELS[self.reference]} over {REFERENCE_LABELS[self.over] if self.over else 'bicubic'}"
 
     def measured(self, report: Report) -> float:
         """Measure the gain, in dB."""
@@ -67,7 +67,7 @@ def levels_table(report: Report) -> str:
     for row in report.rows:
         has = f"{count - len(row.substituted)}" if row.reference in NUMBERED else ""
         cells = _level_cells(row, report) + (_level_cells(row_of(full, row.reference), full) if full else [])
-        lines.append(_line([DESCRIBED[row.reference], has, *cells]))
+        lines.append(_line([REFERENCE_LABELS[row.reference], has, *cells]))
     return "\n".join(lines)
 
 
@@ -100,7 +100,7 @@ def protocols_table(report: Report) -> str:
         lines.append(_line([which, *(_shown(row.bicubic_mean(protocol)) for protocol in report.protocols)]))
     for row in report.rows:
         cells = [f"{_shown(row.model_mean(p))} ({row.gain(p).psnr:+z.2f})" for p in report.protocols]
-        lines.append(_line([DESCRIBED[row.reference], *cells]))
+        lines.append(_line([REFERENCE_LABELS[row.reference], *cells]))
     return "\n".join(lines)
 
 
