@@ -1,3 +1,4 @@
+import io
 import os
 import struct
 import zlib
@@ -264,7 +265,7 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     ],
 )
 def test_arrays_that_are_no_pictures(array: np.ndarray) -> None:
-    with pytest.raises(ImageError, match="must be uint8"):
+    with pytest.raises(ImageError, match="is no picture: give uint8"):
         read_picture(array)
 
 
@@ -277,3 +278,17 @@ def test_pictures_in_a_folder(tmp_path: Path) -> None:
         pictures_in(tmp_path / "nothing")
     with pytest.raises(ImageError, match="cannot be read"):
         pictures_in(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+def test_a_broken_tiff_prints_nothing(
+    tmp_path: Path, rgb: np.ndarray, compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(np.tile(rgb, (20, 20, 1))).save(tmp_path / "whole.tiff", compression=compression)
+    data = bytearray((tmp_path / "whole.tiff").read_bytes())
+    data[20 : len(data) // 2 : 7] = bytes(len(range(20, len(data) // 2, 7)))
+    for source in (tmp_path / "broken.tiff", io.BytesIO(data)):
+        (tmp_path / "broken.tiff").write_bytes(data)
+        with pytest.raises(ImageError, match="damaged or cut off"):
+            read_picture(source if isinstance(source, Path) else Image.open(source))
+    assert capfd.readouterr() == ("", "")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ttsr.errors import ImageError
 from ttsr.images.resize import blur_by_resize, cut_to_multiple, upscale4
 
 
@@ -20,8 +21,14 @@ def test_degrade_rounds_in_between() -> None:
     np.testing.assert_array_equal(blur_by_resize(image[..., 0]), np.array(expected)[..., 0])
 
 
-def test_views_are_taken_too() -> None:
+def test_views_are_accepted() -> None:
     image = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
     view = cut_to_multiple(image)
     assert view.shape == (8, 8, 3)
     np.testing.assert_array_equal(blur_by_resize(view), blur_by_resize(view.copy()))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_other_types_than_8_bits_are_refused(dtype: type) -> None:
+    with pytest.raises(ImageError, match="reduce them to 8 bits"):
+        upscale4(np.zeros((4, 4, 3), dtype))

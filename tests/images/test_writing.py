@@ -9,9 +9,10 @@ from PIL.ExifTags import IFD
 from PIL.PngImagePlugin import PngInfo
 
 from ttsr.errors import ImageError
+from ttsr.images.formats import check_fits_format
 from ttsr.images.picture import Metadata, Picture
 from ttsr.images.reading import read_picture
-from ttsr.images.writing import check_fits_format, write_picture
+from ttsr.images.writing import write_picture
 
 GRAY = struct.pack(">I12x4s108x", 128, b"GRAY")  # the header of a colour profile, which is all that is looked at
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -199,3 +200,11 @@ def test_writing_goes_through_a_link(tmp_path: Path) -> None:
     write_picture(read_picture(noise(4, 4, 3)), link)
     assert link.is_symlink()
     assert read_picture(real).size == (4, 4)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "jpg"])
+def test_sixteen_bits_are_refused_and_not_cut(tmp_path: Path, suffix: str) -> None:
+    picture = Picture(noise(4, 4, 3).astype(np.uint16) * 257)
+    with pytest.raises(ImageError, match="16 bits a channel cannot be written: reduce them to 8 bits"):
+        write_picture(picture, tmp_path / f"out.{suffix}")
+    assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ttsr.data.crops import Pixels8
 from ttsr.geometry import Homography
+from ttsr.images.picture import to_tensor
 from ttsr.images.resize import SCALE, blur_by_resize, downscale4, upscale4
-from ttsr.images.tensors import to_tensor
 
 
 @dataclass(frozen=True)

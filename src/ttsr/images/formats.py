@@ -1,5 +1,13 @@
 """Picture formats by the suffix of their files, in Pillow's names."""
 
+import ctypes
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+from ttsr.errors import ImageError
+
 # Not all that Pillow knows: some of the rest start other programs, or are not pixels at all.
 READ = {
     ".png": "PNG",
@@ -16,3 +24,40 @@ READ = {
     ".avif": "AVIF",
 }
 WRITTEN = {suffix: name for suffix, name in READ.items() if name in ("PNG", "JPEG", "WEBP", "TIFF")}
+_LARGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65535, "WEBP": 16383, "TIFF": 2**31 - 1}
+
+
+def format_for(path: str | Path) -> str:
+    """Pillow's name of the format that `path`'s suffix asks for: PNG, JPEG, WEBP or TIFF.
+
+    Raises:
+        ImageError: the suffix is none of those that can be written.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in WRITTEN:
+        raise ImageError(f"{path}: cannot tell the format to write", "name it .png, .jpg, .webp or .tiff")
+    return WRITTEN[suffix]
+
+
+def check_fits_format(path: str | Path, size: tuple[int, int]) -> None:
+    """Check before the work that a picture of `size` (width, height) can be stored under the name `path`.
+
+    Raises:
+        ImageError: the suffix is unknown, or the format's longest side is shorter than the picture's.
+    """
+    format_name = format_for(path)
+    limit = _LARGEST_SIDE[format_name]
+    if max(size) > limit:
+        what = f"{path}: {format_name} ends at {limit} pixels a side and the result has {size[0]}x{size[1]}"
+        raise ImageError(what, "name it .png or .tiff")
+
+
+@cache
+def silence_libtiff() -> None:
+    """Keep libtiff from printing its errors to stderr, in this process; Pillow raises them as exceptions too."""
+    try:
+        set_handler = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+    except (AttributeError, OSError):  # a Pillow without TIFF, or with libtiff linked in and its symbols hidden
+        return
+    set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+    set_handler(None)

@@ -1,4 +1,4 @@
-"""EXIF, XMP, colour profile, resolution and texts: what may be kept once the pixels have changed."""
+"""EXIF, XMP, colour profile, resolution and texts: what still holds after the pixels have changed."""
 
 import re
 from dataclasses import replace
@@ -11,15 +11,7 @@ from ttsr.images.picture import Metadata
 
 # A TIFF keeps its pixel layout in the same directory as its descriptions, so what may stay is listed.
 _KEPT_TAGS = {
-    *(
-        Base.DocumentName,
-        Base.ImageDescription,
-        Base.Make,
-        Base.Model,
-        Base.Software,
-        Base.DateTime,
-        Base.Artist,
-    ),
+    *(Base.DocumentName, Base.ImageDescription, Base.Make, Base.Model, Base.Software, Base.DateTime, Base.Artist),
     *(Base.HostComputer, Base.Copyright, Base.Rating, Base.RatingPercent, Base.XResolution, Base.YResolution),
     *(Base.ResolutionUnit, Base.XPTitle, Base.XPComment, Base.XPAuthor, Base.XPKeywords, Base.XPSubject),
 }
@@ -32,17 +24,20 @@ _XMP_KEY = "XML:com.adobe.xmp"
 
 
 def read_metadata(image: Image.Image, *, gray: bool, converted: bool) -> tuple[Metadata, tuple[str, ...]]:
-    """What `image` carries beside its pixels, and notes on what had to go.
+    """Read what `image` contains beside its pixels.
 
     Args:
         image: a loaded Pillow image, as it was opened.
-        gray: whether its pixels will be kept as gray, which decides if its colour profile still fits.
-        converted: whether its pixels were brought to sRGB already, so that its colour profile is used up.
+        gray: whether its pixels are kept as gray, which decides whether its colour profile still fits.
+        converted: whether its pixels were converted to sRGB, so that its colour profile no longer applies.
+
+    Returns:
+        The metadata, and a sentence for each thing that was left out.
     """
     notes: list[str] = []
     try:
         exif = _kept_exif(image.getexif())
-    except Exception:  # a damaged directory fails in many ways inside Pillow, and none of them concerns the pixels
+    except Exception:  # a damaged directory fails in many ways inside Pillow, none of which concerns the pixels
         exif = b""
         notes.append("its EXIF data is damaged and was left out")
     profile = None if converted else image.info.get("icc_profile")
@@ -86,7 +81,7 @@ def _kept_exif(source: Image.Exif) -> bytes:
             kept[tag] = source[tag]
     empty = not len(kept)
     for directory in (IFD.Exif, IFD.GPSInfo):
-        # The interoperability directory is a file offset here, and says nothing but "R98".
+        # The interoperability directory is a file offset here, and contains only "R98".
         values = {tag: value for tag, value in source.get_ifd(directory).items() if tag != IFD.Interop}
         if values:
             kept.get_ifd(directory).update(values)
@@ -95,7 +90,7 @@ def _kept_exif(source: Image.Exif) -> bytes:
 
 
 def _profile_fits(profile: bytes, *, gray: bool) -> bool:
-    """Whether the profile's own colour space (bytes 16 to 20 of an ICC header) is that of the pixels."""
+    """Whether the profile's colour space (bytes 16 to 20 of an ICC header) is that of the pixels."""
     return profile[16:20] == (b"GRAY" if gray else b"RGB ")
 
 
@@ -104,5 +99,5 @@ def _usable_dpi(dpi: Any) -> tuple[float, float] | None:
         across, down = (float(value) for value in dpi)
     except (TypeError, ValueError, ArithmeticError):
         return None
-    # A JPEG stores 16 bits, and no picture means more.
+    # A JPEG stores 16 bits, and no picture needs more.
     return (across, down) if all(1 <= value <= 65535 for value in (across, down)) else None

@@ -1,4 +1,4 @@
-"""Any picture, from a file, Pillow or an array, into a `Picture`."""
+"""Read a picture from a file, Pillow or an array into a `Picture`."""
 
 import io
 import os
@@ -13,31 +13,30 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ttsr.errors import ImageError
-from ttsr.images.formats import READ
+from ttsr.images.formats import READ, silence_libtiff
 from ttsr.images.metadata import read_metadata
 from ttsr.images.picture import Picture
-
-
-class _NoMeaning(Exception):
-    """The pixels are well, but of a kind that 8-bit RGB cannot stand for."""
-
 
 Source = str | os.PathLike[str] | Image.Image | np.ndarray
 
 _FORMATS = {*READ.values(), "MPO"}  # several JPEGs in one file, as phones write it
-_GRAY_MODES = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"}
 _REDUCED = "it holds 16 bits a channel and was reduced to 8"
+_SAVE_INTEGERS = "save the picture with 8 or 16 bits a channel first"
+
+
+class _NoMeaning(Exception):
+    """The pixels are intact, but of a kind that 8-bit RGB cannot represent."""
 
 
 def read_picture(source: Source) -> Picture:
-    """Read a picture, turn it the right way up, and bring it to 8-bit RGB.
+    """Read a picture, apply its orientation, and convert it to 8-bit RGB.
 
     Args:
         source: a file's path, a Pillow image, or an array: uint8 (or uint16, which is reduced to 8 bit) of
             shape (H, W) or (H, W, 1) for gray, (H, W, 3) for RGB, with one channel more for alpha.
 
     Raises:
-        ImageError: it is missing, empty, truncated, no picture, far too large, or of a kind without a clear
+        ImageError: it is missing, empty, truncated, no picture, far too large, or of a kind without a defined
             meaning in 8-bit RGB (float and 32-bit integer pixels).
     """
     if isinstance(source, np.ndarray):
@@ -58,13 +57,13 @@ def read_picture(source: Source) -> Picture:
         raise ImageError(f"{path}: is no regular file")
     if status.st_size == 0:
         raise ImageError(f"{path}: the file is empty")
-    # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be turned.
+    # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be rotated.
     with _pillow_errors(str(path)), path.open("rb") as file:
         return _from_file(file)
 
 
 def decode_picture(data: bytes, name: str) -> Picture:
-    """Like `read_picture`, from the bytes of a file; `name` is what errors call it.
+    """Read a picture like `read_picture`, from the bytes of a file; errors call it `name`.
 
     Raises:
         ImageError: as `read_picture`.
@@ -76,10 +75,10 @@ def decode_picture(data: bytes, name: str) -> Picture:
 
 
 def stored_size(data: bytes, name: str) -> tuple[int, int]:
-    """Width and height by a picture's header, as it is stored; `data` may be cut off after it.
+    """Width and height from a picture's header, before its orientation is applied; `data` may end after it.
 
     Raises:
-        ImageError: as `read_picture`, or the header is not all there.
+        ImageError: as `read_picture`, or the header is incomplete.
     """
     with _pillow_errors(name), _opened(io.BytesIO(data)) as image:
         return image.size
@@ -95,15 +94,15 @@ def pictures_in(folder: str | Path) -> list[Path]:
         entries = sorted(Path(folder).iterdir())
     except OSError as error:
         raise ImageError(f"{folder}: the folder cannot be read ({error.strerror})") from None
-    found = [path for path in entries if path.suffix.lower() in READ and not path.name.startswith(".")]
-    if not found:
+    pictures = [path for path in entries if path.suffix.lower() in READ and not path.name.startswith(".")]
+    if not pictures:
         raise ImageError(f"{folder}: there are no pictures in this folder (PNG, JPEG, WebP, TIFF ...)")
-    return found
+    return pictures
 
 
 @contextmanager
 def _pillow_errors(name: str) -> Iterator[None]:
-    """Turn whatever Pillow raises on bad data into one line about `name`, and keep its warnings quiet."""
+    """Convert what Pillow raises on bad data to one line about `name`, and suppress its warnings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -111,7 +110,7 @@ def _pillow_errors(name: str) -> Iterator[None]:
     except MemoryError:
         raise
     except _NoMeaning as error:
-        raise ImageError(f"{name}: {error}") from None
+        raise ImageError(f"{name}: {error.args[0]}", error.args[1]) from None
     except UnidentifiedImageError:
         raise ImageError(f"{name}: not a picture that can be read (PNG, JPEG, WebP, TIFF ...)") from None
     except Image.DecompressionBombError:
@@ -119,7 +118,7 @@ def _pillow_errors(name: str) -> Iterator[None]:
         raise ImageError(f"{name}: a decompression bomb, or a picture of more than {limit} megapixels") from None
     except PermissionError:
         raise ImageError(f"{name}: no permission to read it") from None
-    except Exception as error:  # a decoder meets damaged bytes with any error: SyntaxError, struct.error, KeyError ...
+    except Exception as error:  # on damaged bytes decoders raise anything: SyntaxError, struct.error, KeyError ...
         reason = str(error).strip().splitlines()
         raise ImageError(f"{name}: damaged or cut off ({reason[0] if reason else type(error).__name__})") from None
 
@@ -136,15 +135,17 @@ def _opened(file: IO[bytes]) -> Image.Image:
 
 def _from_pillow(image: Image.Image) -> Picture:
     notes = []
+    if image.format == "TIFF":
+        silence_libtiff()
     layout = _stored_layout(image)
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a phone's MPO is one photo with extras
         notes.append("it has several frames, of which the first was used")
         image.seek(0)
-    turned = ImageOps.exif_transpose(image)
-    key = turned.info.get("transparency")
-    if layout.startswith("RGB;16") and isinstance(key, tuple):  # the pixels are cut to their high bytes, the key is not
-        turned.info["transparency"] = tuple(value >> 8 for value in key)
-    pixels, changes = _to_eight_bit(turned)
+    upright = ImageOps.exif_transpose(image)
+    key = upright.info.get("transparency")
+    if layout.startswith("RGB;16") and isinstance(key, tuple):  # Pillow cuts pixels to their high bytes, not the key
+        upright.info["transparency"] = tuple(value >> 8 for value in key)
+    pixels, changes = _to_eight_bit(upright)
     if ";16" in layout and not changes:
         changes = (_REDUCED,)
     gray = pixels.mode in ("L", "LA") or layout.startswith("L")  # Pillow opens 16-bit gray with alpha as RGBA
@@ -153,17 +154,17 @@ def _from_pillow(image: Image.Image) -> Picture:
         pixels = pixels.convert("LA" if pixels.mode in ("L", "LA") else "RGBA")
         alpha = np.array(pixels.getchannel("A"))
     rgb = np.array(pixels.convert("RGB"))
-    if turned.mode in ("P", "PA"):
+    if upright.mode in ("P", "PA"):
         gray = bool((rgb == rgb[..., :1]).all())
     # The metadata is the opened image's own: Pillow's copies lose a TIFF's tags and a PNG's texts.
-    metadata, losses = read_metadata(image, gray=gray, converted=turned.mode in ("CMYK", "LAB"))
+    metadata, losses = read_metadata(image, gray=gray, converted=upright.mode in ("CMYK", "LAB"))
     return Picture(rgb, alpha, gray, metadata, (*notes, *changes, *losses))
 
 
 def _stored_layout(image: Image.Image) -> str:
-    """How the file stores a pixel, in Pillow's words such as `RGB;16B`; empty once the image is loaded.
+    """How the file stores a pixel, in Pillow's terms such as `RGB;16B`; empty once the image is loaded.
 
-    The mode alone does not tell: Pillow opens 16-bit colour as 8-bit RGB without a word.
+    The mode alone is not enough: Pillow opens 16-bit colour as 8-bit RGB without a warning.
     """
     tiles = getattr(image, "tile", None)
     if not tiles:
@@ -178,13 +179,13 @@ def _stored_layout(image: Image.Image) -> str:
 
 
 def _to_eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """`image` in a mode of 8-bit L or RGB, with or without alpha or palette, and notes on what changed."""
+    """Convert to a mode of 8-bit L or RGB, with or without alpha or palette; with notes on what changed."""
     if image.mode == "F":
-        raise _NoMeaning("float pixels have no fixed range: save the picture with 8 or 16 bits a channel first")
+        raise _NoMeaning("float pixels have no fixed range", _SAVE_INTEGERS)
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
-            raise _NoMeaning("32-bit pixels have no fixed range: save the picture with 8 or 16 bits a channel first")
+            raise _NoMeaning("32-bit pixels have no fixed range", _SAVE_INTEGERS)
         reduced = Image.fromarray(_reduced(values))
         key = image.info.get("transparency")
         if isinstance(key, int):  # a value of 16 bits, which several others share once they are 8
@@ -203,7 +204,7 @@ def _to_eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
 
 
 def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
-    """By the picture's own profile where it has a good one, by Pillow's plain formula otherwise."""
+    """By the picture's own profile where it has a usable one, otherwise by Pillow's simple formula."""
     profile = image.info.get("icc_profile")
     if profile:
         try:
@@ -219,10 +220,8 @@ def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
 def _from_array(array: np.ndarray) -> Picture:
     shape = array.shape if array.ndim == 3 else (*array.shape, 1)
     if array.dtype not in (np.uint8, np.uint16) or len(shape) != 3 or not 1 <= shape[2] <= 4 or 0 in shape:
-        raise ImageError(
-            "an array must be uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4) to be a picture; "
-            f"this one is {array.dtype} of shape {array.shape}"
-        )
+        what = f"an array of {array.dtype} and shape {array.shape} is no picture"
+        raise ImageError(what, "give uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4)")
     notes = ()
     if array.dtype == np.uint16:
         array, notes = _reduced(array), (_REDUCED,)

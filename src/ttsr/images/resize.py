@@ -1,7 +1,9 @@
-"""Bicubic resizing as the weights were trained with: Pillow's, on 8 bit, rounded each time."""
+"""Bicubic resizing as the weights were trained with: Pillow's, on 8 bits, rounded each time."""
 
 import numpy as np
 from PIL import Image
+
+from ttsr.errors import ImageError
 
 SCALE = 4
 
@@ -34,7 +36,7 @@ def downscale4(image: np.ndarray) -> np.ndarray:
 
 
 def blur_by_resize(image: np.ndarray) -> np.ndarray:
-    """Four times smaller and back, both by Pillow's bicubic filter, rounded to 8 bit in between.
+    """Four times smaller and back, both by Pillow's bicubic filter, rounded to 8 bits in between.
 
     This makes `ref_blur`, which the search compares with the up-sampled LR: both then lack the same detail.
 
@@ -48,12 +50,14 @@ def blur_by_resize(image: np.ndarray) -> np.ndarray:
 
 
 def cut_to_multiple(image: np.ndarray) -> np.ndarray:
-    """`image` without the last rows and columns that make no whole four, as TTSR's authors cut references."""
+    """Cut the last rows and columns so that both sides are multiples of 4, as TTSR's authors cut references."""
     height, width = image.shape[:2]
     return image[: height // SCALE * SCALE, : width // SCALE * SCALE]
 
 
 def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    # Pillow takes contiguous memory only.
+    if image.dtype != np.uint8:
+        raise ImageError(f"{image.dtype} pixels cannot be resized", "reduce them to 8 bits first")
+    # Pillow accepts contiguous memory only.
     pillow = Image.fromarray(np.ascontiguousarray(image))
     return np.array(pillow.resize((width, height), Image.Resampling.BICUBIC))

@@ -1,4 +1,4 @@
-"""A `Picture` into a file whose format follows its name."""
+"""Write a `Picture` to a file whose format follows its name."""
 
 import struct
 from dataclasses import replace
@@ -10,59 +10,33 @@ from PIL.ExifTags import IFD
 from PIL.PngImagePlugin import PngInfo
 
 from ttsr.errors import ImageError
-from ttsr.images.formats import WRITTEN
+from ttsr.images.formats import check_fits_format, format_for, silence_libtiff
 from ttsr.images.metadata import with_pixel_size
 from ttsr.images.picture import Metadata, Picture
 from ttsr.system.files import atomic_path
 
-_LARGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65535, "WEBP": 16383, "TIFF": 2**31 - 1}
 _XMP_TAG = 700  # of a TIFF
 _JPEG_SEGMENT = 65533  # bytes that one JPEG segment can hold, and with it EXIF and XMP
 
 
-def format_for(path: str | Path) -> str:
-    """Pillow's name of the format that `path`'s suffix asks for: PNG, JPEG, WEBP or TIFF.
-
-    Raises:
-        ImageError: the suffix is none of those that can be written.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in WRITTEN:
-        raise ImageError(f"{path}: cannot tell the format to write; name it .png, .jpg, .webp or .tiff")
-    return WRITTEN[suffix]
-
-
-def check_fits_format(path: str | Path, size: tuple[int, int]) -> None:
-    """See before the work that a picture of `size` (width, height) can be stored under the name `path`.
-
-    Raises:
-        ImageError: the suffix is unknown, or the format's sides are shorter than the picture's.
-    """
-    format_name = format_for(path)
-    limit = _LARGEST_SIDE[format_name]
-    if max(size) > limit:
-        raise ImageError(
-            f"{path}: {format_name} ends at {limit} pixels a side and the result has {size[0]}x{size[1]}; "
-            "name it .png or .tiff"
-        )
-
-
 def write_picture(picture: Picture, path: str | Path) -> tuple[str, ...]:
-    """Write `picture` with its colour profile and metadata, whole or not at all.
+    """Write `picture` with its colour profile and metadata, completely or not at all.
 
     JPEG is written at quality 95 without colour subsampling, WebP at quality 95, PNG and TIFF without loss.
 
     Returns:
-        One sentence for each thing that the format could not hold.
+        A sentence for each thing that the format could not hold.
 
     Raises:
-        ImageError: the format is unknown or too small, or the file cannot be written.
+        ImageError: the format is unknown or too small, the picture has 16 bits, or the file cannot be written.
     """
     check_fits_format(path, picture.size)
     format_name = format_for(path)
+    if format_name == "TIFF":
+        silence_libtiff()
     metadata = with_pixel_size(picture.metadata, *picture.size)
     image = picture.to_pil()
-    image.info.clear()  # what is to be written is said in full below
+    image.info.clear()  # the options below say in full what is written
     notes: list[str] = []
     if format_name == "JPEG" and picture.alpha is not None:
         image = _on_white(image)
@@ -72,7 +46,7 @@ def write_picture(picture: Picture, path: str | Path) -> tuple[str, ...]:
         notes.append("WebP has no gray pixels for its gray colour profile, which was left out")
     options = _options(format_name, metadata, notes)
     try:
-        # Through a link to what it points at, as any program would write.
+        # Through a link to its target, as any program would write.
         with atomic_path(Path(path).resolve()) as temporary:
             image.save(temporary, format=format_name, **options)
     except (OSError, ValueError, RuntimeError, OverflowError, TypeError, struct.error) as error:

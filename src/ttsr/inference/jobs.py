@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttsr.errors import ImageError, UserError
-from ttsr.images.formats import READ
+from ttsr.images.formats import READ, check_fits_format, format_for
 from ttsr.images.picture import Picture
 from ttsr.images.reading import pictures_in, read_picture
-from ttsr.images.writing import check_fits_format, format_for
 from ttsr.progress import Progress
 
 if TYPE_CHECKING:  # so that bad input is refused without waiting for torch

@@ -15,10 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from ttsr.errors import UserError
-from ttsr.images.picture import Picture
+from ttsr.images.picture import Picture, to_tensor
 from ttsr.images.reading import Source, read_picture
 from ttsr.images.resize import SCALE, blur_by_resize, upscale4
-from ttsr.images.tensors import to_tensor
 from ttsr.images.writing import write_picture
 from ttsr.inference.plan import Plan, encoding_block_bytes, make_plan
 from ttsr.inference.references import Reference, ReferencePixels, ReferenceSource, own_reference, read_reference
