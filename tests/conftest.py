@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples" / "pairs"
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Sums round otherwise with another number of threads, and a forked child can have but one."""
+    """Sums round differently with another number of threads, and a forked child can have only one."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -32,7 +32,7 @@ def deep_png(values: np.ndarray, color_type: int, key: np.ndarray | None = None)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tiff", "bmp", "ppm", "webp"])
-def test_files_paths_images_and_arrays_read_alike(tmp_path: Path, rgb: np.ndarray, suffix: str) -> None:
+def test_files_paths_images_and_arrays_read_the_same(tmp_path: Path, rgb: np.ndarray, suffix: str) -> None:
     path = tmp_path / f"picture.{suffix}"
     Image.fromarray(rgb).save(path, lossless=True)
     for source in (path, str(path), Image.open(path), rgb):
@@ -61,7 +61,7 @@ def test_black_and_white(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_alpha_stands_apart(tmp_path: Path, rgb: np.ndarray, mode: str) -> None:
+def test_alpha_is_separate(tmp_path: Path, rgb: np.ndarray, mode: str) -> None:
     alpha = np.arange(54, dtype=np.uint8).reshape(6, 9)
     color = rgb[..., :1] if mode == "LA" else rgb
     pixels = np.dstack([color, alpha])
@@ -101,7 +101,7 @@ def test_palettes(tmp_path: Path, rgb: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(("color_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
-def test_sixteen_bits_are_reduced_aloud(tmp_path: Path, color_type: int, channels: int) -> None:
+def test_sixteen_bits_are_reduced_with_a_note(tmp_path: Path, color_type: int, channels: int) -> None:
     values = np.random.default_rng(1).integers(0, 65536, (5, 7, channels), dtype=np.uint16)
     path = tmp_path / "deep.png"
     path.write_bytes(deep_png(values, color_type))
@@ -137,7 +137,7 @@ def test_gray_values_that_share_eight_bits_are_told_apart(tmp_path: Path) -> Non
     np.testing.assert_array_equal(alpha, [[255, 0, 255]])
 
 
-def test_deep_ppm_is_seen(tmp_path: Path) -> None:
+def test_16_bit_ppm_is_recognized(tmp_path: Path) -> None:
     values = np.full((2, 2, 3), 65535, dtype=">u2")
     (tmp_path / "deep.ppm").write_bytes(b"P6 2 2 65535\n" + values.tobytes())
     picture = read_picture(tmp_path / "deep.ppm")
@@ -162,7 +162,7 @@ def test_orientation_is_applied_and_reset(tmp_path: Path, orientation: int) -> N
     exif[0x0112] = orientation
     exif[0x010F] = "Maker"
     for suffix in ("png", "tiff"):
-        path = tmp_path / f"turned.{suffix}"
+        path = tmp_path / f"rotated.{suffix}"
         Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
         picture = read_picture(path)
         np.testing.assert_array_equal(picture.rgb[..., 0], upright)
@@ -202,7 +202,7 @@ def test_a_profile_for_other_channels_is_left_out(tmp_path: Path) -> None:
     assert "profile" in picture.notes[0]
 
 
-def test_of_several_frames_the_first_is_used(tmp_path: Path) -> None:
+def test_the_first_of_several_frames_is_used(tmp_path: Path) -> None:
     frames = [Image.new("L", (4, 4), value) for value in (10, 20)]
     frames[0].save(tmp_path / "moving.tiff", save_all=True, append_images=frames[1:])
     picture = read_picture(tmp_path / "moving.tiff")

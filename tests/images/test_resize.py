@@ -13,7 +13,7 @@ def test_upscale4_is_pillows_bicubic(shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(upscale4(image), np.array(expected))
 
 
-def test_degrade_rounds_in_between() -> None:
+def test_blur_by_resize_rounds_in_between() -> None:
     image = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
     small = Image.fromarray(image).resize((6, 4), Image.Resampling.BICUBIC)
     expected = small.resize((24, 16), Image.Resampling.BICUBIC)

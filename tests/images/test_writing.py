@@ -84,7 +84,7 @@ def test_profile_and_metadata_travel(tmp_path: Path, source: str, target: str, g
     Image.fromarray(pixels).save(before, icc_profile=profile, exif=exif.tobytes(), dpi=(300, 300), **options)
 
     picture = read_picture(before)
-    assert picture.size == (6, 9)  # turned by its orientation
+    assert picture.size == (6, 9)  # rotated by its orientation
     assert picture.gray == gray
     larger = Picture(np.repeat(np.repeat(picture.rgb, 4, 0), 4, 1), gray=gray, metadata=picture.metadata)
     notes = write_picture(larger, after)
@@ -113,7 +113,7 @@ def test_profile_and_metadata_travel(tmp_path: Path, source: str, target: str, g
             assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
 
 
-def test_texts_travel_to_png_and_are_missed_elsewhere(tmp_path: Path) -> None:
+def test_texts_travel_to_png_and_are_reported_as_lost_elsewhere(tmp_path: Path) -> None:
     picture = Picture(noise(4, 4, 3), metadata=Metadata(text={"Title": "Brücke", "Comment": "c"}))
     assert write_picture(picture, tmp_path / "a.png") == ()
     assert read_picture(tmp_path / "a.png").metadata.text == {"Title": "Brücke", "Comment": "c"}
@@ -121,7 +121,7 @@ def test_texts_travel_to_png_and_are_missed_elsewhere(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "a.jpg").metadata.text == {"Comment": "c"}
 
 
-def test_what_a_jpeg_cannot_hold_is_left_out_aloud(tmp_path: Path) -> None:
+def test_what_a_jpeg_cannot_hold_is_left_out_with_a_note(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif.get_ifd(IFD.Exif)[0x927C] = bytes(70000)
     picture = Picture(noise(4, 4, 3), metadata=Metadata(exif=exif.tobytes(), xmp=bytes(70000)))

@@ -95,19 +95,12 @@ class Picture:
 
 
 def to_tensor(*images: np.ndarray, device: "str | torch.device" = "cpu") -> "torch.Tensor":
-    """Convert images to the network's input.
-
-    Args:
-        images: each (H, W, 3), all of one size and one type, uint8 or uint16.
-        device: where the tensor is to be.
-
-    Returns:
-        (B, 3, H, W) float32 in [0, 1]; 1 is the type's largest value.
+    """Convert images (H, W, 3), all of one size and type, uint8 or uint16, to a batch (B, 3, H, W) in [0, 1].
 
     Raises:
         ValueError: the sizes or types differ.
     """
-    import torch  # not needed to read and write pictures, as `ttsr upscale --help` imports them
+    import torch  # not at the top, because `ttsr upscale --help` imports this module
 
     if len({image.dtype for image in images}) != 1:
         raise ValueError("images of different types cannot share a batch")
