@@ -24,12 +24,10 @@ from ttsr.cli.printing import say, tell
 from ttsr.cli.train import UNFINISHED, parse_time
 from ttsr.data.cufed5 import Group, list_groups
 from ttsr.errors import RecipeError, UserError
-from ttsr.evaluation.preflight import check_reference, check_truth
+from ttsr.evaluation.preflight import check_test_set
 from ttsr.evaluation.protocols import PAPER_Y
-from ttsr.evaluation.reference_choice import choose
 from ttsr.evaluation.report import make_rows
 from ttsr.evaluation.scoring import evaluate
-from ttsr.evaluation.ssim import scikit_image_ssim
 from ttsr.inference.jobs import check_writable
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
@@ -185,7 +183,7 @@ def ablate(options: argparse.Namespace, overrides: Sequence[str]) -> int:
     if base.pairs != "photos":
         raise RecipeError(f"{options.recipe}: the extractor's contrastive start needs pairs: photos; take ttsr-lite")
     groups = list_groups(options.validate)
-    _see_that_they_score(groups)
+    check_test_set(groups, ("1",), (PAPER_Y,))  # before the training
     for path in (options.json, options.doc):
         if path is not None:
             check_writable(path)
@@ -223,15 +221,6 @@ def ablate(options: argparse.Namespace, overrides: Sequence[str]) -> int:
     if options.doc is not None:
         _write(options.doc, page(found))
     return 0
-
-
-def _see_that_they_score(groups: Sequence[Group]) -> None:
-    """See before the training what the scoring would stumble over."""
-    scikit_image_ssim()
-    references = choose(groups, "1")
-    for group, chosen in zip(groups, references, strict=True):
-        check_truth(group.hr, (PAPER_Y,))
-        check_reference(chosen.files[0])
 
 
 def _stopped(job: Job) -> int:

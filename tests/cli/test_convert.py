@@ -40,16 +40,21 @@ def test_metadata_is_carried_and_added_to(source: Path, tmp_path: Path) -> None:
     assert (provenance.licence, provenance.recipe, provenance.source) == ("CC0-1.0", "ttsr-lite", "in.safetensors")
 
 
-@pytest.mark.parametrize("others", [[], ["ttsr-lite"]], ids=["one model", "two models"])
+@pytest.mark.parametrize(
+    "others", [[], ["ttsr-lite"], ["other/in.safetensors"]], ids=["alone", "two", "same file name"]
+)
 def test_scores_go_from_evaluate_to_the_weights(
-    source: Path, test_set: Path, tmp_path: Path, others: list[str]
+    source: Path, test_set: Path, tmp_path: Path, others: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report, out = tmp_path / "report.json", tmp_path / "out.safetensors"
+    (tmp_path / "other").mkdir()
+    save(TTSR(TTSRConfig(4, (0, 0, 0, 0), (3, 4, 5))), tmp_path / "other" / "in.safetensors")
+    monkeypatch.chdir(tmp_path)
     models = [argument for name in (str(source), *others) for argument in ("--model", name)]
     levels = ["--reference", "1", "--reference", "lr", "--json", str(report), "--device", "cpu"]
     assert main(["evaluate", str(test_set), *models, *levels]) == 0
     assert main(["convert", str(source), str(out), "--scores", str(report)]) == 0
-    rows = [row for row in json.loads(report.read_text())["rows"] if row["model"] == "in.safetensors"]
+    rows = [row for row in json.loads(report.read_text())["rows"] if row["model"] in ("in.safetensors", str(source))]
     expected = {
         f"{test_set.name}, reference {row['reference']}, {protocol}": scores["model"]
         for row in rows
@@ -64,7 +69,7 @@ def test_scores_of_other_models_are_refused(source: Path, tmp_path: Path, capsys
     (tmp_path / "report.json").write_text(json.dumps({"data": "set", "rows": rows}))
     arguments = ["convert", str(source), str(tmp_path / "o.safetensors"), "--scores", str(tmp_path / "report.json")]
     assert main(arguments) == 2
-    assert "has no scores of in.safetensors, but of a, b" in capsys.readouterr().err
+    assert "in.safetensors, but of a, b" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["weights.bin", "weights.pt"])
@@ -101,7 +106,7 @@ def test_layout_by_name(source: Path, tmp_path: Path) -> None:
         (["no-such-model", "out.safetensors"], "no weights are named no-such-model"),
         (["empty.pth", "out.safetensors"], "the file is empty"),
         (["skip.safetensors", "out.pt"], "bicubic_skip cannot be written"),
-        (["in.safetensors", "out.safetensors", "--scores", "empty.pth"], "no report of"),
+        (["in.safetensors", "out.safetensors", "--scores", "empty.pth"], "not a JSON report of an evaluation"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -68,7 +68,7 @@ def test_levels_of_two_models_in_one_command(folder: Path, capsys: pytest.Captur
     assert main(arguments) == 0
     printed = capsys.readouterr().out
     assert "1 of 2 without reference 2" in printed and "1 picture has this level" in printed
-    assert "as published, on CUFED5" in printed and "TTSR-rec" in printed
+    assert "published scores on CUFED5" in printed and "TTSR-rec" in printed
     report = json.loads(out["json"].read_text())
     assert [(row["model"], row["reference"]) for row in report["rows"]] == [
         (str(model), level) for model in (first, second) for level in ("1", "2", "3", "4", "lr")
@@ -92,7 +92,7 @@ def test_levels_of_two_models_in_one_command(folder: Path, capsys: pytest.Captur
         (["set", "--model", "m.safetensors", "--json", "set/000_2.png"], "set/000_2.png: is the output and an input"),
         (["set", "--model", "m.safetensors", "--json", "m.safetensors"], "m.safetensors: is the output and an input"),
         (["set", "--model", "m.safetensors", "--html", "set/000_2.png"], "set/000_2.png: is the output and an input"),
-        (["set", "--model", "m.safetensors", "--csv", "a", "--html", "./a"], "is asked for as two outputs"),
+        (["set", "--model", "m.safetensors", "--csv", "a", "--html", "./a"], "is given as two outputs"),
         (["set", "--model", "m.safetensors", "--csv", "nowhere/a.csv"], "nowhere: there is no such folder"),
         (["set", "--model", "m.safetensors", "--csv", "/proc/x.csv"], "/proc: cannot be written to"),
         (["set", "--model", "m.safetensors", "--csv", f"{260 * 'x'}.csv"], "File name too long"),

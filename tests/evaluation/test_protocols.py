@@ -1,4 +1,4 @@
-"""Our protocols against figures measured once on the public implementations."""
+"""Our protocols against values measured once on the public implementations."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ IMPLEMENTATIONS = {"researchmm": PAPER_Y, "mmedit 0.x": MMEDIT_RGB, "mmagic 1.x"
 
 
 @pytest.mark.parametrize(("pair", "label"), [(pair, label) for pair, scores in PUBLISHED.items() for label in scores])
-def test_meets_published_implementation(pair: str, label: str) -> None:
+def test_equals_public_implementation(pair: str, label: str) -> None:
     protocol = IMPLEMENTATIONS[label.split(":")[0]]
     with np.load(GOLDEN / pair) as images:
         score = protocol.score(images["target"], images["prediction"])
@@ -27,13 +27,13 @@ def test_meets_published_implementation(pair: str, label: str) -> None:
 def test_protocols_differ_on_one_pair() -> None:
     """The vectors tell the protocols apart: each one's PSNR is more than the tolerance from the others'.
 
-    C2-Matching's RGB is scored as MMEditing scores; the two differ in what they make of the references.
+    C2-Matching's RGB is scored as MMEditing scores; the two differ in the sizing of references.
     """
     apart = [protocol for protocol in PROTOCOLS.values() if protocol is not C2_MATCHING_RGB]
     with np.load(GOLDEN / "metric_pair_1.npz") as images:
         scores = [p.score(images["target"], images["prediction"]).psnr for p in apart]
     assert min(abs(a - b) for i, a in enumerate(scores) for b in scores[:i]) > 4e-3
-    assert C2_MATCHING_RGB.fit != MMEDIT_RGB.fit
+    assert C2_MATCHING_RGB.sizing != MMEDIT_RGB.sizing
 
 
 def gaussian_mean(image: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ def test_identical_images(protocol: Protocol) -> None:
     assert score.ssim == pytest.approx(1)
 
 
-def test_border_of_the_crop_counts_for_nothing() -> None:
+def test_cropped_border_is_ignored() -> None:
     rng = np.random.default_rng(1)
     target = rng.integers(0, 256, (30, 30, 3), dtype=np.uint8)
     prediction = rng.uniform(0, 255, (30, 30, 3))
@@ -97,7 +97,7 @@ def test_smallest_side_is_just_enough(protocol: Protocol) -> None:
         protocol.score(image[1:], image[1:])
 
 
-@pytest.mark.parametrize(("side", "message"), [(8, "too small to score"), (18, "11x11 pixels at least")])
+@pytest.mark.parametrize(("side", "message"), [(8, "too small to score"), (18, "at least 11x11 pixels")])
 def test_too_small_to_score(side: int, message: str) -> None:
     image = np.zeros((side, 40, 3), np.uint8)
     with pytest.raises(UserError, match=message):

@@ -1,4 +1,4 @@
-"""Means and remarks, and the forms in which they are written."""
+"""Means and notes, and the formats of the report."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from ttsr.evaluation.protocols import MMAGIC_RGB, PAPER_Y, PROTOCOLS, Score
-from ttsr.evaluation.published import PUBLISHED
+from ttsr.evaluation.published_scores import PUBLISHED_SCORES
 from ttsr.evaluation.report import Report, make_rows
 from ttsr.evaluation.report_files import as_csv, as_json
 from ttsr.evaluation.report_table import summary
@@ -45,13 +45,13 @@ def test_means_are_over_pictures_and_in_any_order() -> None:
     assert row.gain(MMAGIC_RGB).psnr == pytest.approx((26.1 + 27.3 + 0.3) / 3 - 25)
 
 
-def test_says_over_how_many_pictures_a_level_exists() -> None:
+def test_notes_how_many_pictures_have_the_level() -> None:
     (row,) = make_rows("m", [scored(0, 26), scored(1, 26, substituted=True), scored(2, 26, substituted=True)], ["2"])
     assert row.substituted == ("001", "002")
     assert row.notes() == ["2 of 3 without reference 2, which were given their last one: 1 picture has this level"]
 
 
-def test_says_that_stacked_squares_had_to_grow() -> None:
+def test_notes_larger_squares_of_stacked_references() -> None:
     scores = [
         scored(number, 26, reference="stacked", reference_size=(side, 2 * side))
         for number, side in enumerate((500, 608))
@@ -133,23 +133,23 @@ def test_bicubic_has_one_row_where_all_references_look_the_same() -> None:
 
 def test_docs_list_what_is_published() -> None:
     text = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text(encoding="utf-8")
-    section = text.partition("## Published figures")[2]
+    section = text.partition("## Published scores")[2]
     listed = [[cell.strip() for cell in line.strip("|").split("|")] for line in re.findall(r"^\|.*\|$", section, re.M)]
     assert listed[2:] == [
         [
-            figure.method + ("*" if figure.read == "not again" else ""),
-            f"{figure.psnr:.2f}",
-            f"{figure.ssim:.3f}",
-            figure.protocol or "not told",
-            figure.references,
-            figure.source,
+            row.marked_method,
+            f"{row.psnr:.2f}",
+            f"{row.ssim:.3f}",
+            row.protocol or "not stated",
+            row.references,
+            row.source,
         ]
-        for figure in PUBLISHED
+        for row in PUBLISHED_SCORES
     ]
 
 
-def test_published_figures_name_protocols_of_ours() -> None:
-    assert {figure.protocol for figure in PUBLISHED} <= {None, *PROTOCOLS}
-    methods = {figure.method.split("-")[0].split(",")[0] for figure in PUBLISHED}
+def test_published_scores_name_protocols_of_ours() -> None:
+    assert {row.protocol for row in PUBLISHED_SCORES} <= {None, *PROTOCOLS}
+    methods = {row.method.split("-")[0].split(",")[0] for row in PUBLISHED_SCORES}
     assert {"TTSR", "SRNTT", "MASA", "C2", "DATSR"} <= methods
-    assert all(20 < figure.psnr < 30 and 0.6 < figure.ssim < 0.9 for figure in PUBLISHED)
+    assert all(20 < row.psnr < 30 and 0.6 < row.ssim < 0.9 for row in PUBLISHED_SCORES)

@@ -15,8 +15,8 @@ from PIL import Image
 from ttsr.data.cufed5 import list_groups
 from ttsr.evaluation.protocols import PAPER_Y, Score
 from ttsr.evaluation.report import Report, make_rows
-from ttsr.evaluation.report_page import Panel, page, panels
-from ttsr.evaluation.scored_picture import Shown
+from ttsr.evaluation.report_page import Panel, encode_panels, page
+from ttsr.evaluation.scored_picture import ScoredImages
 from ttsr.evaluation.scoring import evaluate
 from ttsr.models.ttsr import TTSR
 
@@ -42,8 +42,8 @@ class Reader(HTMLParser):
 
 def make(
     model: TTSR, folder: Path, *, lossless: bool, names: tuple[str, ...] = ("one", "two")
-) -> tuple[str, list[Shown]]:
-    shown: list[Shown] = []
+) -> tuple[str, list[ScoredImages]]:
+    shown: list[ScoredImages] = []
     encoded: list[Panel] = []
     rows = []
     for name in names:
@@ -51,7 +51,7 @@ def make(
         def on_picture(score, pictures, name=name) -> None:
             if score.reference == "1":
                 shown.append(pictures)
-                encoded.extend(panels(score, pictures, name, everything=name == names[0], lossless=lossless))
+                encoded.extend(encode_panels(score, pictures, name, result_only=name != names[0], lossless=lossless))
 
         references = ("1", "none")
         scores = evaluate(model, list_groups(folder), references=references, protocols=[PAPER_Y], on_picture=on_picture)
@@ -130,12 +130,12 @@ def test_nothing_is_loaded(model: TTSR, folder: Path) -> None:
     assert not re.search(r"https?://", text)
 
 
-def test_says_what_is_published_and_how_pictures_are_stored(model: TTSR, folder: Path) -> None:
+def test_lists_published_scores_and_how_images_are_stored(model: TTSR, folder: Path) -> None:
     text, _ = make(model, folder, lossless=False)
-    assert "As published, on CUFED5" in text and "only where the test set is CUFED5" in text
+    assert "Published scores on CUFED5" in text and "only where the test set is CUFED5" in text
     for name in ("TTSR-rec", "SRNTT-l2", "MASA-rec", "C2-Matching-rec", "DATSR-rec"):
         assert f"<th>{name}" in text
-    assert "WebP of quality 92; the scores are of the exact ones" in text
+    assert "WebP of quality 92; scores are of the exact pixels" in text
     assert len(text) < len(make(model, folder, lossless=True)[0])
 
 

@@ -1,4 +1,4 @@
-"""What a picture is given as its reference, how often the network runs, and what is shown."""
+"""References used, number of forward passes, scores and images, and preflight checks."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from ttsr.data.cufed5 import Group, ReferenceChoice, list_groups
 from ttsr.errors import DataError, ImageError, UserError
 from ttsr.evaluation.protocols import C2_MATCHING, MMAGIC_RGB, MMEDIT_RGB, PAPER_Y, PROTOCOLS
 from ttsr.evaluation.report import make_rows
-from ttsr.evaluation.scored_picture import PictureScore, Shown
+from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
 from ttsr.evaluation.scoring import evaluate
 from ttsr.images.picture import to_tensor
 from ttsr.images.resize import downscale4, upscale4
@@ -64,14 +64,14 @@ def given(model: TTSR, folder: Path, reference: ReferenceChoice, protocols: list
     return seen
 
 
-def test_one_pass_for_each_fit(model: TTSR, folder: Path) -> None:
+def test_one_pass_for_each_sizing(model: TTSR, folder: Path) -> None:
     assert given(model, folder, "1", ["paper-y"]) == [[(24, 28)]]
     assert given(model, folder, "1", ["mmagic-rgb", "mmedit-rgb"]) == [[(36, 40)]]
     assert given(model, folder, "all", ["c2-matching"]) == [[(36, 40), (36, 40)]]
     assert given(model, folder, "1", list(PROTOCOLS)) == [[(24, 28)], [(36, 40)], [(36, 40)]]
 
 
-def test_one_pass_where_nothing_needs_fitting(model: TTSR, folder: Path) -> None:
+def test_one_pass_where_all_sizings_agree(model: TTSR, folder: Path) -> None:
     assert given(model, folder, "lr", list(PROTOCOLS)) == [[(8, 8)]]
     assert given(model, folder, "none", list(PROTOCOLS)) == [[]]
     assert given(model, folder, "stacked", list(PROTOCOLS)) == [[(1000, 500)]]
@@ -101,7 +101,7 @@ def test_bicubic_gains_nothing_over_bicubic(folder: Path) -> None:
     assert scores[0].bicubic["mmagic-rgb"] == MMAGIC_RGB.score(hr, upscale4(downscale4(hr)))
 
 
-def test_c2_matching_degrades_the_padded_truth(folder: Path) -> None:
+def test_c2_matching_degrades_the_padded_ground_truth(folder: Path) -> None:
     groups = list_groups(folder)[:1]
     Image.new("RGB", (44, 36)).save(folder / "000_1.png")
     (score,) = evaluate(bicubic_plus(0), groups, protocols=[C2_MATCHING, PAPER_Y])
@@ -114,7 +114,7 @@ def test_c2_matching_degrades_the_padded_truth(folder: Path) -> None:
 
 
 def test_pictures_shown(model: TTSR, folder: Path) -> None:
-    seen: list[tuple[PictureScore, Shown]] = []
+    seen: list[tuple[PictureScore, ScoredImages]] = []
     groups = list_groups(folder)[:1]
     scores = evaluate(
         model,
@@ -173,7 +173,7 @@ def test_model_is_left_as_it_was(model: TTSR, folder: Path) -> None:
 
 def test_group_without_reference(model: TTSR, folder: Path) -> None:
     (folder / "001_1.png").unlink()
-    with pytest.raises(DataError, match=r"001_0\.png: it has no reference"):
+    with pytest.raises(DataError, match=r"001_0\.png: has no reference"):
         evaluate(model, list_groups(folder))
     assert len(evaluate(model, list_groups(folder)[1:2], references=["lr", "none"])) == 2
 
@@ -183,16 +183,16 @@ def test_unrelated_needs_two_groups(model: TTSR, folder: Path) -> None:
         evaluate(model, list_groups(folder)[:1], references=["unrelated"])
 
 
-def test_truth_too_small_to_score_is_named_before_the_work(model: TTSR, folder: Path) -> None:
+def test_ground_truth_too_small_to_score_is_a_preflight_error(model: TTSR, folder: Path) -> None:
     Image.new("RGB", (40, 18)).save(folder / "003_0.png")
     seen = []
-    with pytest.raises(ImageError, match=r"003_0\.png: 40x16 .* mmagic-rgb, it takes 19x19 at least"):
+    with pytest.raises(ImageError, match=r"003_0\.png: 40x16 .* mmagic-rgb: take 19x19 at least"):
         evaluate(model, list_groups(folder), on_picture=lambda *args: seen.append(args))
     assert seen == []
     assert len(evaluate(model, list_groups(folder), protocols=[PAPER_Y])) == 4
 
 
-def test_unreadable_reference_is_named_before_the_work(model: TTSR, folder: Path) -> None:
+def test_unreadable_reference_is_a_preflight_error(model: TTSR, folder: Path) -> None:
     (folder / "003_1.png").write_text("no picture")
     seen = []
     with pytest.raises(ImageError, match=r"003_1\.png: not a picture"):
@@ -201,7 +201,7 @@ def test_unreadable_reference_is_named_before_the_work(model: TTSR, folder: Path
     assert len(evaluate(model, list_groups(folder), references=["none"], protocols=[PAPER_Y])) == 4
 
 
-def test_missing_scikit_image_is_noticed_before_the_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_scikit_image_is_a_preflight_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "skimage.metrics", None)
     untouched = bicubic_plus(0)
     calls = []

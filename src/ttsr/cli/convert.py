@@ -22,32 +22,32 @@ def convert(
     licence: str | None = None,
     scores: Path | None = None,
 ) -> None:
-    """Rewrite weights as ours, or as one of the public implementations reads them.
+    """Convert weights between this package's format and those of the public implementations.
 
-    What our files say of their origin is taken over from the source where it is known.
+    Provenance (source, recipe, scores, licence) is copied from the source where it is known.
 
     Parameters
     ----------
     source
-        A checkpoint file of ours, the authors', MMEditing's or MMagic's; a name from the catalogue; or a URL.
+        A checkpoint file of this package, the authors, MMEditing or MMagic; a name from the catalogue; or a URL.
     out
-        The file to write: .safetensors for ours, .pt for the authors' layout, .pth for MMagic's. A file that
+        The file to write: .safetensors for this package's layout, .pt for the authors', .pth for MMagic's. A file that
         exists is replaced.
     half
-        Store half-precision floats: half the size.
+        Store the weights in 16 bits (fp16): half the size.
     layout
-        The layout, if the name is not to decide.
+        The layout, if not by the suffix of the file to write.
     recipe
-        The training recipe to note, by name.
+        The name of the training recipe, for the metadata.
     licence
-        The weights' licence to note.
+        The licence of the weights, for the metadata.
     scores
-        A file that `ttsr evaluate --json` wrote: this model's means are noted.
+        A report of ttsr evaluate --json, whose mean scores of this model go into the metadata.
     """
     from dataclasses import replace
 
     from ttsr.cli.bars import progress_bar
-    from ttsr.evaluation.report_files import read_means
+    from ttsr.evaluation.report_files import read_mean_scores
     from ttsr.system.files import refuse_overwriting
     from ttsr.weights.assembly import assemble
     from ttsr.weights.catalog import provenance_of
@@ -58,19 +58,21 @@ def convert(
 
     chosen = layout or _BY_SUFFIX.get(out.suffix)
     if chosen is None:
-        raise WeightsError(f"{out}: name a .safetensors, .pt or .pth file, or give --layout")
+        raise WeightsError(
+            f"{out}: the suffix names no layout", "name a .safetensors, .pt or .pth file, or give --layout"
+        )
     with progress_bar(source) as progress:
         file = locate(source, progress)
     refuse_overwriting([out], [file, *([scores] if scores is not None else [])])
-    noted = {
+    stated = {
         "recipe": recipe,
         "licence": licence,
-        "scores": read_means(scores, Path(source).name) if scores is not None else None,
+        "scores": read_mean_scores(scores, source, Path(source).name) if scores is not None else None,
     }
     checkpoint = read_checkpoint(file)
     model = assemble(checkpoint, str(file))
     known = provenance_of(source, checkpoint, file.name)
-    provenance = replace(known, **{name: value for name, value in noted.items() if value is not None})
+    provenance = replace(known, **{name: value for name, value in stated.items() if value is not None})
     save(
         model,
         out,

@@ -38,38 +38,38 @@ def evaluate(
     html: Path | None = None,
     lossless: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
-    """Score models on a test set in the layout of CUFED5, with bicubic beside them.
+    """Score models on a test set in the layout of CUFED5, with bicubic as the baseline.
 
-    Under torchrun or accelerate launch the processes share the pictures; the figures are those of one.
+    Under torchrun or accelerate launch the processes share the pictures; the scores are those of a single process.
 
     Parameters
     ----------
     data
-        The folder: NNN_0.png are the ground truths, NNN_1.png to NNN_5.png their references (.png, .jpg).
+        The folder: NNN_0.png are the ground truths, NNN_1.png to NNN_5.png their references (.png or .jpg).
     model
         A name from the catalogue, a checkpoint file, or a URL. May be given several times.
     reference
-        1 to 5: that reference; a picture without it is given its last one. all: all of a picture's references at
-        once. stacked: all of them on black squares of 500x500, one below the other, as the paper. lr: the LR itself.
-        none: no texture at all. unrelated: a reference of another picture, half the set away. levels: 1 2 3 4 lr, the
-        paper's table of levels. May be given several times.
+        1 to 5: that reference; a picture without it uses its last one. all: all references of a picture at once.
+        stacked: all of them on black squares of 500x500, one below the other, as in the paper. lr: the LR itself.
+        none: no reference. unrelated: a reference of another picture, half the test set away. levels: 1 2 3 4 lr, the
+        paper's table of similarity levels. May be given several times.
     protocol
-        paper-y: Y, 8 bit, whole (the paper and its authors). mmagic-rgb: RGB, floats, border of 4 cut (MMagic 1.x).
-        mmedit-rgb: RGB, 8 bit, border of 4 cut (MMEditing 0.x). c2-matching: Y, 8 bit, border of 4 cut (C2-Matching,
-        DATSR); c2-matching-rgb: the same in RGB. Each brings the references to size as its source does. May be given
-        several times.
+        paper-y: Y, 8 bit, no border cropped (the paper and its authors). mmagic-rgb: RGB, floats, border of 4 cropped
+        (MMagic 1.x). mmedit-rgb: RGB, 8 bit, border of 4 cropped (MMEditing 0.x). c2-matching: Y, 8 bit, border of 4
+        cropped (C2-Matching, DATSR). c2-matching-rgb: the same in RGB. all: all of them. Each brings the references to
+        size as its source does. May be given several times.
     pictures
-        Print every picture's scores too.
+        Print the scores of every picture too.
     published
-        Print what others have published too.
+        Print published scores of other methods too.
     csv
-        Write every picture's scores to this file.
+        Write the scores of every picture to this file.
     json
         Write the report to this file.
     html
-        Write a page with the tables and the pictures side by side to this file.
+        Write a page with the tables, and all images side by side, to this file.
     lossless
-        Store the page's pictures without loss: a file about five times as large.
+        Store the images of the page losslessly: the file is about five times as large.
     """
     from rich.console import Console
 
@@ -92,11 +92,11 @@ def evaluate(
     references: list[ReferenceChoice] = []
     for name in reference:
         references += LEVELS if name == "levels" else (name,)
-    protocols = _once([p for name in protocol for p in (PROTOCOLS.values() if name == "all" else (PROTOCOLS[name],))])
+    protocols = [p for name in protocol for p in (PROTOCOLS.values() if name == "all" else (PROTOCOLS[name],))]
     title = data.resolve().name
     try:
-        stored = None if html is None else "lossless" if lossless else "lossy"
-        job = _Job(title, dict(_named(weights)), tuple(groups), tuple(_once(references)), tuple(protocols), stored)
+        encoding = None if html is None else "lossless" if lossless else "lossy"
+        job = _Job(title, dict(_named(weights)), tuple(groups), _unique(references), _unique(protocols), encoding)
         report, panels = _score(job, runtime)
     finally:
         runtime.close()
@@ -109,7 +109,7 @@ def evaluate(
         failures += _write_json(json, report_files.as_json(report, data, runtime.device.type))
     if html is not None:
         failures += _write(html, report_page.page(report, title, panels, lossless=lossless), errors="backslashreplace")
-    # Names are only text, whatever brackets and colons they hold.
+    # Names are plain text, whatever brackets and colons they hold.
     console = Console(markup=False, emoji=False)
     if pictures:
         console.print(report_table.single_pictures(report))
@@ -124,9 +124,15 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Job:
-    """What to score: checkpoint files by the models' names, on which pictures, with what and how.
+    """What to score, and how.
 
-    stored: how the page's pictures are encoded; None for no page.
+    Attributes:
+        title: the test set's name.
+        models: checkpoint files by the models' names.
+        groups: the pictures.
+        references: the choices of references.
+        protocols: how to score.
+        encoding: of the page's images; None for no page.
     """
 
     title: str
@@ -134,33 +140,29 @@ class _Job:
     groups: tuple[Group, ...]
     references: tuple[ReferenceChoice, ...]
     protocols: "tuple[Protocol, ...]"
-    stored: Literal["lossless", "lossy"] | None
+    encoding: Literal["lossless", "lossy"] | None
 
 
 def _score(job: _Job, runtime: "Runtime") -> "tuple[Report, list[Panel]]":
-    """Every model's rows, and of this and all other processes the page's pictures if wanted."""
+    """The rows of every model, and the page's images if there is a page, gathered from all processes."""
     from ttsr.cli.bars import progress_bar
     from ttsr.evaluation.report import Report, make_rows
-    from ttsr.evaluation.report_page import Panel, panels
-    from ttsr.evaluation.scored_picture import PictureScore, Shown
+    from ttsr.evaluation.report_page import Panel, encode_panels
+    from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
     from ttsr.evaluation.scoring import evaluate
     from ttsr.weights.loading import load
 
-    own_share = len(range(runtime.rank, len(job.groups), runtime.count))
-    steps = max(1, own_share * len(job.references) * len(job.models))
-    rows, encoded, done = [], list[Panel](), 0
-    # All at once, so that a bad file is found before the first is scored.
+    rows, encoded, count = [], list[Panel](), len(job.models)
+    # All models at once, so that a bad file is reported before the first model is scored.
     with runtime.together():
         networks = {name: load(file) for name, file in job.models.items()}
     with progress_bar(f"{job.title}, {len(job.groups)} pictures", shown=runtime.is_main) as progress:
-        for name, network in networks.items():
+        for place, (name, network) in enumerate(networks.items()):
 
-            def on_picture(score: PictureScore, shown: Shown, name: str = name, first: bool = not rows) -> None:
-                nonlocal done
-                done += 1
-                progress.update(done / steps)
-                if job.stored is not None and score.reference == job.references[0]:
-                    encoded.extend(panels(score, shown, name, everything=first, lossless=job.stored == "lossless"))
+            def on_picture(score: PictureScore, images: ScoredImages, name: str = name, place: int = place) -> None:
+                if job.encoding is not None and score.reference == job.references[0]:
+                    lossless = job.encoding == "lossless"
+                    encoded.extend(encode_panels(score, images, name, result_only=place > 0, lossless=lossless))
 
             with runtime.together():
                 scores = evaluate(
@@ -171,18 +173,19 @@ def _score(job: _Job, runtime: "Runtime") -> "tuple[Report, list[Panel]]":
                     device=runtime.device,
                     on_picture=on_picture,
                     share=(runtime.rank, runtime.count),
+                    progress=progress.part(place / count, (place + 1) / count),
                 )
             rows += make_rows(name, runtime.gather(scores), job.references)
-            assert len(rows[-1].pictures) == len(job.groups), "every process scored its share"
+            assert len(rows[-1].pictures) == len(job.groups), "every process scores its share"
     return Report(job.protocols, tuple(rows)), runtime.gather(encoded)
 
 
-def _once(items: Sequence[T]) -> list[T]:
-    return list(dict.fromkeys(items))
+def _unique(items: Sequence[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(items))
 
 
 def _named(weights: dict[str, Path]) -> list[tuple[str, Path]]:
-    """What to call each model: a file by its own name, unless two share it."""
+    """The name of each model in the report: a file's own name, unless two files share it."""
     plain = [file.name if file == Path(given) else given for given, file in weights.items()]
     return [
         (name if plain.count(name) == 1 else given, file)
@@ -191,13 +194,13 @@ def _named(weights: dict[str, Path]) -> list[tuple[str, Path]]:
 
 
 def _check_outputs(outputs: Sequence[Path]) -> None:
-    """See before the work that the files can be written and are different ones."""
+    """Check before the work that the files can be written and differ."""
     from ttsr.inference.jobs import check_writable
 
     for path in outputs:
         check_writable(path)
         if sum(os.path.realpath(other) == os.path.realpath(path) for other in outputs) > 1:
-            raise DataError(f"{path}: is asked for as two outputs; name another file")
+            raise DataError(f"{path}: is given as two outputs", "name another file")
 
 
 def _refuse_inputs(outputs: Sequence[Path], groups: Sequence[Group], weights: Sequence[Path]) -> None:
@@ -214,9 +217,15 @@ def _write_json(path: Path, report: dict[str, object]) -> list[str]:
 
 
 def _write(path: Path, parts: Iterable[str], *, errors: str) -> list[str]:
-    """Write a file as a whole, through a link to what it points at; what went wrong, so that others are still written.
+    """Write a file completely or not at all, through a link to its target.
 
-    errors: what becomes of a name that is no UTF-8.
+    Args:
+        path: the file.
+        parts: its text.
+        errors: how to encode names that are not valid UTF-8.
+
+    Returns:
+        Error messages, so that the other files are still written.
     """
     from ttsr.system.files import atomic_path
 

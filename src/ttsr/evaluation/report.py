@@ -1,4 +1,4 @@
-"""Scores of single pictures put together: means over pictures, as in the published tables."""
+"""Scores of single pictures combined: means over pictures, as in published tables."""
 
 import math
 from collections import defaultdict
@@ -9,16 +9,22 @@ from statistics import fmean
 from ttsr.data.cufed5 import ReferenceChoice
 from ttsr.evaluation.network_inputs import STACKED_SIDE
 from ttsr.evaluation.protocols import Protocol, Score
-from ttsr.evaluation.reference_choice import DESCRIBED
+from ttsr.evaluation.reference_choice import REFERENCE_LABELS
 from ttsr.evaluation.scored_picture import PictureScore
 
 # Pictures that a note names; the rest are counted.
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model with one choice of references, over all pictures."""
+    """One model with one choice of references, over all pictures.
+
+    Attributes:
+        model: its name.
+        reference: the choice of references.
+        pictures: the scores, in the order of the test set.
+    """
 
     model: str
     reference: ReferenceChoice
@@ -26,7 +32,7 @@ class Row:
 
     @property
     def substituted(self) -> tuple[str, ...]:
-        """Names of the pictures that lack the reference asked for and were given their last one."""
+        """Names of the pictures that lack the requested reference and used their last one."""
         return tuple(picture.name for picture in self.pictures if picture.substituted)
 
     def model_mean(self, protocol: Protocol) -> Score:
@@ -38,18 +44,17 @@ class Row:
         return _mean([picture.bicubic[protocol.name] for picture in self.pictures])
 
     def gain(self, protocol: Protocol) -> Score:
-        """What the model has more than bicubic, averaged over the pictures: the means' difference, where it has one."""
+        """The model's gain over bicubic, averaged over the pictures; NaN where infinities of both signs meet."""
         return _mean([picture.gain(protocol) for picture in self.pictures])
 
     def notes(self) -> list[str]:
-        """What a reader of the means must know."""
-        count, notes = len(self.pictures), []
+        """Caveats that a reader of the means must know, one sentence each."""
+        count, label, notes = len(self.pictures), REFERENCE_LABELS[self.reference], []
         if self.substituted:
             real = count - len(self.substituted)
-            notes.append(
-                f"{len(self.substituted)} of {count} without {DESCRIBED[self.reference]}, which were given their last "
-                f"one: {'1 picture has' if real == 1 else f'{real} pictures have'} this level"
-            )
+            have = "1 picture has" if real == 1 else f"{real} pictures have"
+            lacking = f"{len(self.substituted)} of {count} without {label}"
+            notes.append(f"{lacking}, which were given their last one: {have} this level")
         if self.reference == "stacked":
             sides = [picture.reference_size[0] for picture in self.pictures if picture.reference_size is not None]
             larger = [side for side in sides if side > STACKED_SIDE]
@@ -60,7 +65,7 @@ class Row:
                 )
         bicubic, model = ([getattr(picture, of) for picture in self.pictures] for of in ("bicubic", "model"))
         notes += self._exact("bicubic", bicubic)
-        notes += self._exact(f"{self.model} with {DESCRIBED[self.reference]}", model)
+        notes += self._exact(f"{self.model} with {label}", model)
         return notes
 
     def _exact(self, who: str, scores: Sequence[dict[str, Score]]) -> list[str]:
@@ -80,26 +85,31 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found: rows by model and, within it, by reference, each in the order asked for."""
+    """The scores of an evaluation.
+
+    Attributes:
+        protocols: in the requested order.
+        rows: by model, and within a model by choice of references, each in the requested order.
+    """
 
     protocols: tuple[Protocol, ...]
     rows: tuple[Row, ...]
 
     @property
     def num_pictures(self) -> int:
-        """Pictures of the test set."""
+        """Number of pictures in the test set."""
         return len(self.rows[0].pictures)
 
     @property
     def counted(self) -> str:
-        """The same in words."""
+        """The number of pictures in words."""
         return "1 picture" if self.num_pictures == 1 else f"{self.num_pictures} pictures"
 
     def bicubic_rows(self, protocols: Sequence[Protocol]) -> list[tuple[str, Row]]:
-        """Rows of which to show bicubic's means, each with the words for its references.
+        """Rows whose bicubic means to show, each with the label of its references.
 
-        One, without words, where those of all references are the same to the digits that tables show. Under
-        c2-matching they need not be: the LR is padded to its reference's size.
+        A single row with an empty label if the means agree, to the digits that tables show, for all choices of
+        references. Under c2-matching they may differ: the LR is padded to its reference's size.
         """
         firsts: dict[ReferenceChoice, Row] = {}
         for row in self.rows:
@@ -107,18 +117,23 @@ class Report:
         means = [[row.bicubic_mean(protocol) for protocol in protocols] for row in firsts.values()]
         if len({tuple(f"{mean.psnr:.2f} {mean.ssim:.4f}" for mean in row) for row in means}) == 1:
             return [("", self.rows[0])]
-        return [(DESCRIBED[reference], row) for reference, row in firsts.items()]
+        return [(REFERENCE_LABELS[reference], row) for reference, row in firsts.items()]
 
     def notes(self) -> list[str]:
-        """Those of all rows, each once."""
+        """The notes of all rows, without repetitions."""
         return list(dict.fromkeys(note for row in self.rows for note in row.notes()))
 
 
 def make_rows(model: str, scores: Iterable[PictureScore], references: Sequence[ReferenceChoice]) -> list[Row]:
-    """A model's rows from its scores, which may come from several processes and in any order.
+    """Group a model's scores into rows, one for each choice of references.
 
-    The pictures of a row come out in the order of the test set, and means are exactly rounded sums: the result does not
-    depend on how the work was shared.
+    The pictures of a row are in the order of the test set, and means are exactly rounded sums: the result does not
+    depend on how processes shared the work.
+
+    Args:
+        model: the model's name.
+        scores: from one or several processes, in any order.
+        references: the choices of references, in the order of the rows.
     """
     ordered = sorted(scores, key=lambda score: score.number)
     return [
@@ -137,5 +152,5 @@ def _average(values: Sequence[float]) -> float:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
+    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more

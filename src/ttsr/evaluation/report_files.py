@@ -1,4 +1,4 @@
-"""The report for programs: JSON of everything, written and read, and CSV with a line for each score of each picture."""
+"""The report for programs: JSON, written and read, and CSV with a line for each score of each picture."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from ttsr.evaluation.scored_picture import PictureScore
 
 
 def as_json(report: Report, data: Path, device: str) -> dict[str, Any]:
-    """The means, what they were taken from, and what with. JSON has no infinity: a perfect PSNR is null."""
+    """The report as a JSON object: all scores, the test set, the device and versions. Infinite PSNR becomes null."""
     return {
         "data": str(data),
         "num_pictures": report.num_pictures,
@@ -29,20 +29,20 @@ def as_json(report: Report, data: Path, device: str) -> dict[str, Any]:
     }
 
 
-def read_means(path: Path, model: str) -> dict[str, dict[str, float]]:
-    """A model's mean scores in a JSON report, by test set, choice of references and protocol.
+def read_mean_scores(path: Path, *names: str) -> dict[str, dict[str, float]]:
+    """Read a model's mean scores from a JSON report: test set, references and protocol to metric to value.
 
     Args:
-        path: a file with what `as_json` returned.
-        model: the model's name in the report; any name will do for a report of a single model.
+        path: a file with the object that `as_json` returned.
+        names: names that the model may have in the report; not used if the report has a single model.
 
     Raises:
-        DataError: it is no such file, or holds several models but not this one.
+        DataError: the file is unreadable or no report, or has scores of several models but not of this one.
     """
     try:
         report = json.loads(path.read_text("utf-8"))
         models = {row["model"] for row in report["rows"]}
-        chosen = models if len(models) == 1 else models & {model}
+        chosen = models if len(models) == 1 else models & {*names}
         means = {
             f"{Path(report['data']).name}, reference {row['reference']}, {protocol}": {
                 metric: float(value) for metric, value in scores["model"].items() if value is not None
@@ -54,14 +54,14 @@ def read_means(path: Path, model: str) -> dict[str, dict[str, float]]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise DataError(f"{path}: no report of `ttsr evaluate --json`") from None
+        raise DataError(f"{path}: not a JSON report of an evaluation") from None
     if not means:
-        raise DataError(f"{path}: has no scores of {model}, but of {', '.join(sorted(models))}")
+        raise DataError(f"{path}: has no scores of {names[0]}, but of {', '.join(sorted(models))}")
     return means
 
 
 def as_csv(report: Report) -> str:
-    """One line for each model, choice of references, picture and protocol; `files` are set apart by `|`."""
+    """The report as CSV, a line for each model, choice of references, picture and protocol; `|` separates files."""
     lines = [
         {
             "model": row.model,

@@ -1,5 +1,5 @@
 "use strict";
-// Each row has one zoom and one offset of its pictures' top left corners, in fractions of a picture's side.
+// Each row has one zoom and one offset of its images' top left corners, in fractions of an image's side.
 const LARGEST = 32, STEP = 1.25;
 const views = new Map();
 
@@ -19,7 +19,7 @@ function show(section, zoom, x, y) {
 
 const viewOf = (section) => views.get(section) || { zoom: 1, x: 0, y: 0 };
 
-// The point (px, py) of the frame, in fractions, stays where it is.
+// Keeps the point (px, py) of the frame, in fractions, in place.
 function zoomAt(section, factor, px, py) {
   const { zoom, x, y } = viewOf(section);
   const next = Math.min(LARGEST, Math.max(1, zoom * factor));
@@ -35,7 +35,7 @@ for (const section of document.querySelectorAll(".picture")) {
   const fingers = new Map();
   for (const frame of section.querySelectorAll(".view")) {
     frame.addEventListener("wheel", (event) => {
-      // Unless the row was chosen, the wheel moves the page.
+      // Unless the row has the focus, the wheel scrolls the page.
       if (!event.ctrlKey && document.activeElement !== section) return;
       event.preventDefault();
       zoomAt(section, Math.exp(-event.deltaY / 400), ...place(frame, event));
@@ -65,7 +65,7 @@ for (const section of document.querySelectorAll(".picture")) {
     });
     for (const end of ["pointerup", "pointercancel", "pointerleave"])
       frame.addEventListener(end, (event) => fingers.delete(event.pointerId));
-    // A second finger zooms the row and not the page.
+    // Two fingers zoom the row, not the page.
     frame.addEventListener("touchmove", (event) => {
       if (event.touches.length > 1) event.preventDefault();
     }, { passive: false });
@@ -83,8 +83,8 @@ for (const section of document.querySelectorAll(".picture")) {
   });
 }
 
-// Largest first; infinities are equal to themselves, and what is no number comes last.
-function falling(key) {
+// Largest first; infinities are equal to themselves, and NaN comes last.
+function descending(key) {
   const value = (section) => {
     const number = Number(section.dataset[key]);
     return Number.isNaN(number) ? -Infinity : number;
@@ -95,19 +95,19 @@ function falling(key) {
 document.getElementById("order").addEventListener("change", (event) => {
   const sections = [...document.querySelectorAll(".picture")], key = event.target.value;
   if (key === "name") sections.sort((a, b) => a.dataset.name.localeCompare(b.dataset.name, "en", { numeric: true }));
-  else sections.sort(falling(key));
+  else sections.sort(descending(key));
   for (const section of sections) section.parentNode.append(section);
 });
 
-// A % that begins no code stands for itself.
+// A % that begins no escape sequence stands for itself.
 function decoded(text) {
   try { return decodeURIComponent(text); } catch { return text; }
 }
 
-// #NAME or #NAME@zoom,x,y leads to a picture, with the point (x, y) of it, in fractions, in the middle.
-function follow() {
+// #NAME or #NAME@zoom,x,y opens a picture, centred on its point (x, y), in fractions.
+function openLinked() {
   const [name, at] = decoded(location.hash.slice(1)).split(/@(?=[\d.,]+$)/);
-  const section = [...document.querySelectorAll(".picture")].find((one) => one.dataset.name === name);
+  const section = [...document.querySelectorAll(".picture")].find((candidate) => candidate.dataset.name === name);
   if (!section) return;
   if (at) {
     const [zoom, x = .5, y = .5] = at.split(",").map(Number);
@@ -116,5 +116,5 @@ function follow() {
   section.scrollIntoView();
   section.focus({ preventScroll: true });
 }
-addEventListener("hashchange", follow);
-follow();
+addEventListener("hashchange", openLinked);
+openLinked();

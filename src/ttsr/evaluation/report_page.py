@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: tables, and the pictures side by side with zoom in step."""
+"""The report as one self-contained HTML file: tables, and images side by side with synchronized zoom."""
 
 import base64
 import io
@@ -13,47 +13,60 @@ import numpy as np
 from PIL import Image
 
 from ttsr.evaluation.protocols import Protocol, Score
-from ttsr.evaluation.published import CAUTION, MARK, PUBLISHED
-from ttsr.evaluation.reference_choice import DESCRIBED
+from ttsr.evaluation.published_scores import CAUTION, FOOTNOTE, PUBLISHED_SCORES
+from ttsr.evaluation.reference_choice import REFERENCE_LABELS
 from ttsr.evaluation.report import Report, Row
-from ttsr.evaluation.scored_picture import PictureScore, Shown
+from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
 
-# WebP's: no difference to be seen, at a fifth of the bytes of a lossless file.
+# WebP's quality: visually lossless, at a fifth of the size of a lossless file.
 _QUALITY = 92
-# Nothing is loaded from anywhere, and no script but the page's own can run.
+# The page loads nothing, and runs no script but its own.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One encoded picture of the page: of which picture of the test set, what it shows, and a data URI."""
+    """One encoded image of the page.
+
+    Attributes:
+        number: index of the picture in the test set.
+        part: which image of the picture.
+        uri: the image as a data URI.
+    """
 
     number: int
     part: str
     uri: str
 
 
-def panels(score: PictureScore, shown: Shown, model: str, *, everything: bool, lossless: bool) -> list[Panel]:
-    """Encode what the page shows of one picture: the model's result, and with `everything` the rest too.
+def encode_panels(
+    score: PictureScore, images: ScoredImages, model: str, *, result_only: bool, lossless: bool
+) -> list[Panel]:
+    """Encode the images of one picture as WebP.
 
-    WebP of quality 92, or lossless.
+    Args:
+        score: the picture's scores.
+        images: its images.
+        model: the model's name.
+        result_only: only the model's result, since another model's call has the rest.
+        lossless: instead of quality 92.
     """
-    pictures = {_part_of(model): shown.sr}
-    if everything:
-        pictures |= {"LR": shown.lr, "bicubic": shown.bicubic, "ground truth": shown.hr}
-        if shown.reference is not None:
-            pictures["reference"] = shown.reference
-    return [Panel(score.number, part, _data_uri(image, lossless)) for part, image in pictures.items()]
+    parts = {_part_of(model): images.sr}
+    if not result_only:
+        parts |= {"LR": images.lr, "bicubic": images.bicubic, "ground truth": images.hr}
+        if images.reference is not None:
+            parts["reference"] = images.reference
+    return [Panel(score.number, part, _data_uri(image, lossless)) for part, image in parts.items()]
 
 
 def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool) -> Iterator[str]:
     """The page in parts, to be written one after the other.
 
     Args:
-        report: the scores; pictures are those of the first reference asked for, and sorted by the first protocol.
-        data: what to call the test set.
-        encoded: of `panels`, from all processes, in any order.
-        lossless: how they were encoded, to say so.
+        report: the scores; images are those of the first choice of references, sorted by gain under the first protocol.
+        data: the test set's name.
+        encoded: from `encode_panels`, of all processes, in any order.
+        lossless: how the images were encoded.
     """
     sheet = files("ttsr.evaluation")
     protocol, first = report.protocols[0], report.rows[0]
@@ -66,14 +79,14 @@ def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool)
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f"<style>\n{sheet.joinpath('report_page.css').read_text('utf-8')}</style>\n</head>\n<body>\n"
-        f"<header>\n<h1>{escape(data)}</h1>\n<p>{report.counted}, four times larger. "
-        "Means are over pictures.</p>\n</header>\n"
+        f"<header>\n<h1>{escape(data)}</h1>\n<p>{report.counted}, upscaled four times. "
+        "Scores are means over the pictures.</p>\n</header>\n"
     )
     yield _summary(report)
     yield _published()
     yield _controls(first, protocol, lossless)
     gains = [picture.gain(protocol).psnr for picture in first.pictures]
-    # What is no number comes last, as in the script.
+    # NaN comes last, as in the script.
     for place in sorted(range(report.num_pictures), key=lambda k: math.inf if math.isnan(gains[k]) else -gains[k]):
         yield _picture(shown, place, protocol, by_picture[first.pictures[place].number])
     yield f"</main>\n<script>\n{sheet.joinpath('report_page.js').read_text('utf-8')}</script>\n</body>\n</html>\n"
@@ -81,24 +94,24 @@ def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool)
 
 def _summary(report: Report) -> str:
     head = "".join(f'<th colspan="3">{escape(p.name)}</th>' for p in report.protocols)
-    units = '<th class="first">PSNR, dB</th><th>SSIM</th><th>over bicubic</th>' * len(report.protocols)
+    units = '<th class="first">PSNR, dB</th><th>SSIM</th><th>gain over bicubic</th>' * len(report.protocols)
     lines = [
         _line("bicubic", references, [(row.bicubic_mean(p), None) for p in report.protocols])
         for references, row in report.bicubic_rows(report.protocols)
     ]
     for row in report.rows:
         scores = [(row.model_mean(p), row.gain(p)) for p in report.protocols]
-        lines.append(_line(row.model, DESCRIBED[row.reference], scores))
+        lines.append(_line(row.model, REFERENCE_LABELS[row.reference], scores))
     notes = "".join(f"<p>{escape(note)}.</p>\n" for note in report.notes())
     return (
-        f'<section>\n<h2>Measured here</h2>\n<div class="scroll"><table>\n<thead><tr><th></th><th></th>{head}'
+        f'<section>\n<h2>Measured scores</h2>\n<div class="scroll"><table>\n<thead><tr><th></th><th></th>{head}'
         f"</tr>\n<tr><th></th><th>references</th>{units}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody>\n</table></div>\n"
         f"{notes}</section>\n"
     )
 
 
 def _line(name: str, references: str, scores: Sequence[tuple[Score, Score | None]]) -> str:
-    """A row of the summary: for each protocol the means and, but for bicubic itself, the gain."""
+    """A row of the summary: for each protocol the means, and except for bicubic itself the gain."""
     cells = "".join(
         f'<td class="first">{score.psnr:.2f}</td><td>{score.ssim:.4f}</td>'
         f"<td>{'' if gain is None else f'{gain.psnr:+.2f}'}</td>"
@@ -109,28 +122,28 @@ def _line(name: str, references: str, scores: Sequence[tuple[Score, Score | None
 
 def _published() -> str:
     lines = "".join(
-        f"<tr><th>{escape(f.method)}{'*' if f.read == 'not again' else ''}</th>"
-        f'<td class="first">{f.psnr:.2f}</td><td>{f.ssim:.3f}</td>'
-        f"<th>{escape(f.protocol or 'not told')}</th><th>{escape(f.references)}</th><th>{escape(f.source)}</th></tr>\n"
-        for f in PUBLISHED
+        f'<tr><th>{escape(row.marked_method)}</th><td class="first">{row.psnr:.2f}</td><td>{row.ssim:.3f}</td>'
+        f"<th>{escape(row.protocol or 'not stated')}</th><th>{escape(row.references)}</th>"
+        f"<th>{escape(row.source)}</th></tr>\n"
+        for row in PUBLISHED_SCORES
     )
     return (
-        f"<details open>\n<summary>As published, on CUFED5</summary>\n<p><strong>{escape(CAUTION)}</strong></p>\n"
+        f"<details open>\n<summary>Published scores on CUFED5</summary>\n<p><strong>{escape(CAUTION)}</strong></p>\n"
         '<div class="scroll"><table class="published">\n<thead><tr><th></th><th class="first">PSNR, dB</th>'
         "<th>SSIM</th><th>protocol</th><th>references</th><th>source</th></tr></thead>\n"
-        f"<tbody>\n{lines}</tbody>\n</table></div>\n<p>{escape(MARK)}</p>\n</details>\n"
+        f"<tbody>\n{lines}</tbody>\n</table></div>\n<p>{escape(FOOTNOTE)}</p>\n</details>\n"
     )
 
 
 def _controls(first: Row, protocol: Protocol, lossless: bool) -> str:
-    quality = "without loss" if lossless else f"as WebP of quality {_QUALITY}; the scores are of the exact ones"
+    quality = "losslessly" if lossless else f"as WebP of quality {_QUALITY}; scores are of the exact pixels"
     return (
-        f"<main>\n<h2>Pictures</h2>\n<p>With {escape(DESCRIBED[first.reference])}; PSNR by {escape(protocol.name)}. "
-        f"The pictures are stored {quality}.</p>\n"
+        f"<main>\n<h2>Pictures</h2>\n<p>With {escape(REFERENCE_LABELS[first.reference])}; PSNR and SSIM by "
+        f"{escape(protocol.name)}. Images are stored {quality}.</p>\n"
         '<div class="controls"><label>Sort by <select id="order"><option value="gain">gain over bicubic</option>'
-        '<option value="bicubic">bicubic</option><option value="name">name</option></select></label>\n'
-        "<p>Click a picture, then turn the wheel or press <kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd> to zoom, and drag "
-        "or use the arrows to move: its row goes in step. Two fingers do on a phone.</p></div>\n"
+        '<option value="bicubic">PSNR of bicubic</option><option value="name">name</option></select></label>\n'
+        "<p>Click an image, then zoom with the mouse wheel or <kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd>, and pan by "
+        "dragging or with the arrow keys; all images of its row move together. On a touch screen, pinch.</p></div>\n"
     )
 
 
@@ -141,11 +154,11 @@ def _picture(rows: Sequence[Row], place: int, protocol: Protocol, uris: Mapping[
     width, height = own.size
     captions = [("LR", "LR", f"{width // 4}x{height // 4}")]
     if "reference" in uris:
-        captions.append(("reference", _name_of_reference(own), "reference"))
-    captions.append(("bicubic", "bicubic", _described(bicubic)))
+        captions.append(("reference", _reference_name(own), "reference"))
+    captions.append(("bicubic", "bicubic", _score_text(bicubic)))
     for row in rows:
         score = row.pictures[place]
-        text = f"{_described(score.model[protocol.name])}, {score.gain(protocol).psnr:+.2f}"
+        text = f"{_score_text(score.model[protocol.name])}, {score.gain(protocol).psnr:+.2f}"
         captions.append((_part_of(row.model), row.model, text))
     captions.append(("ground truth", "ground truth", f"{width}x{height}"))
     figures = "".join(
@@ -161,20 +174,20 @@ def _picture(rows: Sequence[Row], place: int, protocol: Protocol, uris: Mapping[
     )
 
 
-def _name_of_reference(picture: PictureScore) -> str:
+def _reference_name(picture: PictureScore) -> str:
     if picture.reference == "all" and len(picture.files) > 1:
         return f"{picture.files[0]}, first of {len(picture.files)}"
     return " + ".join(picture.files) or "LR"
 
 
 def _number(value: float) -> str:
-    """As JavaScript's Number() reads it."""
+    """Format for JavaScript's `Number()`."""
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     return "NaN" if math.isnan(value) else f"{value:.6f}"
 
 
-def _described(score: Score) -> str:
+def _score_text(score: Score) -> str:
     return f"{score.psnr:.2f} dB, {score.ssim:.4f}"
 
 

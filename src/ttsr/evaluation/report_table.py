@@ -1,20 +1,17 @@
-"""The report as tables in a terminal, narrow enough for one of 80 columns.
-
-To be printed by a console without markup and emoji codes: names are only text.
-"""
+"""The report as tables for a terminal of 80 columns. Print them without markup and emoji: names are plain text."""
 
 from rich.table import Table
 
 from ttsr.evaluation.protocols import Score
-from ttsr.evaluation.published import CAUTION, MARK, PUBLISHED
-from ttsr.evaluation.reference_choice import DESCRIBED
+from ttsr.evaluation.published_scores import CAUTION, FOOTNOTE, PUBLISHED_SCORES
+from ttsr.evaluation.reference_choice import REFERENCE_LABELS
 from ttsr.evaluation.report import Report
 
 
 def summary(report: Report, title: str) -> Table:
-    """For each protocol a row for bicubic and one for each model and choice of references.
+    """Mean scores: for each protocol a row for bicubic, and one for each model and choice of references.
 
-    Where the references make a difference to bicubic too, it has a row for each choice of them.
+    If bicubic's scores depend on the references, it has a row for each choice of them.
     """
     table = _scores(title, "protocol", "", "references")
     for protocol in report.protocols:
@@ -23,18 +20,18 @@ def summary(report: Report, title: str) -> Table:
             table.add_row(name, "bicubic", references, *_cells(row.bicubic_mean(protocol), None))
         for row in report.rows:
             cells = _cells(row.model_mean(protocol), row.gain(protocol))
-            table.add_row("", row.model, DESCRIBED[row.reference], *cells)
+            table.add_row("", row.model, REFERENCE_LABELS[row.reference], *cells)
         table.add_section()
     return table
 
 
 def single_pictures(report: Report) -> Table:
-    """A row for each picture of each row of the summary."""
+    """Scores of single pictures: a row for each picture of each row of the summary."""
     table = _scores("pictures", "protocol", "", "picture", "references")
     for protocol in report.protocols:
         for row in report.rows:
             for place, picture in enumerate(row.pictures):
-                used = "+".join(picture.files) or DESCRIBED[row.reference]
+                used = "+".join(picture.files) or REFERENCE_LABELS[row.reference]
                 heads = (protocol.name, row.model) if place == 0 else ("", "")
                 cells = _cells(picture.model[protocol.name], picture.gain(protocol))
                 table.add_row(*heads, picture.name, used, *cells)
@@ -43,16 +40,15 @@ def single_pictures(report: Report) -> Table:
 
 
 def published() -> Table:
-    """What others list, each under its own protocol."""
-    table = Table(title="as published, on CUFED5", caption=f"{CAUTION}\n{MARK}", caption_justify="left")
+    """Published scores, each under its own protocol."""
+    table = Table(title="published scores on CUFED5", caption=f"{CAUTION}\n{FOOTNOTE}", caption_justify="left")
     for name in ("protocol", "", "references"):
         table.add_column(name)
     for name in ("PSNR, dB", "SSIM"):
         table.add_column(name, justify="right")
-    for figure in PUBLISHED:
-        mark = "*" if figure.read == "not again" else ""
-        protocol = figure.protocol or "not told"
-        table.add_row(protocol, figure.method + mark, figure.references, f"{figure.psnr:.2f}", f"{figure.ssim:.3f}")
+    for row in PUBLISHED_SCORES:
+        scores = (f"{row.psnr:.2f}", f"{row.ssim:.3f}")
+        table.add_row(row.protocol or "not stated", row.marked_method, row.references, *scores)
     return table
 
 
@@ -60,7 +56,7 @@ def _scores(title: str, *heads: str) -> Table:
     table = Table(title=title)
     for head in heads:
         table.add_column(head)
-    for head in ("PSNR, dB", "SSIM", "over\nbicubic"):
+    for head in ("PSNR, dB", "SSIM", "gain over\nbicubic"):
         table.add_column(head, justify="right")
     return table
 

@@ -36,7 +36,7 @@ class PictureScore:
         reference_size: (width, height) of the first reference under the first protocol; None for no reference.
         model: scores of the model's result, by the protocol's name.
         bicubic: scores of bicubic upscaling of the LR that the model was given, by the protocol's name.
-        relevance: mean of the soft-attention map S (equation 6) under the first protocol.
+        relevance: mean of the soft-attention map S under the first protocol.
         seconds: run time of the network, references included, summed over its passes.
     """
 

@@ -7,10 +7,10 @@ from statistics import fmean
 import numpy as np
 
 from ttsr.data.cufed5 import list_groups
+from ttsr.evaluation.metrics import scikit_image_ssim
 from ttsr.evaluation.protocols import PAPER_Y
-from ttsr.evaluation.scored_picture import PictureScore, Shown
+from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
 from ttsr.evaluation.scoring import evaluate
-from ttsr.evaluation.ssim import scikit_image_ssim
 from ttsr.system.distributed import Runtime
 from ttsr.training.trainer import Trainer
 from ttsr.training.training_log import TrainingLog
@@ -66,7 +66,7 @@ class Validation:
         """
         strips: list[tuple[int, str, np.ndarray]] = []
 
-        def keep(score: PictureScore, shown: Shown) -> None:
+        def keep(score: PictureScore, shown: ScoredImages) -> None:
             if score.number < NUM_SHOWN:
                 strips.append((score.number, score.name, side_by_side(shown)))
 
@@ -91,7 +91,7 @@ class Validation:
         return ValidationScore(trainer.step, psnr, self.test_set)
 
 
-def side_by_side(shown: Shown) -> np.ndarray:
+def side_by_side(shown: ScoredImages) -> np.ndarray:
     """LR (enlarged), reference, bicubic, SR, ground truth and relevance side by side: (H, W, 3) uint8."""
     height = shown.hr.shape[0]
     relevance = (shown.relevance.clip(0, 1) * 255).round().astype(np.uint8)

@@ -1,4 +1,4 @@
-"""SSIM against the formula written out."""
+"""PSNR and SSIM against their formulas."""
 
 import builtins
 import sys
@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from ttsr.errors import UserError
-from ttsr.evaluation.psnr import psnr
-from ttsr.evaluation.ssim import ssim
+from ttsr.evaluation.metrics import psnr, ssim
 
 
 def ssim_by_the_formula(x: np.ndarray, y: np.ndarray) -> float:
@@ -28,20 +27,20 @@ def ssim_by_the_formula(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean(values))
 
 
-def test_is_the_published_formula() -> None:
+def test_ssim_is_the_published_formula() -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 255, (14, 17))
     y = x + rng.normal(0, 20, x.shape)
     assert ssim(x, y) == pytest.approx(ssim_by_the_formula(x, y), abs=1e-9)
 
 
-def test_colour_is_the_mean_over_channels() -> None:
+def test_ssim_of_colour_is_the_mean_over_channels() -> None:
     rng = np.random.default_rng(1)
     x, y = rng.uniform(0, 255, (2, 15, 13, 3))
     assert ssim(x, y) == pytest.approx(np.mean([ssim(x[..., c], y[..., c]) for c in range(3)]))
 
 
-def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ssim_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def without_skimage(name: str, *args: Any, **kwargs: Any) -> Any:
