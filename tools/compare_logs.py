@@ -1,4 +1,4 @@
-"""Whether a training run repeats another: `python benchmarks/compare_logs.py docs/logs/ttsr-lite-3.jsonl MY/log.jsonl`.
+"""Whether a training run repeats another: `python tools/compare_logs.py OLD/log.jsonl NEW/log.jsonl`.
 
 Compares the figures of the steps that both logs hold and prints the largest relative difference of each, time aside.
 Exit codes: 0 if all are within the tolerance, 1 if not, 2 for logs that cannot be compared.
