@@ -68,4 +68,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def device(pytestconfig: pytest.Config) -> torch.device:
     """The CPU, or with `--device cuda` the GPU."""
-    return torch.device(pytestconfig.getoption("device"))
+    return torch.device(str(pytestconfig.getoption("device")))
