@@ -58,9 +58,7 @@ def convert(
 
     chosen = layout or _BY_SUFFIX.get(out.suffix)
     if chosen is None:
-        raise WeightsError(
-            f"{out}: the suffix names no layout", "name a .safetensors, .pt or .pth file, or give --layout"
-        )
+        raise WeightsError(f"{out}: of no known layout", "name a .safetensors, .pt or .pth file, or give --layout")
     with progress_bar(source) as progress:
         file = locate(source, progress)
     refuse_overwriting([out], [file, *([scores] if scores is not None else [])])
