@@ -43,10 +43,16 @@ EXAMPLES = Path(__file__).parent.parent / "examples" / "pairs"
 
 @dataclass(frozen=True)
 class Row:
-    """Medians of the turns. open_s: until the first pair can be made (photos are decoded then). cold_ms: reading a
-    picture. make_ms: drawing, cutting and warping a pair, of CUFED decoding and degrading too, and collate_ms: what is
-    left to degrade, and stacking; both processor time. pairs_s: what a worker hands over; trained_s: what training
-    takes of it, and times_faster the ratio of the two.
+    """Medians of the turns.
+
+    Attributes:
+        open_s: until the first pair can be made (photos are decoded then).
+        cold_ms: reading a picture.
+        make_ms: drawing, cutting and warping a pair, of CUFED decoding and degrading too; processor time.
+        collate_ms: what is left to degrade, and stacking; processor time.
+        pairs_s: what a worker hands over.
+        trained_s: what training takes of it.
+        times_faster: the ratio of the two.
     """
 
     data: str
@@ -207,6 +213,7 @@ def show(rows: list[Row]) -> None:
 
 
 def main() -> None:
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, action="append", help="a folder to measure; default: made of the examples")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement of a worker")

@@ -110,7 +110,7 @@ def _gemm_gflops(side: int = 2048) -> float:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """ "80x125" to (80, 125): rows by columns."""
+    """Rows by columns: "80x125" to (80, 125)."""
     height, width = text.split("x")
     return int(height), int(width)
 

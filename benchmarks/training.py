@@ -46,6 +46,8 @@ CPU_FORMS = ("textbook", "ours")
 
 
 def random_batch(size: int) -> Batch:
+    """Random images of the crops' sizes."""
+
     def image(side: int) -> torch.Tensor:
         return torch.rand(size, 3, side, side)
 
@@ -54,6 +56,7 @@ def random_batch(size: int) -> Batch:
 
 
 def use_the_textbook_form(trainer: Trainer) -> None:
+    """Replace the trainer's forward pass by the textbook form."""
     model = trainer.model
 
     def forward(batch: Batch) -> tuple[TTSROutput, EncodedReference]:
@@ -66,6 +69,7 @@ def use_the_textbook_form(trainer: Trainer) -> None:
 
 
 def measure_one(form: str, size: int, steps: int, device: str) -> dict[str, float]:
+    """Time one form at one batch size."""
     torch.manual_seed(0)
     recipe = read_recipe(RECIPE, [f"--batch_size={size}", "--extractor.start=random", *FORMS[form]])
     runtime = Runtime(device)
@@ -129,6 +133,7 @@ def largest_batch(form: str, options: argparse.Namespace) -> int:
 
 
 def main() -> None:
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--batch", type=int, help="pairs a step; 2 on a CPU, 9 on a GPU if not given")
@@ -156,6 +161,7 @@ def _precision(form: str) -> str:
 
 
 def measured_rows(sizes: dict[str, set[int]], options: argparse.Namespace) -> dict[str, Any]:
+    """The rows of all forms and batch sizes."""
     cases = [(form, size) for form, its in sizes.items() for size in sorted(its)]
     found: dict[tuple[str, int], list[dict[str, float]]] = {case: [] for case in cases}
     for _ in range(options.repeats):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ttsr.models.config import TTSRConfig
 from ttsr.models.correspondence.confidence import MatchConfidence
-from ttsr.models.correspondence.pixels import gather_pixels
+from ttsr.models.correspondence.pixels import PixelTransfer, gather_pixels
 from ttsr.models.correspondence.refine import coherence, luma, refine
 from ttsr.models.correspondence.types import Box, Refinement
 from ttsr.models.ttsr import TTSR
@@ -183,6 +183,7 @@ def test_confidence_begins_as_the_relevance():
 def refining_model() -> TTSR:
     torch.manual_seed(0)
     model = TTSR(TTSRConfig(8, (1, 1, 1, 1), (4, 6, 8), refinement_radius=2)).eval()
+    assert isinstance(model.transfer, PixelTransfer)
     torch.nn.init.normal_(model.transfer.confidence.conv2.weight)
     return model
 
@@ -207,6 +208,7 @@ def test_with_gradients_it_is_the_same_network():
     torch.testing.assert_close(made.sr, expected.sr, atol=2e-5, rtol=0)
     torch.testing.assert_close(made.attention, expected.attention, atol=2e-5, rtol=0)
     made.sr.mean().backward()
+    assert isinstance(model.transfer, PixelTransfer)
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.transfer.confidence.parameters())
 
 
