@@ -36,7 +36,9 @@ def check_test_set(
         UserError: scikit-image is not installed.
     """
     scikit_image_ssim()
-    chosen = {reference: choose_references(groups, reference) for reference in references}
+    chosen: dict[ReferenceChoice, list[ChosenReferences]] = {
+        name: choose_references(groups, name) for name in references
+    }
     strictest = max(protocols, key=lambda protocol: protocol.smallest_side)
     side = strictest.smallest_side
     for group in groups:

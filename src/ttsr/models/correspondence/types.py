@@ -1,6 +1,6 @@
 """What matching and transfer exchange, and what a matcher must offer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -14,7 +14,8 @@ Grid = tuple[int, int]
 CELLS = (1, 2, 4)
 
 
-class Matches(NamedTuple):
+@dataclass(frozen=True)
+class Matches:
     """The best key of every query cell (equations 4 and 5).
 
     Attributes:
@@ -24,6 +25,9 @@ class Matches(NamedTuple):
 
     relevance: Tensor
     index: Tensor
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.relevance, self.index))
 
 
 class Box(NamedTuple):
