@@ -49,15 +49,15 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/training.py --output benchmarks/results/training.json
 	$(BIN)/python benchmarks/loading.py --output benchmarks/results/loading.json
 
-# MODEL=... names other models than ttsr-lite. Without DEV or TRAIN, what is made from it stays as it is.
+# MODEL=... names other models than ttsr-lite. Without DEV or TRAIN, the parts that need it stay as they are.
 quality: $(VENV)/.test
 	PYTHONPATH=tools $(BIN)/python -m model_card $(if $(DEV),--dev "$(DEV)") $(if $(TRAIN),--train "$(TRAIN)") \
 		$(foreach name,$(MODEL),--model "$(name)")
 
-# An hour of one CPU thread; stopped, the same call goes on. MORE=... adds options, see tools/ablation.py --help.
+# An hour on one CPU thread; a second call resumes. MORE=... adds options: PYTHONPATH=tools python -m ablation --help.
 ablation: $(VENV)/.test
-	$(BIN)/python tools/ablation.py $(if $(TRAIN),--data "$(TRAIN)") $(if $(DEV),--validate "$(DEV)") \
-		--json benchmarks/results/ablation.json --doc docs/ablation.md $(MORE)
+	PYTHONPATH=tools $(BIN)/python -m ablation $(if $(TRAIN),--data "$(TRAIN)") $(if $(DEV),--validate "$(DEV)") \
+		--json tools/ablation/results.json --doc docs/ablation.md $(MORE)
 
 resumed = $(if $(wildcard runs/$(1)/checkpoints),--resume)
 weights = runs/$(1)/$(1).safetensors

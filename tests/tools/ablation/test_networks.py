@@ -1,15 +1,15 @@
-"""The ablation's networks: each leaves out just what its row lacks; then the whole TTSR, and one that goes beyond."""
+"""The ablation's networks: each omits exactly what its row lacks; then the whole TTSR, and one beyond the paper."""
 
 import pytest
 import torch
-from ablated import VARIANTS, Variant
+from ablation.networks import VARIANTS, Variant
 from torch import Tensor
 
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 
 TINY = TTSRConfig(channels=8, num_blocks=(1, 1, 1, 1), extractor_channels=(4, 8, 8), bicubic_skip=True)
-BASE, HARD, SOFT, TRAINED, CSFI, ALIGNED = VARIANTS
+BASE, HARD, SOFT, TRAINED, CSFI, REFINED = VARIANTS
 
 
 def build(variant: Variant) -> TTSR:
@@ -39,13 +39,13 @@ def test_the_papers_last_row_is_the_whole_network():
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
-def test_what_a_row_has_begins_with_the_same_weights(variant):
+def test_shared_parts_have_the_same_initial_weights(variant):
     whole = build(CSFI).state_dict()
     for name, value in build(variant).state_dict().items():
-        if name.startswith("synthesis.merge.conv") and not variant.exchanges:
+        if name.startswith("synthesis.merge.conv") and not variant.csfi:
             assert value.shape != whole[name].shape or name.endswith("bias")
         elif name.startswith("transfer."):
-            assert variant is ALIGNED
+            assert variant is REFINED
         else:
             assert torch.equal(value, whole[name])
 
@@ -69,22 +69,22 @@ def test_hard_attention_alone_ignores_the_relevance(variant):
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
-def test_scales_speak_only_by_integration(variant):
-    """Coarse features do not hear of finer textures, and the image is made of the 4x features alone."""
+def test_scales_interact_only_through_integration(variant):
+    """Coarse features do not depend on finer textures, nor the image on coarser features than the 4x ones."""
     synthesis = build(variant).synthesis
     lr, relevance, texture1, texture2 = stage_inputs()
     x1, x2 = synthesis.coarse(lr, relevance, texture1, texture2)
     y1, _ = synthesis.coarse(lr, relevance, texture1, texture2 + 1)
-    assert torch.equal(x1, y1) == (not variant.exchanges)
+    assert torch.equal(x1, y1) == (not variant.csfi)
     relevance, texture4 = relevance.detach(), torch.rand(1, 4, 32, 32)
     x1, x2 = x1.detach().requires_grad_(), x2.detach().requires_grad_()
     synthesis.fine(x1, x2, relevance, texture4).sum().backward()
-    assert (x1.grad is None) == (not variant.exchanges)
+    assert (x1.grad is None) == (not variant.csfi)
     assert x2.grad is not None and x2.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
-def test_each_parameter_that_counts_and_may_learn_gets_a_gradient(variant):
+def test_each_counted_and_trained_parameter_gets_a_gradient(variant):
     model = build(variant)
     lr, ref = images()
     model(lr, ref).sr.square().sum().backward()
@@ -93,7 +93,7 @@ def test_each_parameter_that_counts_and_may_learn_gets_a_gradient(variant):
     assert variant.num_parameters(TINY) == learning + fixed
 
 
-def test_streamed_as_in_scoring_the_result_is_the_same():
+def test_streamed_and_whole_results_are_the_same():
     lr, ref = images()
     for variant in VARIANTS:
         model = build(variant).eval()

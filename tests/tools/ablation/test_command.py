@@ -1,4 +1,4 @@
-"""The ablation as a command: it stops, goes on, keeps what is finished, and writes the table."""
+"""The ablation as a command: it stops, resumes, keeps finished rows, and writes the table."""
 
 import json
 import os
@@ -7,11 +7,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import ablation
 import pytest
 import torch
-from ablated import VARIANTS
-from ablation_table import PAPERS, Ablation, RowScore, page
+from ablation import __main__ as ablation
+from ablation import runs
+from ablation.networks import VARIANTS
+from ablation.table import PAPER, Ablation, RowScore, page
 from PIL import Image
 
 from ttsr.data.cufed5 import list_groups
@@ -55,7 +56,7 @@ def test_every_row_is_trained_scored_and_listed(unbroken):
     assert len({row["psnr"] for row in rows}) == len(rows)
     assert len({row["bicubic_psnr"] for row in rows}) == 1
     text = (unbroken / "ablation.md").read_text()
-    assert all(variant.adds in text for variant in VARIANTS) and "4 steps\nof 2 pairs" in text
+    assert all(variant.label in text for variant in VARIANTS) and "4 steps\nof 2 pairs" in text
 
 
 def test_the_papers_last_row_scores_as_evaluate_does(unbroken, test_set):
@@ -63,18 +64,18 @@ def test_the_papers_last_row_scores_as_evaluate_does(unbroken, test_set):
     (csfi,) = [row for row in scores(unbroken) if row["name"] == "csfi"]
     model = load(str(unbroken / "runs" / "start.safetensors"))
     model.load_state_dict(averages(unbroken)["csfi"])
-    found = evaluate(model, list_groups(test_set), protocols=(PAPER_Y,))
-    assert {score.name: score.model["paper-y"].psnr for score in found} == csfi["pictures"]
+    evaluated = evaluate(model, list_groups(test_set), protocols=(PAPER_Y,))
+    assert {score.name: score.model["paper-y"].psnr for score in evaluated} == csfi["pictures"]
 
 
 def test_a_fixed_extractor_stays_bit_for_bit_and_a_trained_one_moves(unbroken):
-    begun = load(str(unbroken / "runs" / "start.safetensors")).extractor.state_dict()
+    initial = load(str(unbroken / "runs" / "start.safetensors")).extractor.state_dict()
     for variant, average in zip(VARIANTS, averages(unbroken).values(), strict=True):
-        same = [torch.equal(value, average[f"extractor.{name}"]) for name, value in begun.items()]
+        same = [torch.equal(value, average[f"extractor.{name}"]) for name, value in initial.items()]
         assert all(same) if not variant.trained else not any(same)
 
 
-def test_stopped_twice_it_goes_on_bit_for_bit(photos, test_set, unbroken, tmp_path, monkeypatch):
+def test_stopped_twice_it_resumes_bit_for_bit(photos, test_set, unbroken, tmp_path, monkeypatch):
     """Stopped within the extractor's run, and then within that of the second row."""
     for name, step in (("ablation-start", 2), ("ablation-hard", 1)):
         with monkeypatch.context() as patch:
@@ -90,7 +91,7 @@ def test_stopped_twice_it_goes_on_bit_for_bit(photos, test_set, unbroken, tmp_pa
 
 def stop_at(patch: pytest.MonkeyPatch, run: str, step: int) -> None:
     """Ask for an end, as by Ctrl-C, in a step of a run."""
-    train = ablation.train
+    train = runs.train
 
     def stopping(recipe, *arguments, on_step, **options):
         def stop(now: int, metrics: dict[str, float]) -> None:
@@ -100,34 +101,34 @@ def stop_at(patch: pytest.MonkeyPatch, run: str, step: int) -> None:
 
         return train(recipe, *arguments, on_step=stop, **options)
 
-    patch.setattr(ablation, "train", stopping)
+    patch.setattr(runs, "train", stopping)
 
 
 def test_in_no_time_it_stops_after_a_step(photos, test_set, tmp_path, capsys):
     assert ablation.main(command(photos, test_set, tmp_path, "--max-time", "0")) == 3
     assert read_checkpoint(tmp_path / "runs" / "start")["step"] == 1
-    assert "goes on" in capsys.readouterr().out
+    assert "resumes" in capsys.readouterr().out
 
 
 def test_finished_rows_are_not_repeated(photos, test_set, unbroken, monkeypatch):
     before = (unbroken / "ablation.md").read_bytes()
     (unbroken / "ablation.md").unlink()
-    monkeypatch.setattr(ablation, "train", None)
-    monkeypatch.setattr(ablation, "evaluate", None)
+    monkeypatch.setattr(runs, "train", None)
+    monkeypatch.setattr(runs, "evaluate", None)
     assert ablation.main(command(photos, test_set, unbroken)) == 0
     assert (unbroken / "ablation.md").read_bytes() == before
 
 
-def test_other_pictures_of_the_same_names_are_scored_anew(photos, test_set, unbroken, tmp_path):
+def test_other_pictures_of_the_same_names_are_scored_again(photos, test_set, unbroken, tmp_path):
     others = shutil.copytree(test_set, tmp_path / "others")
     Image.open(test_set / "000_0.png").transpose(Image.Transpose.ROTATE_180).save(others / "000_0.png")
-    found = scores(unbroken)
+    before_all = scores(unbroken)
     assert ablation.main(command(photos, others, unbroken)) == 0
-    for before, now in zip(found, scores(unbroken), strict=True):
+    for before, now in zip(before_all, scores(unbroken), strict=True):
         assert before["pictures"]["000"] != now["pictures"]["000"]
         assert before["pictures"]["001"] == now["pictures"]["001"]
     assert ablation.main(command(photos, test_set, unbroken)) == 0
-    assert scores(unbroken) == found
+    assert scores(unbroken) == before_all
 
 
 @pytest.mark.parametrize(
@@ -141,10 +142,10 @@ def test_other_pictures_of_the_same_names_are_scored_anew(photos, test_set, unbr
         (["--no_such_field", "1"], "no_such_field"),
     ],
 )
-def test_what_cannot_be_is_told_in_one_line(photos, test_set, unbroken, capsys, more, complaint):
+def test_bad_input_is_one_line(photos, test_set, unbroken, capsys, more, complaint):
     assert ablation.main(command(photos, test_set, unbroken, *more)) == 2
-    told = capsys.readouterr().err
-    assert complaint in told and told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert complaint in error and error.count("\n") == 1
 
 
 def test_the_table_from_given_scores():
@@ -164,4 +165,4 @@ def test_the_table_from_given_scores():
     assert lines[7][4:] == ["+0.20 dB", "1 of 2", "", ""]
     assert text.count("a note.") == 1 and "bicubic has 25.50 dB, .6500." in text
     assert "400 steps\nof 4 pairs" in text and "500 steps" in text
-    assert list(PAPERS) == [variant.name for variant in VARIANTS if not variant.aligns]
+    assert list(PAPER) == [variant.name for variant in VARIANTS if not variant.refines]

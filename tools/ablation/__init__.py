@@ -1,0 +1,1 @@
+"""The ablation of the paper at short training: what each part of the network contributes."""
