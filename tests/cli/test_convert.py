@@ -101,7 +101,7 @@ def test_layout_by_name(source: Path, tmp_path: Path) -> None:
         (["in.safetensors", "in.safetensors"], "is the output and an input"),
         (["in.safetensors", "link.pt"], "is the output and an input"),
         (["in.safetensors", "scores.pth", "--scores", "scores.pth"], "is the output and an input"),
-        (["http://[bad/x.pth", "out.safetensors"], "is no URL"),
+        (["http://[bad/x.pth", "out.safetensors"], "is not a valid URL"),
         (["nowhere.pth", "out.safetensors"], "there is no such file"),
         (["no-such-model", "out.safetensors"], "no weights are named no-such-model"),
         (["empty.pth", "out.safetensors"], "the file is empty"),

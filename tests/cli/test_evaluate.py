@@ -99,7 +99,7 @@ def test_levels_of_two_models_in_one_command(folder: Path, capsys: pytest.Captur
         (["set", "--model", "m.safetensors", "--html", "set"], "set: is a folder"),
         (["set", "--model", "m.safetensors", "--model", "bad.safetensors"], "bad.safetensors"),
         (["unreadable", "--model", "m.safetensors"], "unreadable/001_1.png: not a picture"),
-        (["set", "--model", "http://[bad/x.pth"], "is no URL"),
+        (["set", "--model", "http://[bad/x.pth"], "is not a valid URL"),
         ([300 * "x", "--model", "m.safetensors"], "no such folder"),
         (["broken", "--model", "m.safetensors"], "000_0.png"),
     ],

@@ -1,4 +1,4 @@
-"""Where fetched files go."""
+"""The cache of downloads."""
 
 from pathlib import Path
 
@@ -24,9 +24,9 @@ def test_hash_in_a_name(name: str, digits: str) -> None:
 
 def test_same_name_on_two_sites(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path))
-    one, other = cache_path("https://a.example/TTSR.pt"), cache_path("https://b.example/TTSR.pt?v=2")
-    assert one != other
-    assert one.name == other.name == "TTSR.pt"
+    first, other = cache_path("https://a.example/TTSR.pt"), cache_path("https://b.example/TTSR.pt?v=2")
+    assert first != other
+    assert first.name == other.name == "TTSR.pt"
 
 
 @pytest.mark.parametrize("url", ["https://a.example/", "https://a.example/x/..", "https://a.example/%2e%2e%2fx.pt"])
@@ -44,7 +44,7 @@ def test_long_names_are_cut_to_what_a_file_system_takes(suffix: str) -> None:
 
 
 def test_malformed_url() -> None:
-    with pytest.raises(WeightsError, match=r"http://\[bad/x\.pth: is no URL"):
+    with pytest.raises(WeightsError, match=r"http://\[bad/x\.pth: is not a valid URL"):
         cache_path("http://[bad/x.pth")
 
 

@@ -1,4 +1,4 @@
-"""The catalogue names only what there is."""
+"""The catalogue and provenance."""
 
 from pathlib import Path
 
@@ -6,19 +6,19 @@ import pytest
 
 from ttsr.errors import WeightsError
 from ttsr.models.ttsr import TTSR
-from ttsr.weights import catalog as catalogs
+from ttsr.weights import catalog
 from ttsr.weights.cache import hash_prefix
-from ttsr.weights.catalog import Embedded, Published, catalog, provenance_of
+from ttsr.weights.catalog import BundledWeights, PublishedWeights, available_weights, provenance_of
 from ttsr.weights.loading import load, locate
 from ttsr.weights.metadata import Provenance
 from ttsr.weights.reading import read_checkpoint
 from ttsr.weights.saving import save
 
 
-def test_embedded_weights_load() -> None:
-    assert "ttsr-lite" in catalog()
-    for entry in catalog().values():
-        if isinstance(entry, Embedded):
+def test_bundled_weights_load() -> None:
+    assert "ttsr-lite" in available_weights()
+    for entry in available_weights().values():
+        if isinstance(entry, BundledWeights):
             assert not load(entry.file).training
             assert entry.file.stat().st_size < 8e6
             assert entry.provenance.licence
@@ -26,7 +26,7 @@ def test_embedded_weights_load() -> None:
 
 
 def test_published_weights_state_hash_licence_and_scores() -> None:
-    published = {name: entry for name, entry in catalog().items() if isinstance(entry, Published)}
+    published = {name: entry for name, entry in available_weights().items() if isinstance(entry, PublishedWeights)}
     assert published.keys() == {"mmagic/ttsr-rec", "mmagic/ttsr-gan"}
     for entry in published.values():
         assert len(hash_prefix(entry.url.rpartition("/")[2])) == 8
@@ -35,8 +35,8 @@ def test_published_weights_state_hash_licence_and_scores() -> None:
 
 
 def test_a_file_in_the_package_gets_a_name(small: TTSR, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogs, "_EMBEDDED", tmp_path)
-    assert "ttsr-tiny" not in catalog()
+    monkeypatch.setattr(catalog, "_BUNDLED", tmp_path)
+    assert "ttsr-tiny" not in available_weights()
     provenance = Provenance(source="a run", licence="Apache-2.0")
     save(small, tmp_path / "ttsr-tiny.safetensors", provenance=provenance)
     assert load("ttsr-tiny").config == small.config
@@ -48,14 +48,14 @@ def test_provenance_of_files(checkpoint: Path) -> None:
     assert provenance_of("a file", read_checkpoint(checkpoint), "its name") == Provenance(source="its name")
 
 
-def test_provenance_is_found_whatever_the_file_is_called(small: TTSR, tmp_path: Path) -> None:
+def test_provenance_does_not_depend_on_the_file_name(small: TTSR, tmp_path: Path) -> None:
     provenance = Provenance(source="a run", recipe="short", scores={"a set": {"psnr": 20.0}}, licence="CC0-1.0")
     path = tmp_path / "weights.bin"
     save(small, path, provenance=provenance)
     assert provenance_of(str(path), read_checkpoint(path), path.name) == provenance
 
 
-def test_offline_name_says_what_to_put_where(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_offline_error_says_where_to_save_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "")
@@ -63,10 +63,10 @@ def test_offline_name_says_what_to_put_where(monkeypatch: pytest.MonkeyPatch, tm
         load("mmagic/ttsr-rec")
 
 
-def test_file_put_by_hand_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_file_saved_by_hand_is_verified(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path))
-    entry = catalog()["mmagic/ttsr-gan"]
-    assert isinstance(entry, Published)
+    entry = available_weights()["mmagic/ttsr-gan"]
+    assert isinstance(entry, PublishedWeights)
     (tmp_path / entry.url.rpartition("/")[2]).write_bytes(b"something else")
     with pytest.raises(WeightsError, match="not 2ab28ca0"):
         load("mmagic/ttsr-gan")

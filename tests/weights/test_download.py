@@ -1,4 +1,4 @@
-"""Fetching from a local HTTP server that can be told to misbehave."""
+"""Downloads from a local HTTP server with faults."""
 
 import hashlib
 import os
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from ttsr.errors import WeightsError
+from ttsr.progress import Cancelled, Progress
 from ttsr.weights.cache import cache_path
 from ttsr.weights.download import fetch
 
@@ -23,10 +24,10 @@ DIGITS = hashlib.sha256(CONTENT).hexdigest()[:8]
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between attempts, in seconds, which are not really made."""
-    made: list[float] = []
-    monkeypatch.setattr("ttsr.weights.download.time.sleep", made.append)
-    return made
+    """The pauses between attempts in seconds, recorded instead of slept."""
+    recorded: list[float] = []
+    monkeypatch.setattr("ttsr.weights.download.time.sleep", recorded.append)
+    return recorded
 
 
 @dataclass
@@ -106,7 +107,7 @@ def part_of(url: str) -> Path:
     return target.with_name(target.name + ".part")
 
 
-def test_whole_and_then_from_the_cache(server: Server, tmp_path: Path) -> None:
+def test_complete_file_and_then_from_the_cache(server: Server, tmp_path: Path) -> None:
     path = fetch(server.good)
     assert path == tmp_path / "cache" / f"ttsr_x4-{DIGITS}.pth"
     assert path.read_bytes() == CONTENT
@@ -120,6 +121,23 @@ def test_broken_connection_is_resumed_after_longer_and_longer_pauses(server: Ser
     assert fetch(server.good).read_bytes() == CONTENT
     assert server.seen == [None, "bytes=300000-", "bytes=500000-"]
     assert pauses == [1, 2]
+
+
+def test_progress_and_cancel(server: Server, tmp_path: Path) -> None:
+    fractions: list[float] = []
+
+    def show(fraction: float, stage: str) -> None:
+        assert stage == f"ttsr_x4-{DIGITS}.pth"
+        fractions.append(fraction)
+        if len(fractions) == 1:
+            progress.cancel()
+
+    progress = Progress(show)
+    with pytest.raises(Cancelled):
+        fetch(server.good, progress)
+    assert files(tmp_path) == [f"ttsr_x4-{DIGITS}.pth.part"]
+    assert fetch(server.good, Progress(show)).read_bytes() == CONTENT
+    assert fractions == sorted(fractions) and 0 < fractions[0] < fractions[-1] == 1
 
 
 def test_two_transfers_of_one_file_do_not_mix(server: Server, tmp_path: Path) -> None:
@@ -143,7 +161,7 @@ def test_two_transfers_of_one_file_do_not_mix(server: Server, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("age_s", "asked_for"), [(3600, "bytes=1000-"), (0, None)])
-def test_part_of_a_killed_process_is_taken_over_once_it_is_old(
+def test_partial_file_of_a_killed_process_is_resumed_once_it_is_old(
     age_s: float, asked_for: str | None, server: Server
 ) -> None:
     part = part_of(server.good).with_name(f"ttsr_x4-{DIGITS}.pth.0123abcd.part")
@@ -155,7 +173,7 @@ def test_part_of_a_killed_process_is_taken_over_once_it_is_old(
     assert part.exists() == (asked_for is None)
 
 
-def test_what_came_before_giving_up_is_kept_for_the_next_call(server: Server, tmp_path: Path) -> None:
+def test_partial_file_is_kept_for_the_next_call(server: Server, tmp_path: Path) -> None:
     server.breaks = [100_000] * 3
     with pytest.raises(WeightsError, match=r"the connection broke after 300000 of 700000 bytes"):
         fetch(server.good)
@@ -179,18 +197,18 @@ def test_wrong_hash_leaves_nothing(server: Server, tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-def test_remains_of_another_file_are_thrown_away(server: Server) -> None:
+def test_partial_file_of_another_content_is_discarded(server: Server) -> None:
     part_of(server.good).write_bytes(b"x" * 1000)
     assert fetch(server.good).read_bytes() == CONTENT
     assert server.seen == ["bytes=1000-", None]
 
 
-def test_remains_that_are_whole_need_nothing_more(server: Server) -> None:
+def test_complete_partial_file_needs_no_transfer(server: Server) -> None:
     part_of(server.good).write_bytes(CONTENT)
     assert fetch(server.good).read_bytes() == CONTENT
 
 
-def test_remains_that_are_too_long_are_thrown_away(server: Server) -> None:
+def test_partial_file_that_is_too_long_is_discarded(server: Server) -> None:
     part_of(server.good).write_bytes(CONTENT + b"more")
     assert fetch(server.good).read_bytes() == CONTENT
     assert server.seen == [f"bytes={len(CONTENT) + 4}-", None]
@@ -204,9 +222,9 @@ def test_without_a_hash_in_the_name_nothing_is_resumed(server: Server) -> None:
     assert server.seen == [None, None]
 
 
-def test_nothing_useless_is_kept(server: Server, tmp_path: Path) -> None:
+def test_partial_file_without_hash_is_not_kept(server: Server, tmp_path: Path) -> None:
     server.breaks = [300_000] * 3
-    with pytest.raises(WeightsError, match=r"broke after 300000 of 700000 bytes; run it again$"):
+    with pytest.raises(WeightsError, match=r"broke after 300000 of 700000 bytes: run it again$"):
         fetch(server.url("TTSR.pt"))
     assert files(tmp_path) == []
 
@@ -217,7 +235,7 @@ def test_not_found(server: Server, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_that_was_there_stays(server: Server, tmp_path: Path) -> None:
+def test_existing_folder_stays(server: Server, tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     with pytest.raises(WeightsError, match="the server answers 404"):
         fetch(server.url("missing.pth"))
@@ -231,7 +249,7 @@ def test_damaged_file_in_the_cache(server: Server) -> None:
         fetch(server.good)
 
 
-def test_offline_says_what_to_put_where(server: Server, tmp_path: Path) -> None:
+def test_offline_error_says_where_to_save_the_file(server: Server, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:1/ttsr_x4-{DIGITS}.pth"
     target = tmp_path / "cache" / f"ttsr_x4-{DIGITS}.pth"
     with pytest.raises(WeightsError, match=f"cannot reach {url} .* save it as {target}"):
@@ -241,7 +259,7 @@ def test_offline_says_what_to_put_where(server: Server, tmp_path: Path) -> None:
     assert fetch(url) == target
 
 
-def test_cache_that_cannot_be_made(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_that_cannot_be_created(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(WeightsError, match="cannot be written"):

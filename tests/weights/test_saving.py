@@ -1,4 +1,4 @@
-"""What is written is what is read."""
+"""Saved files read back."""
 
 import json
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def test_what_goes_beyond_the_paper_has_no_foreign_layout(
         save(model, tmp_path / "a.pt", layout=layout)
 
 
-def test_a_file_from_before_alignment_has_none(small: TTSR, tmp_path: Path) -> None:
+def test_refinement_radius_is_optional_in_metadata(small: TTSR, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     save(small, path)
     strings = Metadata(small.config).to_strings()
@@ -87,12 +87,12 @@ def test_a_file_from_before_alignment_has_none(small: TTSR, tmp_path: Path) -> N
     assert load(path).config == small.config
 
 
-def test_folder_that_is_not_there(small: TTSR, tmp_path: Path) -> None:
+def test_missing_folder(small: TTSR, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="cannot be written"):
         save(small, tmp_path / "nowhere" / "a.safetensors")
 
 
 def test_foreign_file_has_no_metadata(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(b"no such thing")
-    with pytest.raises(WeightsError, match="no safetensors file"):
+    with pytest.raises(WeightsError, match="not a safetensors file"):
         read_metadata(tmp_path / "a.safetensors")

@@ -26,7 +26,7 @@ State = dict[str, Tensor]
 
 @pytest.fixture(scope="session")
 def published() -> State:
-    """Each weight filled with its own index, and a little of what lies behind relu5_1."""
+    """Each weight filled with its own index, and a few parameters after relu5_1."""
     state = {}
     for index, (before, after) in PUBLISHED.items():
         state[f"features.{index}.weight"] = torch.full((after, before, 3, 3), (index + 0.25) / 2**12)
@@ -94,23 +94,23 @@ def test_other_widths_cannot_start_from_it(file: Path) -> None:
         ({"features.12.bias": torch.empty(0)}, r"features\.12\.bias is missing\)"),
         ({f"features.{i}.weight": torch.empty(0) for i in (5, 7)}, r"features\.5\.weight is missing and 1 more"),
         ({"features.2.weight": torch.ones(64, 64, 1, 1)}, r"features\.2\.weight is \(64, 64, 1, 1\) instead of "),
-        ({"features.0.bias": torch.full((64,), torch.nan)}, r"no finite numbers in features\.0\.bias"),
-        ({"features.0.bias": torch.ones(64, dtype=torch.int64)}, r"no finite numbers in features\.0\.bias"),
+        ({"features.0.bias": torch.full((64,), torch.nan)}, r"not finite numbers in features\.0\.bias"),
+        ({"features.0.bias": torch.ones(64, dtype=torch.int64)}, r"not finite numbers in features\.0\.bias"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named(changes: State, message: str, saved: Callable[[State], Path]) -> None:
+def test_wrong_parameter_is_named(changes: State, message: str, saved: Callable[[State], Path]) -> None:
     path = saved(changes)
     with pytest.raises(WeightsError, match=message) as caught:
         load_vgg19(path)
     assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="there is no such file"):
         load_vgg19(tmp_path / "none.pth")
 
 
-def test_offline_names_three_ways_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_names_three_remedies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path))
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(vgg19, "URL", "http://127.0.0.1:1/vgg19-dcbb9e9d.pth")
@@ -119,20 +119,20 @@ def test_offline_names_three_ways_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     message = str(caught.value)
     assert "\n" not in message
     assert "connect once" in message
-    assert f"fetch {vgg19.URL} elsewhere and give --vgg19 FILE" in message
-    assert "--extractor.start random or contrastive" in message
+    assert f"download {vgg19.URL} elsewhere and name the file" in message
+    assert "set extractor.start to random or contrastive" in message
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_file_in_the_cache_is_said_to_be_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_file_in_the_cache_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path))
     (tmp_path / "vgg19-dcbb9e9d.pth").write_bytes(b"damaged")
-    with pytest.raises(WeightsError, match=r"not dcbb9e9d: remove the file and fetch it anew$"):
+    with pytest.raises(WeightsError, match=r"not dcbb9e9d: remove the file and download it again$"):
         load_vgg19()
     assert vgg19.URL == "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
 
-def test_what_is_in_the_cache_is_taken(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_file_is_used(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By way of an address whose name holds no digits, so that our own file passes."""
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path))
     monkeypatch.setattr(vgg19, "URL", "http://127.0.0.1:1/vgg19.pth")

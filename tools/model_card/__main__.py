@@ -29,7 +29,7 @@ from ttsr.data.manifest import read_manifest
 from ttsr.data.store import open_store
 from ttsr.errors import UserError
 from ttsr.system.files import atomic_path
-from ttsr.weights.catalog import catalog
+from ttsr.weights.catalog import available_weights
 from ttsr.weights.loading import locate
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -140,7 +140,7 @@ def _weight_files(models: Sequence[str]) -> dict[str, Path]:
     """Locate the models' files, each by its name: that of the catalogue, or the file's own."""
     files: dict[str, Path] = {}
     for model in dict.fromkeys(models):
-        name = model if model in catalog() else Path(model).name
+        name = model if model in available_weights() else Path(model).name
         if name in files:
             raise UserError(f"{model}: another model is called {name} too", "rename the file")
         files[name] = locate(model)

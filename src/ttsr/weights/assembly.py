@@ -1,4 +1,4 @@
-"""Tensors by name to a TTSR: all of it, or an error that names what is wrong."""
+"""Tensors by name to a complete TTSR, or an error that names what is wrong."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -20,15 +20,14 @@ _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
-    """The network that a checkpoint holds, in eval mode on the CPU, its parameters in fp32.
+    """Build the network of a checkpoint, in eval mode on the CPU, in fp32. Nothing is loaded partially.
 
     Args:
-        checkpoint: in our layout or one of the public implementations'. Sizes are read from the shapes.
+        checkpoint: in the layout of this package or of a public implementation. Sizes are read from the shapes.
         where: the file's name, for errors.
 
     Raises:
-        WeightsError: it is no TTSR, or something in it is missing, extra, misshapen or not finite. Nothing is
-            loaded in part.
+        WeightsError: it is not a TTSR, or a parameter is missing, unknown, not finite or of the wrong shape.
     """
     layout = _layout_of(checkpoint.tensors, where)
     tensors = {key: tensor for key, tensor in checkpoint.tensors.items() if not key.startswith(layout.ignored)}
@@ -41,7 +40,7 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
             raise WeightsError(f"{where}: its metadata states {stated}, its shapes {config}")
     model = _without_values(config, where)
     _check(tensors, layout, model.state_dict(), where)
-    # Copies, since safetensors' own are views of the file, which may be rewritten later on.
+    # Copies, since safetensors returns views of the file, which may be overwritten later.
     state = {
         ours: tensor.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
         for key, tensor in tensors.items()
@@ -60,20 +59,20 @@ def _layout_of(tensors: Mapping[str, Tensor], where: str) -> Layout:
     ):
         if any(key.startswith(mark) for key in tensors):
             return layout
-    raise WeightsError(f"{where}: no TTSR checkpoint (it holds {_listed(tensors)})")
+    raise WeightsError(f"{where}: not a TTSR checkpoint (it contains {_listed(tensors)})")
 
 
 def _sizes(tensors: Mapping[str, Tensor], layout: Layout, where: str) -> TTSRConfig:
     def width(module: str) -> int:
         key = layout.to_theirs(f"{module}.weight")
         if key not in tensors:
-            raise WeightsError(f"{where}: no whole TTSR checkpoint: {key} is missing")
+            raise WeightsError(f"{where}: not a complete TTSR: {key} is missing")
         return tensors[key].shape[0] if tensors[key].dim() else 0
 
     def depth(chain: str) -> int:
-        beginning = layout.to_theirs(f"{chain}.blocks.")
-        found = (re.match(r"(\d+)\.", key.removeprefix(beginning)) for key in tensors if key.startswith(beginning))
-        return len({match[1] for match in found if match})
+        prefix = layout.to_theirs(f"{chain}.blocks.")
+        matches = (re.match(r"(\d+)\.", key.removeprefix(prefix)) for key in tensors if key.startswith(prefix))
+        return len({match[1] for match in matches if match})
 
     extractor = (width("extractor.conv1_1"), width("extractor.conv2_1"), width("extractor.conv3_1"))
     chains = ("shallow.chain", "chain1", "chain2_1", "chain4_1")
@@ -85,7 +84,7 @@ def _sizes(tensors: Mapping[str, Tensor], layout: Layout, where: str) -> TTSRCon
 
 
 def _without_values(config: TTSRConfig, where: str) -> TTSR:
-    """A network that takes no memory yet, and no random numbers."""
+    """A network that uses no memory yet, and draws no random numbers."""
     try:
         with torch.device("meta"):
             return TTSR(config)
@@ -94,7 +93,7 @@ def _without_values(config: TTSRConfig, where: str) -> TTSR:
 
 
 def _check(tensors: Mapping[str, Tensor], layout: Layout, state: Mapping[str, Tensor], where: str) -> None:
-    """Every parameter of `state` is there in its shape and finite, and nothing else is."""
+    """Check that the parameters are those of `state`, finite and of the same shapes."""
     fixed = layout.normalisation_state()
     expected = {layout.to_theirs(key): value.shape for key, value in state.items()}
     expected |= {key: value.shape for key, value in fixed.items()}
@@ -102,26 +101,26 @@ def _check(tensors: Mapping[str, Tensor], layout: Layout, state: Mapping[str, Te
     if missing := [key for key in expected if key not in tensors]:
         wrong.append(f"missing {_listed(missing)}")
     if extra := [key for key in tensors if key not in expected]:
-        wrong.append(f"not part of a TTSR {_listed(extra)}")
+        wrong.append(f"unknown {_listed(extra)}")
     misshapen = [
         f"{key} {_size(tensors[key].shape)} instead of {_size(shape)}"
         for key, shape in expected.items()
         if key in tensors and tensors[key].shape != shape
     ]
     if misshapen:
-        wrong.append(f"of another shape {_listed(misshapen)}")
+        wrong.append(f"of the wrong shape {_listed(misshapen)}")
     if wrong:
-        raise WeightsError(f"{where}: no whole TTSR checkpoint: {'; '.join(wrong)}")
+        raise WeightsError(f"{where}: not a complete TTSR: {'; '.join(wrong)}")
     if bad := [key for key in expected if not _is_finite(tensors[key])]:
-        raise WeightsError(f"{where}: values that are no finite numbers of 16, 32 or 64 bits in {_listed(bad)}")
+        raise WeightsError(f"{where}: values that are not finite floats of 16, 32 or 64 bits in {_listed(bad)}")
     for key, value in fixed.items():
-        # As near as half precision holds it.
+        # Within half precision.
         if not torch.allclose(tensors[key].float(), value, rtol=1e-3, atol=1e-6):
-            raise WeightsError(f"{where}: {key} is not ImageNet's mean and deviation, which ours takes for granted")
+            raise WeightsError(f"{where}: {key} is not ImageNet's mean and standard deviation, as the network requires")
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    return tensor.dtype in _DTYPES and bool(tensor.float().isfinite().all())  # 64 bits hold more than ours
+    return tensor.dtype in _DTYPES and bool(tensor.float().isfinite().all())  # fp64 exceeds the range of fp32
 
 
 def _size(shape: torch.Size) -> str:

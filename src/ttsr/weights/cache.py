@@ -1,4 +1,4 @@
-"""Where fetched weights are kept, and whether they are what their name says."""
+"""The cache of downloaded weights, and the hashes that verify them."""
 
 import hashlib
 import os
@@ -9,11 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 from ttsr.errors import WeightsError
 
-_LONGEST_NAME = 120
+_MAX_NAME = 120
 
 
 def cache_folder() -> Path:
-    """The user's cache: `$TTSR_CACHE` if set, otherwise where the platform keeps caches."""
+    """The user's cache: `$TTSR_CACHE` if set, otherwise the platform's folder for caches."""
     if chosen := os.environ.get("TTSR_CACHE"):
         return Path(chosen).expanduser()
     if sys.platform == "win32":
@@ -24,39 +24,36 @@ def cache_folder() -> Path:
 
 
 def cache_path(url: str) -> Path:
-    """The file that a URL's content is kept in.
+    """The file that a URL is cached in.
 
-    A name that ends in digits of its own hash needs no more; others get a folder by the URL, since two sites
-    may give one name to different files.
+    A file name that states its hash is unique. Others are put in a folder named by the URL's hash, since two sites may
+    use the same name for different files.
 
     Raises:
-        WeightsError: it is no URL.
+        WeightsError: the URL is malformed.
     """
     try:
         last = unquote(urlsplit(url).path.rpartition("/")[2])
     except ValueError as error:
-        raise WeightsError(f"{url}: is no URL ({error})") from None
-    # The end of the name, for it holds the hash, and ASCII: file systems take 255 bytes, some with less to spare.
-    name = re.sub(r"[^\w.+-]", "_", last, flags=re.ASCII)[-_LONGEST_NAME:].lstrip(".") or "weights"
+        raise WeightsError(f"{url}: is not a valid URL ({error})") from None
+    # The end of the name, which states the hash. ASCII, since file systems limit names to 255 bytes or less.
+    name = re.sub(r"[^\w.+-]", "_", last, flags=re.ASCII)[-_MAX_NAME:].lstrip(".") or "weights"
     if hash_prefix(name):
         return cache_folder() / name
     return cache_folder() / hashlib.sha256(url.encode()).hexdigest()[:12] / name
 
 
 def hash_prefix(name: str) -> str:
-    """The first digits of the sha256 that a file's name states, as in `ttsr-b0dba584.pth`; else empty.
-
-    This is PyTorch's convention for published weights.
-    """
+    """The first digits of the sha256 in a file's name, as in `ttsr-b0dba584.pth` (PyTorch's convention), or ""."""
     match = re.search(r"-([0-9a-f]{8,64})\.(?:pth|pt|safetensors)$", name)
     return match[1] if match else ""
 
 
 def check_hash(path: Path, prefix: str) -> None:
-    """Compare a file's sha256 with its first digits.
+    """Check that a file's sha256 begins with `prefix`.
 
     Raises:
-        WeightsError: they differ, or the file cannot be read.
+        WeightsError: it does not, or the file is unreadable.
     """
     try:
         with path.open("rb") as file:
@@ -64,5 +61,5 @@ def check_hash(path: Path, prefix: str) -> None:
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
     if not digest.startswith(prefix):
-        found = digest[: len(prefix)]
-        raise WeightsError(f"{path}: its sha256 begins with {found}, not {prefix}: remove the file and fetch it anew")
+        what = f"{path}: its sha256 begins with {digest[: len(prefix)]}, not {prefix}"
+        raise WeightsError(what, "remove the file and download it again")

@@ -1,4 +1,4 @@
-"""The weights that have a name."""
+"""The catalogue: weights that can be loaded by name."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,34 +7,43 @@ from ttsr.weights.metadata import FORMAT, Metadata, Provenance
 from ttsr.weights.reading import Checkpoint
 from ttsr.weights.saving import read_metadata
 
-_EMBEDDED = Path(__file__).parent / "files"
+_BUNDLED = Path(__file__).parent / "files"
 _OPENMMLAB = "https://download.openmmlab.com/mmediting/restorers/ttsr"
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """Weights that ship inside the package, with their provenance in the file."""
+class BundledWeights:
+    """Weights that ship with the package.
+
+    Attributes:
+        file: its metadata has the provenance.
+    """
 
     file: Path
 
     @property
     def provenance(self) -> Provenance:
-        """As the file states it."""
+        """From the file's metadata."""
         return read_metadata(self.file).provenance
 
 
 @dataclass(frozen=True)
-class Published:
-    """Weights that others publish, fetched on first use. The URL ends in the sha256's first digits."""
+class PublishedWeights:
+    """Weights published elsewhere, downloaded on first use.
+
+    Attributes:
+        url: its file name ends in the first digits of the sha256.
+        provenance: source, recipe, scores and licence.
+    """
 
     url: str
     provenance: Provenance
 
 
-Entry = Embedded | Published
+Entry = BundledWeights | PublishedWeights
 
 _PUBLISHED = {
-    "mmagic/ttsr-rec": Published(
+    "mmagic/ttsr-rec": PublishedWeights(
         f"{_OPENMMLAB}/ttsr-rec_x4_c64b16_g1_200k_CUFED_20210525-b0dba584.pth",
         Provenance(
             source="MMagic (open-mmlab/mmagic)",
@@ -43,7 +52,7 @@ _PUBLISHED = {
             licence="Apache-2.0",
         ),
     ),
-    "mmagic/ttsr-gan": Published(
+    "mmagic/ttsr-gan": PublishedWeights(
         f"{_OPENMMLAB}/ttsr-gan_x4_c64b16_g1_500k_CUFED_20210626-2ab28ca0.pth",
         Provenance(
             source="MMagic (open-mmlab/mmagic)",
@@ -55,24 +64,24 @@ _PUBLISHED = {
 }
 
 
-def catalog() -> dict[str, Entry]:
-    """Name to weights: those that are in the package, then those that others publish."""
-    embedded = {file.stem: Embedded(file) for file in sorted(_EMBEDDED.glob("*.safetensors"))}
-    return embedded | _PUBLISHED
+def available_weights() -> dict[str, Entry]:
+    """The catalogue by name: weights that ship with the package, then those published elsewhere."""
+    bundled = {file.stem: BundledWeights(file) for file in sorted(_BUNDLED.glob("*.safetensors"))}
+    return bundled | _PUBLISHED
 
 
 def provenance_of(name: str, checkpoint: Checkpoint, file: str) -> Provenance:
-    """Where weights come from, as far as it is known: from the catalogue, or from what a file of ours states.
+    """The provenance of weights as far as it is known, from the catalogue or from the metadata of the file.
 
     Args:
-        name: what was asked for, of the catalogue or not.
-        checkpoint: what was read.
-        file: the file's name.
+        name: as given to `load`.
+        checkpoint: the content of the file.
+        file: the file's name, the source if no other is known.
 
     Raises:
-        WeightsError: the file is ours and its metadata is damaged.
+        WeightsError: the file's metadata is damaged.
     """
-    entry = catalog().get(name)
+    entry = available_weights().get(name)
     if entry is not None:
         return entry.provenance
     if checkpoint.metadata.get("format") != FORMAT:

@@ -1,4 +1,4 @@
-"""A file from the web: whole, checked and resumed."""
+"""Downloads into the cache: complete, verified by hash, and resumed after a broken connection."""
 
 import glob
 import http.client
@@ -17,26 +17,25 @@ from ttsr.progress import Progress
 from ttsr.weights.cache import cache_path, check_hash, hash_prefix
 
 _ATTEMPTS = 3
-_PAUSE_S = 1.0  # after the first broken attempt; twice that after each further one
+_PAUSE_S = 1.0  # after the first failed attempt, doubled after each further one
 _TIMEOUT_S = 30
 _CHUNK = 2**18
-_ABANDONED_S = 600.0  # a transfer that has written nothing for so long was killed
+_ABANDONED_S = 600.0  # a partial file that has not changed for so long belongs to a killed process
 
 
 def fetch(url: str, progress: Progress | None = None) -> Path:
-    """The local copy of a URL, from the user's cache or fetched into it.
+    """The local copy of a URL, from the user's cache or downloaded into it.
 
-    A broken transfer is taken up where it stopped (three times here, then by the next call) as long as the
-    file's name holds digits of its hash, so that the whole can be checked; the file takes its name only once
-    it is whole.
+    A broken transfer is resumed (by three attempts here, then by the next call) if the file's name states its hash, so
+    that the result can be verified. The file gets its name only when it is complete.
 
     Args:
         url: http or https.
-        progress: updated with the fraction of the file, where the server tells its size; cancels the transfer.
+        progress: updated with the fraction of the file if the server states its size; cancels the transfer.
 
     Raises:
-        WeightsError: it is no URL, the server cannot be reached or does not have it, the transfer breaks, the content
-            is not what the name says, or the cache cannot be written to.
+        WeightsError: the URL is malformed or not downloadable, the transfer breaks, the content does not match the
+            hash, or the cache cannot be written to.
     """
     target = cache_path(url)
     prefix = hash_prefix(target.name)
@@ -57,13 +56,13 @@ def fetch(url: str, progress: Progress | None = None) -> Path:
 
 @contextmanager
 def _folder(folder: Path) -> Iterator[None]:
-    """A folder that is made if need be; if the block fails, what was made goes again unless something is in it."""
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    """Create a folder; if the block fails, the folders created here are removed unless they contain something."""
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield
     except BaseException:
-        for path in made:
+        for path in created:
             with suppress(OSError):
                 path.rmdir()
         raise
@@ -71,30 +70,30 @@ def _folder(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _part_of(target: Path) -> Iterator[Path]:
-    """A file for the transfer that is this call's alone: other processes may be fetching the same.
+    """A partial file for this call alone, since other processes may download the same URL.
 
-    It begins as what an earlier call left, if there is such; what the block leaves of it is kept for a later one.
+    It starts as the partial file of an earlier call if there is any, and is kept for a later call.
     """
-    left = target.with_name(f"{target.name}.part")
+    kept = target.with_name(f"{target.name}.part")
     own = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
-    for found in (left, *target.parent.glob(f"{glob.escape(target.name)}.????????.part")):
+    for earlier in (kept, *target.parent.glob(f"{glob.escape(target.name)}.????????.part")):
         with suppress(FileNotFoundError):  # another process was faster
-            if found == left or time.time() - found.stat().st_mtime > _ABANDONED_S:
-                found.replace(own)
+            if earlier == kept or time.time() - earlier.stat().st_mtime > _ABANDONED_S:
+                earlier.replace(own)
                 break
     try:
         yield own
     finally:
         with suppress(FileNotFoundError):
-            own.replace(left)
+            own.replace(kept)
 
 
 class _Broken(Exception):
-    """The transfer stopped short."""
+    """The transfer ended before the file was complete."""
 
 
 def _fetch_whole(url: str, target: Path, part: Path, prefix: str, progress: Progress) -> None:
-    """Fill `part` with the whole content, checked."""
+    """Complete and verify `part`."""
     resumed = part.exists()
     for attempt in range(_ATTEMPTS):
         try:
@@ -104,8 +103,8 @@ def _fetch_whole(url: str, target: Path, part: Path, prefix: str, progress: Prog
             if not prefix:
                 part.unlink(missing_ok=True)
             if attempt + 1 == _ATTEMPTS:
-                advice = "run it again, it goes on from there" if prefix else "run it again"
-                raise WeightsError(f"{url}: {broken}; {advice}") from None
+                remedy = "run it again, the download will resume" if prefix else "run it again"
+                raise WeightsError(f"{url}: {broken}", remedy) from None
             time.sleep(_PAUSE_S * 2**attempt)
     if not prefix:
         return
@@ -113,13 +112,13 @@ def _fetch_whole(url: str, target: Path, part: Path, prefix: str, progress: Prog
         check_hash(part, prefix)
     except WeightsError:
         part.unlink()
-        if resumed:  # what was there may have been of something else
-            return _fetch_whole(url, target, part, prefix, progress or Progress())
-        raise WeightsError(f"{url}: what came is not the file whose sha256 begins with {prefix}; discarded") from None
+        if resumed:  # the earlier part may belong to another file
+            return _fetch_whole(url, target, part, prefix, progress)
+        raise WeightsError(f"{url}: the content is not the file whose sha256 begins with {prefix}; discarded") from None
 
 
 def _transfer(url: str, target: Path, part: Path, progress: Progress) -> None:
-    """Append to `part` what it lacks, in one request."""
+    """Append the missing bytes to `part`, by one request."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": f"ttsr/{__version__}"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
@@ -127,21 +126,20 @@ def _transfer(url: str, target: Path, part: Path, progress: Progress) -> None:
     except urllib.error.HTTPError as error:
         with closing(error):
             if error.code == 416 and _total(error.headers.get("Content-Range")) == have:
-                return  # nothing is lacking
+                return  # already complete
             if error.code == 416:
                 part.unlink()
-                raise _Broken("the server cannot go on from where the last try stopped") from None
+                raise _Broken("the server cannot resume where the last attempt stopped") from None
             raise WeightsError(f"{url}: the server answers {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise WeightsError(
-            f"cannot reach {url} ({reason}): fetch it elsewhere and save it as {target} (make the folder if need be)"
-        ) from None
+        remedy = f"download it elsewhere and save it as {target} (create the folder if necessary)"
+        raise WeightsError(f"cannot reach {url} ({reason})", remedy) from None
     with closing(response):
         resuming = response.status == 206 and _start(response.headers.get("Content-Range")) == have
         if response.status == 206 and not resuming:
             part.unlink(missing_ok=True)
-            raise _Broken("the server sent another part than was asked for")
+            raise _Broken("the server sent another part than requested")
         have = have if resuming else 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length and length.isdecimal() else None

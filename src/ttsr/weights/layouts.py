@@ -1,4 +1,4 @@
-"""Parameter names of the public TTSR implementations, to ours and back."""
+"""Checkpoint layouts: parameter names of the public TTSR implementations, mapped to ours and back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +15,10 @@ class Layout:
 
     Attributes:
         name: as on the command line.
-        modules: our modules' names to theirs. No name is the beginning of another, so that each parameter
-            belongs to one pair.
-        normalisation: their module that brings an image to what VGG19 was trained with, as a 1x1 convolution.
-            It is fixed, and ours is no parameter. Empty if the layout has none.
-        ignored: beginnings of names that are nothing to inference.
+        modules: our module names to theirs. No name is a prefix of another, so that each parameter belongs to one pair.
+        normalisation: their module that normalizes images for VGG19, as a fixed 1x1 convolution; ours has no
+            parameters. Empty if the layout has none.
+        ignored: prefixes of names that inference does not need.
     """
 
     name: str
@@ -28,13 +27,13 @@ class Layout:
     ignored: tuple[str, ...] = ()
 
     def to_theirs(self, key: str) -> str:
-        """Our parameter's name in this layout."""
+        """Translate our name of a parameter to this layout."""
         theirs = _rename(key, self.modules)
         assert theirs is not None, key
         return theirs
 
     def to_ours(self, key: str) -> str | None:
-        """Our name of a parameter of this layout; None if it is not part of a TTSR."""
+        """Translate this layout's name of a parameter to ours; None if it is not part of a TTSR."""
         return _rename(key, {theirs: ours for ours, theirs in self.modules.items()})
 
     def normalisation_state(self) -> dict[str, Tensor]:
@@ -49,7 +48,7 @@ class Layout:
 
 
 def _rename(key: str, modules: Mapping[str, str]) -> str | None:
-    """`key` with the module that it begins with renamed; None if it begins with none of them."""
+    """`key` with its leading module renamed; None if `modules` lacks it."""
     end = key.find(".")
     while end != -1:
         if key[:end] in modules:
@@ -59,7 +58,7 @@ def _rename(key: str, modules: Mapping[str, str]) -> str | None:
 
 
 TTSR = Layout("ttsr", {"extractor": "extractor", "synthesis": "synthesis", "transfer": "transfer"})
-"""Ours."""
+"""The layout of this package."""
 
 AUTHORS = Layout(
     "authors",
@@ -164,6 +163,6 @@ MMAGIC = Layout(
     normalisation="extractor.img_normalize",
     ignored=("step_counter", "perceptual_loss.", "extractor_copy.", "discriminator."),
 )
-"""MMEditing 0.x and MMagic 1.x: what stands under `state_dict` in their `.pth`."""
+"""MMEditing 0.x and MMagic 1.x: the `state_dict` in their `.pth`."""
 
 LAYOUTS = {layout.name: layout for layout in (TTSR, AUTHORS, MMAGIC)}

@@ -1,4 +1,4 @@
-"""Weights by name, file or URL."""
+"""Loading a network by name, file or URL."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from ttsr.models.ttsr import TTSR
 from ttsr.progress import Progress
 from ttsr.system.device import choose_device
 from ttsr.weights.assembly import assemble
-from ttsr.weights.catalog import Embedded, catalog
+from ttsr.weights.catalog import BundledWeights, available_weights
 from ttsr.weights.download import fetch
 from ttsr.weights.reading import read_checkpoint
 
@@ -21,18 +21,18 @@ def load(
     device: str | torch.device = "cpu",
     progress: Progress | None = None,
 ) -> TTSR:
-    """A network with its weights, in eval mode, in fp32.
+    """Load a network with its weights, in eval mode, in fp32.
 
     Args:
-        name_or_file_or_url: a name of `ttsr.weights.catalog`, an http(s) URL, or a file: our safetensors, the
-            authors' `TTSR.pt`, or MMEditing's and MMagic's `.pth`.
-        device: where to put it; "auto" takes a GPU if there is one.
+        name_or_file_or_url: a name of the catalogue (`available_weights`), an http(s) URL, or a file: safetensors of
+            this package, the authors' `TTSR.pt`, or MMEditing's or MMagic's `.pth`.
+        device: where to put it; "auto" selects a GPU if there is one.
         progress: of a download.
 
     Raises:
-        UserError: there is no such device.
-        WeightsError: an unknown name, a file that is not found, a URL that is not downloadable, or something that is
-            not a whole TTSR.
+        UserError: the device is not available.
+        WeightsError: the name is unknown, the file is not found, the URL is not downloadable, or the content is not a
+            complete TTSR.
     """
     place = choose_device(device)
     path = locate(name_or_file_or_url, progress)
@@ -40,26 +40,25 @@ def load(
 
 
 def locate(name_or_file_or_url: str | os.PathLike[str], progress: Progress | None = None) -> Path:
-    """The local file of a name, URL or file; downloaded if need be. A file may not exist.
+    """The local file of a name, URL or file, downloaded if necessary. A file need not exist.
 
     Args:
         name_or_file_or_url: as `load` takes it.
         progress: of a download.
 
     Raises:
-        WeightsError: an unknown name, or a URL that is not downloadable.
+        WeightsError: the name is unknown, or the URL is not downloadable.
     """
     if not isinstance(name_or_file_or_url, str):
         return Path(name_or_file_or_url)
-    names = catalog()
+    names = available_weights()
     if entry := names.get(name_or_file_or_url):
-        return entry.file if isinstance(entry, Embedded) else fetch(entry.url, progress)
+        return entry.file if isinstance(entry, BundledWeights) else fetch(entry.url, progress)
     if name_or_file_or_url.startswith(("http://", "https://")):
         return fetch(name_or_file_or_url, progress)
     path = Path(name_or_file_or_url)
     # Unlike Path's, not raising on a name that is too long.
     if os.path.exists(path) or path.suffix in (".safetensors", ".pt", ".pth"):
         return path
-    raise WeightsError(
-        f"no weights are named {name_or_file_or_url}, and there is no such file; there are {', '.join(names)}"
-    )
+    what = f"no weights are named {name_or_file_or_url}, and there is no such file"
+    raise WeightsError(what, f"name a file, a URL or one of {', '.join(names)}")

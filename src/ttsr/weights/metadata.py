@@ -1,4 +1,4 @@
-"""What our weight files say of themselves."""
+"""The metadata of weight files: sizes of the network, and provenance."""
 
 import json
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ class Provenance:
     """Where weights come from.
 
     Attributes:
-        source: the file or name that they were converted from, or the run that made them.
+        source: the file or name that they were converted from, or the training run.
         recipe: the training recipe, its name or its text.
-        scores: test set and protocol to PSNR (dB) and SSIM, such as `{"CUFED5, mmagic-rgb": {"psnr":
-            25.24}}`.
-        licence: under which the weights may be used.
+        scores: test set, references and protocol to PSNR (dB) and SSIM, such as
+            `{"CUFED5, reference 1, mmagic-rgb": {"psnr": 25.24}}`.
+        licence: of the weights.
     """
 
     source: str = ""
@@ -31,13 +31,18 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Metadata:
-    """The model's sizes, and where its weights come from."""
+    """The metadata of a weight file.
+
+    Attributes:
+        config: the sizes of the network.
+        provenance: where the weights come from.
+    """
 
     config: TTSRConfig
     provenance: Provenance = field(default_factory=Provenance)
 
     def to_strings(self) -> dict[str, str]:
-        """As safetensors holds it: text to text."""
+        """The metadata as safetensors stores it: text to text."""
         return {
             "format": FORMAT,
             "config": json.dumps(asdict(self.config)),
@@ -49,13 +54,17 @@ class Metadata:
 
     @staticmethod
     def from_strings(strings: Mapping[str, str], where: str) -> "Metadata":
-        """The other way round; `where` is the file's name for the error.
+        """Parse the metadata of a safetensors file.
+
+        Args:
+            strings: text to text.
+            where: the file's name, for errors.
 
         Raises:
-            WeightsError: it is not ours, or its sizes or scores do not hold together.
+            WeightsError: it is not of this format, or damaged.
         """
         if strings.get("format") != FORMAT:
-            raise WeightsError(f"{where}: no weights that this version of ttsr wrote (format {FORMAT})")
+            raise WeightsError(f"{where}: not in the format of this version of ttsr ({FORMAT})")
         try:
             provenance = Provenance(
                 source=strings.get("source", ""),
@@ -75,9 +84,9 @@ def _config(values: Any) -> TTSRConfig:
     if values:
         raise ValueError(f"unknown sizes {', '.join(values)}")
     if not (isinstance(skip, bool) and len(blocks) == 4 and len(widths) == 3):
-        raise ValueError("sizes of the wrong kind")
+        raise ValueError("sizes of the wrong type")
     if not all(type(number) is int for number in (channels, *blocks, *widths, radius)):
-        raise ValueError("sizes that are no whole numbers")
+        raise ValueError("sizes that are not integers")
     return TTSRConfig(channels, tuple(blocks), tuple(widths), skip, radius)
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint file to tensors by name, without ever running what is in it."""
+"""Reading checkpoint files to tensors by name, without executing code in them."""
 
 import os
 import re
@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ttsr.errors import WeightsError
 
-# What MMEngine puts beside the weights: its log's history, as NumPy arrays. None of it is wanted, and none of
-# these packages need be there: each name stands for an object that does nothing.
+# MMEngine stores its log's history beside the weights, as NumPy arrays. It is not needed, and neither are these
+# packages: each name stands for an object that does nothing.
 _BESIDE_THE_WEIGHTS = (
     "mmengine.logging.history_buffer.HistoryBuffer",
     "numpy.core.multiarray._reconstruct",
@@ -31,12 +31,12 @@ _BESIDE_THE_WEIGHTS = (
     "builtins.getattr",
 )
 
-# What a PyTorch file may unpack to, as a multiple of its size: weights hardly compress, and seldom share memory.
-_LARGEST_GROWTH = 4
+# Limit of a PyTorch file's unpacked size, as a multiple of its size: weights hardly compress, and seldom share memory.
+_MAX_GROWTH = 4
 
 
 class _Inert:
-    """Takes whatever a pickle hands it, and keeps nothing."""
+    """Accepts any arguments and state of a pickle, and keeps nothing."""
 
     def __init__(self, *_: object) -> None:
         pass
@@ -47,22 +47,27 @@ class _Inert:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by name, dense and on the CPU, and safetensors' metadata (text to text; empty for a pickle)."""
+    """The content of a checkpoint file.
+
+    Attributes:
+        tensors: by name, dense and on the CPU.
+        metadata: of safetensors, text to text; empty for a PyTorch file.
+    """
 
     tensors: dict[str, Tensor]
     metadata: dict[str, str]
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read safetensors, or a PyTorch file by `torch.load(weights_only=True)`, going by the content.
+    """Read safetensors, or a PyTorch file by `torch.load(weights_only=True)`; the content tells which.
 
-    Of a file with a `state_dict` in it, as MMEditing and MMagic write them, that part is taken.
+    If the file contains a `state_dict`, as those of MMEditing and MMagic do, only that is read.
 
     Raises:
-        WeightsError: missing, empty, cut off, of another kind, with more in it than tensors, or with more in them
-            than its size allows for.
+        WeightsError: the file is missing, empty, truncated or no checkpoint, contains more than tensors, or declares
+            larger tensors than its size allows.
     """
-    if not os.path.exists(path):  # unlike Path's, not raising on a name that is too long
+    if not os.path.exists(path):  # Path.exists raises if the name is too long
         raise WeightsError(f"{path}: there is no such file")
     if not path.is_file():
         raise WeightsError(f"{path}: is not a file")
@@ -73,21 +78,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
     if not start:
         raise WeightsError(f"{path}: the file is empty")
-    # A safetensors file is a length of eight bytes and a JSON object.
+    # A safetensors file starts with a length of eight bytes and a JSON object.
     return _read_safetensors(path) if start[8:] == b"{" else _read_pickle(path)
 
 
 def read_strings(path: Path) -> dict[str, str]:
-    """The metadata of a safetensors file, without its tensors.
+    """Read the metadata of a safetensors file, not its tensors.
 
     Raises:
-        WeightsError: it cannot be read or is no safetensors file.
+        WeightsError: the file is unreadable or not safetensors.
     """
     try:
         with safe_open(path, "pt") as file:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: no safetensors file, or a damaged one ({_first_line(error)})") from None
+        raise WeightsError(f"{path}: not a safetensors file, or damaged ({_first_line(error)})") from None
 
 
 def _read_safetensors(path: Path) -> Checkpoint:
@@ -96,40 +101,40 @@ def _read_safetensors(path: Path) -> Checkpoint:
             names = file.keys()
             return Checkpoint({name: file.get_tensor(name) for name in names}, dict(file.metadata() or {}))
     except (SafetensorError, OSError, KeyError, RuntimeError) as error:
-        raise WeightsError(f"{path}: the safetensors file is damaged or cut off ({_first_line(error)})") from None
+        raise WeightsError(f"{path}: the safetensors file is damaged or truncated ({_first_line(error)})") from None
 
 
 def _read_pickle(path: Path) -> Checkpoint:
     stand_ins: list[Any] = [(_Inert, name) for name in _BESIDE_THE_WEIGHTS]
-    most = _LARGEST_GROWTH * path.stat().st_size
+    most = _MAX_GROWTH * path.stat().st_size
     try:
-        # An open file, since by its name torch.load would take one for safetensors.
+        # An open file, since torch.load goes by the suffix of a path.
         with torch.serialization.safe_globals(stand_ins), path.open("rb") as file:
             if _unpacked_bytes(file) > most:
-                raise WeightsError(f"{path}: unpacks to far more than its size, which is not loaded for safety")
+                raise WeightsError(f"{path}: unpacks to far more than its size; refused for safety")
             content = torch.load(file, map_location="cpu", weights_only=True)
     except WeightsError:
         raise
-    except Exception as error:  # damaged bytes meet the unpickler with any error
+    except Exception as error:  # damaged bytes raise any error in the unpickler
         if re.search(r"unsupported (global|class)", str(error), re.IGNORECASE):
-            raise WeightsError(f"{path}: holds more than weights, which is not loaded for safety") from None
-        raise WeightsError(f"{path}: no checkpoint, or a damaged or cut-off one") from None
+            raise WeightsError(f"{path}: contains more than weights; refused for safety") from None
+        raise WeightsError(f"{path}: not a checkpoint, or damaged or truncated") from None
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
-        raise WeightsError(f"{path}: no state dict in it, so no weights")
+        raise WeightsError(f"{path}: contains no state dict")
     for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise WeightsError(f"{path}: no plain weights ({str(key)[:60]!r} in it is not a tensor)")
+            raise WeightsError(f"{path}: not a plain state dict ({str(key)[:60]!r} is not a tensor)")
         if value.layout != torch.strided or value.is_nested or value.device.type != "cpu":
-            raise WeightsError(f"{path}: no plain weights ({key[:60]!r} in it is not a plain tensor)")
+            raise WeightsError(f"{path}: not a plain state dict ({key[:60]!r} is not a plain tensor)")
     if sum(value.numel() * value.element_size() for value in content.values()) > most:
-        raise WeightsError(f"{path}: its tensors state far more values than the file holds")
+        raise WeightsError(f"{path}: its tensors declare far more values than the file contains")
     return Checkpoint(dict(content), {})
 
 
 def _unpacked_bytes(file: BinaryIO) -> int:
-    """What the members of a zip file state as their sizes; 0 for another file. The position is kept."""
+    """The declared size of a zip file's members; 0 for other files. Keeps the position."""
     try:
         with zipfile.ZipFile(file) as archive:
             return sum(member.file_size for member in archive.infolist())

@@ -1,4 +1,4 @@
-"""A TTSR to a file: ours, or one that the public implementations read."""
+"""Writing a TTSR to a file, in the layout of this package or of a public implementation."""
 
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ from ttsr.weights.metadata import Metadata, Provenance
 from ttsr.weights.reading import read_strings
 
 StoredFloat = Literal["fp32", "fp16"]
-"""How a file holds parameters."""
+"""The type of the parameters in a file."""
 
 
 def save(
@@ -29,15 +29,19 @@ def save(
     provenance: Provenance | None = None,
     layout: Layout = layouts.TTSR,
 ) -> None:
-    """Write a model's weights; `ttsr.load` reads each of the layouts, as fp32 parameters either way.
+    """Write a model's weights, completely or not at all; `ttsr.load` reads all layouts, always to fp32.
 
-    Ours is safetensors with the model's sizes and its provenance in the metadata. The authors' is a flat
-    state dict, MMagic's one under `state_dict`; both are by `torch.save`, without provenance. The file is
-    whole or not there.
+    Args:
+        model: the network.
+        path: the file.
+        dtype: the type of the parameters in the file.
+        provenance: for the metadata; only the layout of this package has any.
+        layout: that of this package is safetensors with sizes and provenance in the metadata. The authors' is a flat
+            state dict, MMagic's a state dict under `state_dict`, both written by `torch.save`.
 
     Raises:
-        WeightsError: it cannot be written, a value is not finite in that precision, or the layout cannot hold
-            the model (only the published network).
+        WeightsError: the file cannot be written, a value is not finite in `dtype`, or the model has additions to the
+            published network and the layout is not that of this package.
     """
     if layout is not layouts.TTSR and model.config.additions:
         additions = " and ".join(model.config.additions)
@@ -60,10 +64,10 @@ def save(
 
 
 def read_metadata(path: str | Path) -> Metadata:
-    """The sizes and the provenance that a file of ours states; its tensors are not read.
+    """Read sizes and provenance from a file in the layout of this package, not its tensors.
 
     Raises:
-        WeightsError: it cannot be read or is not ours.
+        WeightsError: the file is unreadable or of another layout.
     """
     return Metadata.from_strings(read_strings(Path(path)), str(path))
 
@@ -73,5 +77,5 @@ def _write(state: dict[str, Tensor], path: Path, layout: Layout, metadata: Metad
         save_file(state, path, metadata.to_strings())
         return
     content = state if layout is layouts.AUTHORS else {"meta": {"ttsr_version": __version__}, "state_dict": state}
-    with path.open("wb") as file:  # given a name, torch.save refuses some, and a full disk is no OSError
+    with path.open("wb") as file:  # given a path, torch.save refuses some names, and a full disk is no OSError
         torch.save(content, file)

@@ -1,4 +1,4 @@
-"""VGG19's weights as torchvision publishes them, and the texture extractor that starts from them."""
+"""VGG19's weights as torchvision publishes them, and the initialization of the texture extractor from them."""
 
 import os
 from collections.abc import Mapping
@@ -10,50 +10,40 @@ from torch import Tensor
 from ttsr.errors import RecipeError, WeightsError
 from ttsr.models.extractor import LearnableTextureExtractor
 from ttsr.models.vgg import BLOCKS, VGG19
+from ttsr.progress import Progress
 from ttsr.weights.cache import cache_path
 from ttsr.weights.download import fetch
 from ttsr.weights.reading import read_checkpoint
 
 URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
-# Where torchvision's `features` has each convolution; ReLUs and pooling stand between them.
-_PLACES = {
-    "conv1_1": 0,
-    "conv1_2": 2,
-    "conv2_1": 5,
-    "conv2_2": 7,
-    "conv3_1": 10,
-    "conv3_2": 12,
-    "conv3_3": 14,
-    "conv3_4": 16,
-    "conv4_1": 19,
-    "conv4_2": 21,
-    "conv4_3": 23,
-    "conv4_4": 25,
-    "conv5_1": 28,
-}
+# Index of each convolution in torchvision's `features`: a ReLU follows each, and a pooling layer each block.
+_CONVOLUTIONS = [(block, number) for block, (_, count) in enumerate(BLOCKS) for number in range(count)]
+_INDICES = {f"conv{block + 1}_{number + 1}": 2 * k + block for k, (block, number) in enumerate(_CONVOLUTIONS)}
 
-# The texture extractor's widths at full, half and quarter size.
+# Channels of the texture extractor at full, half and quarter size.
 _WIDTHS = (BLOCKS[0][0], BLOCKS[1][0], BLOCKS[2][0])
 
 
-def load_vgg19(file: str | os.PathLike[str] | None = None) -> VGG19:
-    """VGG19 up to relu5_1 with its weights, frozen, in fp32 on the CPU. Takes no random numbers.
+def load_vgg19(file: str | os.PathLike[str] | None = None, progress: Progress | None = None) -> VGG19:
+    """Load VGG19 up to relu5_1, frozen, in eval mode, in fp32 on the CPU. Draws no random numbers.
 
     Args:
-        file: in torchvision's layout (`features.0.weight` ...), a PyTorch file or safetensors; what lies behind relu5_1
-            is passed over. If None, torchvision's own file, from the cache or fetched into it (548 MB).
+        file: in torchvision's layout (`features.0.weight` ...), a PyTorch file or safetensors; layers after relu5_1 are
+            ignored. By default torchvision's own file, from the cache or downloaded into it (548 MB).
+        progress: of the download.
 
     Raises:
-        WeightsError: the file cannot be had or read, or something in it is missing, misshapen or not finite.
+        WeightsError: the file is not found, not downloadable or unreadable, or a parameter is missing, not finite or
+            of the wrong shape.
     """
-    path = _published() if file is None else Path(file)
+    path = _published(progress) if file is None else Path(file)
     tensors = read_checkpoint(path).tensors
     with torch.device("meta"):
         vgg = VGG19()
-    theirs = {ours: _place(ours) for ours in vgg.state_dict()}
+    theirs = {ours: _torchvision_name(ours) for ours in vgg.state_dict()}
     _check({theirs[ours]: value.shape for ours, value in vgg.state_dict().items()}, tensors, path)
-    # Copies, so that the classifier, nine tenths of the file, is let go.
+    # Copies, so that the memory of the classifier, most of the file, is freed.
     state = {ours: tensors[key].to(torch.float32, copy=True) for ours, key in theirs.items()}
     vgg.load_state_dict(state, assign=True)
     vgg.set_normalisation()
@@ -61,46 +51,51 @@ def load_vgg19(file: str | os.PathLike[str] | None = None) -> VGG19:
 
 
 def start_extractor(extractor: LearnableTextureExtractor, vgg: VGG19) -> None:
-    """Copy conv1_1 ... conv3_1 into an extractor, as both public implementations start (section 3.1).
+    """Copy conv1_1 ... conv3_1 into an extractor, as both public implementations initialize it (section 3.1).
+
+    Args:
+        extractor: changed in place.
+        vgg: the source.
 
     Raises:
-        RecipeError: the extractor has other widths than VGG19. It is left as it was.
+        RecipeError: the extractor's channels are not VGG19's. It stays as it was.
     """
     state = {key: value for key, value in vgg.state_dict().items() if key in extractor.state_dict()}
     widths = tuple(conv.out_channels for conv in (extractor.conv1_1, extractor.conv2_1, extractor.conv3_1))
     if widths != _WIDTHS:
         raise RecipeError(
-            f"an extractor of {widths} channels cannot start from VGG19: leave model.extractor_channels at {_WIDTHS}, "
-            "or set extractor.start to random or contrastive"
+            f"an extractor of {widths} channels cannot start from VGG19",
+            f"leave model.extractor_channels at {_WIDTHS}, or set extractor.start to random or contrastive",
         )
     extractor.load_state_dict(state)
 
 
-def _place(ours: str) -> str:
+def _torchvision_name(ours: str) -> str:
     """The name of a parameter in torchvision's file."""
     conv, kind = ours.split(".")
-    return f"features.{_PLACES[conv]}.{kind}"
+    return f"features.{_INDICES[conv]}.{kind}"
 
 
-def _published() -> Path:
+def _published(progress: Progress | None) -> Path:
     try:
-        return fetch(URL)
+        return fetch(URL, progress)
     except WeightsError as error:
-        if cache_path(URL).exists():  # and is not what it should be, which the error says
+        if cache_path(URL).exists():  # a wrong or unreadable file, as the error says
             raise
         raise WeightsError(
-            f"no VGG19 yet: connect once, or fetch {URL} elsewhere and give --vgg19 FILE, or train with "
-            f"--extractor.start random or contrastive ({error})"
+            f"VGG19 is not downloadable ({error.what})",
+            f"connect once, or download {URL} elsewhere and name the file (vgg19), or set extractor.start to random or "
+            "contrastive",
         ) from None
 
 
-def _check(wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], path: Path) -> None:
-    if missing := [key for key in wanted if key not in tensors]:
+def _check(expected: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], path: Path) -> None:
+    if missing := [key for key in expected if key not in tensors]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise WeightsError(f"{path}: no VGG19 as torchvision lays it out ({missing[0]} is missing{more})")
-    for key, shape in wanted.items():
+        raise WeightsError(f"{path}: not VGG19 in torchvision's layout ({missing[0]} is missing{more})")
+    for key, shape in expected.items():
         tensor = tensors[key]
         if tensor.shape != shape:
-            raise WeightsError(f"{path}: no VGG19: {key} is {tuple(tensor.shape)} instead of {tuple(shape)}")
+            raise WeightsError(f"{path}: not VGG19: {key} is {tuple(tensor.shape)} instead of {tuple(shape)}")
         if not tensor.is_floating_point() or not tensor.float().isfinite().all():
-            raise WeightsError(f"{path}: values that are no finite numbers in {key}")
+            raise WeightsError(f"{path}: values that are not finite numbers in {key}")
