@@ -84,8 +84,8 @@ def test_each_item_of_a_batch_is_searched_apart():
     relevance, index = search(queries, [key])
     for item in range(3):
         alone = search(queries[item : item + 1], [key[item : item + 1]])
-        assert torch.equal(index[item], alone[1][0])
-        torch.testing.assert_close(relevance[item], alone[0][0])
+        assert torch.equal(index[item], alone.index[0])
+        torch.testing.assert_close(relevance[item], alone.relevance[0])
 
 
 def test_progress_rises_to_one():
@@ -211,7 +211,7 @@ def test_a_mask_that_masks_nothing_changes_no_bit():
     plain = search(queries, keys, block_bytes=5000)
     for masks in ([None, None], [torch.ones(2, 6, 11, dtype=torch.bool), None]):
         masked = search(queries, keys, masks=masks, block_bytes=5000)
-        assert torch.equal(masked[0], plain[0]) and torch.equal(masked[1], plain[1])
+        assert torch.equal(masked.relevance, plain.relevance) and torch.equal(masked.index, plain.index)
 
 
 def test_a_reference_may_be_masked_whole_if_another_is_not():
@@ -219,7 +219,7 @@ def test_a_reference_may_be_masked_whole_if_another_is_not():
     none, some = torch.zeros(2, 4, 5, dtype=torch.bool), torch.ones(2, 5, 6, dtype=torch.bool)
     relevance, index = search(queries, keys, masks=[none, some])
     alone = search(queries, keys[1:])
-    assert torch.equal(index, alone[1] + 20) and torch.equal(relevance, alone[0])
+    assert torch.equal(index, alone.index + 20) and torch.equal(relevance, alone.relevance)
     some[1] = False
     with pytest.raises(ValueError, match="nothing is left to match"):
         search(queries, keys, masks=[none, some])
