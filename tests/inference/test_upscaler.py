@@ -277,7 +277,7 @@ def test_a_matcher_is_a_choice_of_use(tiny_model: TTSR) -> None:
         name = "first"
         cost = EXACT.cost
 
-        def __call__(self, queries: torch.Tensor, keys: Sequence[torch.Tensor], **_: Any) -> Matches:
+        def __call__(self, queries: torch.Tensor, keys: Sequence[torch.Tensor], **options: Any) -> Matches:
             batch, _, height, width = queries.shape
             index = torch.zeros(batch, height, width, dtype=torch.long)
             return Matches(relevance_at(queries, keys, index), index)
