@@ -1,9 +1,9 @@
-"""Pairs a second that one data worker makes: `python benchmarks/loading.py [--data DIR] [--output F.json]`.
+"""Training pairs per second of one dataloader worker: `python benchmarks/loading.py [--data DIR] [--output F.json]`.
 
-Photos and CUFED's layout, each from a folder and from a packed file, by one worker on one thread, as training does it.
-A GPU that takes N samples a second wants N / (pairs a second) workers. `trained` is how many pairs a second the small
-model is trained on by this machine's processor, on all its threads: while that is less, one worker will do.
-`cold` is reading alone, after the system was asked to forget the files, of the whole set.
+Photos and data in CUFED's layout, each from a folder and from a packed file, by one worker on one thread, as in
+training. A GPU that trains on N pairs per second needs N / pairs_s workers. `trained_s` is the number of pairs per
+second that the small network is trained on by the CPU of this machine with all its threads: while that is less, one
+worker is enough. `cold_ms` is reading alone, after the system was asked to drop its cache of the files.
 """
 
 import argparse
@@ -43,16 +43,20 @@ EXAMPLES = Path(__file__).parent.parent / "examples" / "pairs"
 
 @dataclass(frozen=True)
 class Row:
-    """Medians of the turns.
+    """Medians over the repeats.
 
     Attributes:
-        open_s: until the first pair can be made (photos are decoded then).
+        data: photos or cufed.
+        form: folder or packed.
+        pictures: number of pictures.
+        megabytes: size of the pictures' files.
+        open_s: seconds until the first pair can be made; photos are decoded in them.
         cold_ms: reading a picture.
-        make_ms: drawing, cutting and warping a pair, of CUFED decoding and degrading too; processor time.
-        collate_ms: what is left to degrade, and stacking; processor time.
-        pairs_s: what a worker hands over.
-        trained_s: what training takes of it.
-        times_faster: the ratio of the two.
+        make_ms: sampling, cropping and warping a pair, for CUFED also decoding and degradations; CPU time.
+        collate_ms: the remaining degradations and stacking, per pair; CPU time.
+        pairs_s: pairs per second of one worker.
+        trained_s: pairs per second that training consumes.
+        times_faster: pairs_s / trained_s.
     """
 
     data: str
@@ -69,7 +73,7 @@ class Row:
 
 
 def make_photos(folder: Path, copies: int = 10) -> None:
-    """The example pictures as JPEGs, turned and shifted, so that reading is that of a set."""
+    """Write the example pictures as JPEGs, rotated and shifted, as a set of realistic size."""
     folder.mkdir()
     for source in sorted(EXAMPLES.glob("*.png")):
         pixels = np.asarray(Image.open(source).convert("RGB"))
@@ -79,7 +83,7 @@ def make_photos(folder: Path, copies: int = 10) -> None:
 
 
 def make_cufed(folder: Path, pairs: int = 400, side: int = 160) -> None:
-    """Crops of the example pairs, as PNG like CUFED's own; some references a pixel short, as there."""
+    """Write crops of the example pairs as PNG in CUFED's layout; as in CUFED, some references are a pixel narrower."""
     rng = np.random.default_rng(0)
     scenes = [
         [np.asarray(Image.open(EXAMPLES / f"{scene}_{role}.png").convert("RGB")) for role in ("hr", "ref")]
@@ -96,14 +100,14 @@ def make_cufed(folder: Path, pairs: int = 400, side: int = 160) -> None:
 
 
 def open_pairs(path: Path) -> tuple[str, Dataset[Pair]]:
-    """What kind of data it is, and its pairs as the recipes of `RECIPES` have them: 96 px of photos, 160 of CUFED."""
+    """Open a data set: its kind, and its pairs as in `RECIPES`, 96 px from photos, 160 px from CUFED."""
     if is_cufed(open_store(path)):
         return "cufed", CufedPairs(path, CufedOptions(), 0)
     return "photos", PhotoPairs(path, PhotosOptions(), 0)
 
 
 def training_rate(path: Path) -> float:
-    """Pairs a second that the small model is trained on, its extractor and all; the first step warms up."""
+    """Measure the pairs per second that the small network is trained on; the first step is a warm-up."""
     kind, pairs = open_pairs(path)
     recipe = read_recipe(RECIPES[kind], ["--extractor.start=random", "--schedule.contrastive_steps=0"])
     trainer = Trainer(recipe, Runtime("cpu"))
@@ -116,17 +120,17 @@ def training_rate(path: Path) -> float:
     return recipe.batch_size / statistics.median(seconds[1:])
 
 
-def measure(path: Path, form: str, seconds: float, turns: int, trained_s: float) -> Row:
-    """One form of one data set."""
+def measure(path: Path, form: str, seconds: float, repeats: int, trained_s: float) -> Row:
+    """Measure one form of one data set."""
     store = open_store(path)
-    cold = [_cold_read_s(path) for _ in range(turns)]
+    cold = [_cold_read_s(path) for _ in range(repeats)]
     started = time.perf_counter()
     kind, pairs = open_pairs(path)
     open_s = time.perf_counter() - started
-    made = [pairs[number] for number in range(BATCH)]
-    make = [_per_pair(lambda turn=turn: [pairs[turn * BATCH + n] for n in range(BATCH)]) for turn in range(5 * turns)]
-    stack = [_per_pair(lambda: collate(made)) for _ in range(5 * turns)]
-    pairs_s = statistics.median(_worker_rate(pairs, seconds) for _ in range(turns))
+    samples = [pairs[number] for number in range(BATCH)]
+    make = [_per_pair(lambda k=k: [pairs[k * BATCH + n] for n in range(BATCH)]) for k in range(5 * repeats)]
+    stack = [_per_pair(lambda: collate(samples)) for _ in range(5 * repeats)]
+    pairs_s = statistics.median(_worker_rate(pairs, seconds) for _ in range(repeats))
     return Row(
         kind,
         form,
@@ -143,14 +147,14 @@ def measure(path: Path, form: str, seconds: float, turns: int, trained_s: float)
 
 
 def _per_pair(work: Callable[[], object]) -> float:
-    """Processor seconds, which other people's work on the machine hardly changes."""
+    """CPU seconds, which other processes on the machine hardly change."""
     started = time.process_time()
     work()
     return (time.process_time() - started) / BATCH
 
 
 def _worker_rate(pairs: Dataset[Pair], seconds: float) -> float:
-    """Pairs a second of one worker, once it runs and its queue is drained."""
+    """Pairs per second of one worker, after its prefetched batches."""
     ended = False
 
     def numbers() -> Iterator[list[int]]:
@@ -174,7 +178,7 @@ def _worker_rate(pairs: Dataset[Pair], seconds: float) -> float:
         count += len(next(batches))
     seconds = time.perf_counter() - started
     ended = True
-    for _ in batches:  # a worker that is left in the middle of its work complains
+    for _ in batches:  # a worker that is stopped in the middle of its work prints an error
         pass
     return count / seconds
 
@@ -184,7 +188,7 @@ def _on_one_thread(_: int) -> None:
 
 
 def _cold_read_s(path: Path) -> float:
-    """Seconds to read every picture in random order, the system's cache of their contents emptied where it obeys."""
+    """Seconds to read every picture in random order, after dropping the system's file cache where it can be dropped."""
     if hasattr(os, "posix_fadvise"):
         for file in [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]:
             with file.open("rb") as opened:
@@ -199,7 +203,7 @@ def _cold_read_s(path: Path) -> float:
 
 
 def show(rows: list[Row]) -> None:
-    """A table, and what follows from it."""
+    """Print the table, and the number of workers that follows from it."""
     print(f"{'data':8} {'form':8} {'pictures':>8} {'MB':>7} {'open s':>7} {'cold ms':>8} {'make ms':>8} ", end="")
     print(f"{'collate ms':>10} {'pairs/s':>8} {'trained/s':>10}")
     for row in rows:
@@ -208,16 +212,18 @@ def show(rows: list[Row]) -> None:
     for row in rows:
         needed = ", ".join(f"{rate} by {int(np.ceil(rate / row.pairs_s))}" for rate in (100, 500, 2000))
         source = {"folder": "a folder", "packed": "a packed file"}[row.form]
-        print(f"{row.data} from {source}: samples a second and the workers that feed them: {needed};", end=" ")
-        print(f"one makes pairs {row.times_faster:.1f} times as fast as {RECIPES[row.data]} trains on them here")
+        print(f"{row.data} from {source}: pairs per second and the workers that they need: {needed};", end=" ")
+        print(f"one worker makes pairs {row.times_faster:.1f} times as fast as {RECIPES[row.data]} trains on them here")
 
 
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, action="append", help="a folder to measure; default: made of the examples")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement of a worker")
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument(
+        "--data", type=Path, action="append", help="folder to measure (default: sets written from the example pictures)"
+    )
+    parser.add_argument("--seconds", type=float, default=5.0, help="duration of each measurement of a worker")
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--output", type=Path, help="JSON file to write")
     options = parser.parse_args()
     all_threads = torch.get_num_threads()
@@ -229,13 +235,13 @@ def main() -> None:
             make_photos(folders[0])
             make_cufed(folders[1])
         for number, folder in enumerate(folders):
-            # In a process of its own: workers forked from one that has computed on several threads may hang.
+            # In a separate process: workers forked from one that has computed on several threads may hang.
             with ProcessPoolExecutor(1, get_context("spawn")) as process:
                 trained_s = process.submit(training_rate, folder).result()
             packed = Path(temporary) / f"{number}.zip"
             pack(open_store(folder), packed, PackOptions())
             for form, path in (("folder", folder), ("packed", packed)):
-                rows.append(measure(path, form, options.seconds, options.turns, trained_s))
+                rows.append(measure(path, form, options.seconds, options.repeats, trained_s))
     show(rows)
     if options.output is not None:
         report: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Time and peak memory of a piece of work in two forms, each measured in a process of its own, forms taking turns."""
+"""Time and peak memory of a task in two forms, each measured in a separate process, the forms alternating."""
 
 import argparse
 import json
@@ -23,7 +23,13 @@ SIZES = ("40x40", "80x125", "125x125", "160x250")
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement: `form` of the work at an LR of `height` x `width`."""
+    """One measurement.
+
+    Attributes:
+        form: of the task.
+        height: of the LR, in pixels.
+        width: of the LR, in pixels.
+    """
 
     form: str
     height: int
@@ -31,9 +37,13 @@ class Case:
 
 
 def compare(script: Path, about: str, measure_one: Callable[[str, int, int], None], alone: Sequence[Case] = ()) -> None:
-    """A benchmark's command line: the forms `textbook` and `ours` at every size, then the cases `alone` once.
+    """Run a benchmark's command line: the forms `textbook` and `ours` at every size, then the cases `alone` once.
 
-    measure_one: called with form, height and width in a process of its own; it ends in `in_this_process`.
+    Args:
+        script: the benchmark's file.
+        about: text of its help.
+        measure_one: called with form, height and width in a separate process; it ends in `in_this_process`.
+        alone: cases without a second form.
     """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--sizes", nargs="*", default=SIZES, help="LR sizes, rows x columns")
@@ -47,12 +57,12 @@ def compare(script: Path, about: str, measure_one: Callable[[str, int, int], Non
     if options.output is not None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
     cases = [Case(form, *parse_size(size)) for size in options.sizes for form in ("textbook", "ours")]
-    rows = in_turns(script, cases, options.repeats) + in_turns(script, alone, 1)
+    rows = measure_alternating(script, cases, options.repeats) + measure_alternating(script, alone, 1)
     report(rows, options.output, times_faster(rows, "textbook", "ours"))
 
 
 def peak_memory_gb() -> float:
-    """The most memory this process has held so far, in units of 10^9 bytes."""
+    """Return the peak memory of this process so far, in units of 10^9 bytes."""
     return peak_bytes(torch.device("cpu")) / 1e9
 
 
@@ -65,8 +75,8 @@ def in_this_process(work: Callable[[], object]) -> None:
     print(json.dumps({"seconds": seconds, "peak_gb": peak_memory_gb(), "before_gb": before}))
 
 
-def in_turns(script: Path, cases: Sequence[Case], repeats: int) -> list[dict[str, Any]]:
-    """Measure the cases in turn, `repeats` times over: medians of seconds, the largest peak memory."""
+def measure_alternating(script: Path, cases: Sequence[Case], repeats: int) -> list[dict[str, Any]]:
+    """Measure the cases one after the other, `repeats` times: median of seconds, maximum of peak memory."""
     rows: dict[Case, list[dict[str, float]]] = {case: [] for case in cases}
     for _ in range(repeats):
         for case in cases:
@@ -86,7 +96,7 @@ def in_turns(script: Path, cases: Sequence[Case], repeats: int) -> list[dict[str
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Describe the machine."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cpus": os.cpu_count(),
@@ -100,7 +110,7 @@ def machine() -> dict[str, Any]:
 
 
 def _gemm_gflops(side: int = 2048) -> float:
-    """The machine's fp32 matrix rate just now: the floor that a search can be held against."""
+    """The current fp32 matrix multiplication rate: an upper bound for the search."""
     a, b = torch.rand(side, side), torch.rand(side, side)
     torch.mm(a, b)
     started = time.perf_counter()
@@ -110,13 +120,13 @@ def _gemm_gflops(side: int = 2048) -> float:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Rows by columns: "80x125" to (80, 125)."""
+    """Parse a size, rows by columns: "80x125" to (80, 125)."""
     height, width = text.split("x")
     return int(height), int(width)
 
 
 def report(rows: list[dict[str, Any]], output: Path | None, ratios: dict[str, float]) -> None:
-    """Print a table, and write everything as JSON if asked to."""
+    """Print a table, and write everything as JSON if there is an output file."""
     print(f"{'form':10} {'LR':>9} {'seconds':>9} {'peak GB':>9}")
     for row in rows:
         print(f"{row['form']:10} {row['height']:>4}x{row['width']:<4} {row['seconds']:9.2f} {row['peak_gb']:9.2f}")
@@ -127,7 +137,7 @@ def report(rows: list[dict[str, Any]], output: Path | None, ratios: dict[str, fl
 
 
 def times_faster(rows: list[dict[str, Any]], slow: str, fast: str) -> dict[str, float]:
-    """For every size measured in both forms, how many times faster `fast` is: the median of the turns' ratios."""
+    """Compute for each size in both forms how many times faster `fast` is: the median ratio of the repeats."""
     by_case = {(row["form"], row["height"], row["width"]): row["all_seconds"] for row in rows}
     ratios = {}
     for (form, height, width), seconds in by_case.items():

@@ -15,7 +15,7 @@ from ttsr.models.correspondence.types import CELLS, Box, EncodedReference
 
 
 def ours(queries: torch.Tensor, keys: torch.Tensor, textures: list[torch.Tensor]) -> None:
-    """Storing the textures included, though a user who keeps a reference pays for that once."""
+    """Search and transfer, including the storing of the textures, which a stored reference needs only once."""
     grid, transfer = (keys.shape[2], keys.shape[3]), CellTransfer()
     storages = []
     for texture, cell in zip(textures, CELLS, strict=True):
@@ -28,7 +28,7 @@ def ours(queries: torch.Tensor, keys: torch.Tensor, textures: list[torch.Tensor]
 
 
 def by_the_book(queries: torch.Tensor, keys: torch.Tensor, textures: list[torch.Tensor]) -> None:
-    """The textbook form of the same."""
+    """Search and transfer in the textbook form."""
     _, index = textbook.search(queries, [keys])
     for texture, cell in zip(textures, CELLS, strict=True):
         textbook.transfer(index, [texture], cell)

@@ -1,7 +1,7 @@
 """Training steps of the published network, ours against the textbook form: `python benchmarks/training.py`.
 
 On a CPU both forms at batch 2; on a GPU (`--device cuda`) every precision at batch 9, with `--largest` at the largest
-batch that fits. Each measurement has a process of its own; the forms take turns. LR 40x40, as published.
+batch that fits. Each measurement has a separate process; the forms alternate. LR 40x40, as published.
 """
 
 import argparse
@@ -30,8 +30,8 @@ RECIPE = "ttsr-rec_x4c64b16_1xb9-200k_CUFED"
 HR = 160
 WARM_UP = 2
 
-# What is set otherwise in the recipe. A textbook form is the same network, as PyTorch lays it out by itself, with the
-# search and transfer of textbook.py.
+# Overrides of the recipe. A textbook form is the same network in PyTorch's default memory layout, with the search and
+# transfer of textbook.py.
 FORMS = {
     "textbook": [],
     "textbook-tf32": ["--engine.precision=tf32"],
@@ -46,7 +46,7 @@ CPU_FORMS = ("textbook", "ours")
 
 
 def random_batch(size: int) -> Batch:
-    """Random images of the crops' sizes."""
+    """Make a batch of random images in the sizes of the recipe's crops."""
 
     def image(side: int) -> torch.Tensor:
         return torch.rand(size, 3, side, side)
@@ -82,7 +82,7 @@ def measure_one(form: str, size: int, steps: int, device: str) -> dict[str, floa
     seconds = []
     for _ in range(steps):
         started = time.perf_counter()
-        trainer.train_step(batch)  # ends in reading the losses, so that a GPU is waited for
+        trainer.train_step(batch)  # reads the losses, and so waits for a GPU
         seconds.append(time.perf_counter() - started)
     return {
         "seconds": statistics.median(seconds),
@@ -91,7 +91,7 @@ def measure_one(form: str, size: int, steps: int, device: str) -> dict[str, floa
 
 
 def flops_of_a_step(size: int) -> float:
-    """Multiplications and additions of the convolutions and products of a step; the search's own are left out."""
+    """Count the multiplications and additions of the convolutions and matrix products of a step, without the search."""
     trainer = Trainer(read_recipe(RECIPE, ["--batch_size=1", "--extractor.start=random"]), Runtime("cpu"))
     with FlopCounterMode(display=False) as counter:
         trainer.train_step(random_batch(1))
@@ -99,7 +99,7 @@ def flops_of_a_step(size: int) -> float:
 
 
 def matrix_rate(dtype: torch.dtype, side: int = 8192) -> float:
-    """Operations a second of a large matrix product on the GPU."""
+    """Measure the operations per second of a large matrix product on the GPU."""
     a, b = (torch.rand(side, side, device="cuda", dtype=dtype) for _ in range(2))
     for _ in range(3):
         torch.mm(a, b)
@@ -112,7 +112,7 @@ def matrix_rate(dtype: torch.dtype, side: int = 8192) -> float:
 
 
 def in_a_process(form: str, size: int, options: argparse.Namespace) -> dict[str, float] | None:
-    """One measurement, or None if the batch does not fit."""
+    """Take one measurement in a separate process; None if the batch does not fit into memory."""
     command = [sys.executable, __file__, "--one", form, str(size), "--steps", str(options.steps)]
     answer = subprocess.run([*command, "--device", options.device], capture_output=True, text=True)
     if answer.returncode:
@@ -125,7 +125,7 @@ def in_a_process(form: str, size: int, options: argparse.Namespace) -> dict[str,
 
 
 def largest_batch(form: str, options: argparse.Namespace) -> int:
-    """The largest of 9, 18, 36, ... that fits."""
+    """Find the largest of 9, 18, 36, ... that fits into memory."""
     size = options.batch
     while in_a_process(form, 2 * size, options) is not None:
         size *= 2
@@ -136,7 +136,7 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--batch", type=int, help="pairs a step; 2 on a CPU, 9 on a GPU if not given")
+    parser.add_argument("--batch", type=int, help="pairs per step (default: 2 on a CPU, 9 on a GPU)")
     parser.add_argument("--steps", type=int, default=3, help="timed in each process")
     parser.add_argument("--repeats", type=int, default=3, help="processes for each form")
     parser.add_argument("--largest", action="store_true", help="on a GPU, also at the largest batch that fits")
@@ -161,14 +161,14 @@ def _precision(form: str) -> str:
 
 
 def measured_rows(sizes: dict[str, set[int]], options: argparse.Namespace) -> dict[str, Any]:
-    """The rows of all forms and batch sizes."""
-    cases = [(form, size) for form, its in sizes.items() for size in sorted(its)]
-    found: dict[tuple[str, int], list[dict[str, float]]] = {case: [] for case in cases}
+    """Measure all forms and batch sizes, print a table, and return the report."""
+    cases = [(form, size) for form, batches in sizes.items() for size in sorted(batches)]
+    results: dict[tuple[str, int], list[dict[str, float]]] = {case: [] for case in cases}
     for _ in range(options.repeats):
         for case in cases:
             measured = in_a_process(*case, options)
-            found[case] += [measured] if measured else []
-    # The chip's own rate for each precision, measured: what the steps' operations are held against.
+            results[case] += [measured] if measured else []
+    # The measured rate of the GPU for each precision, to compare the steps' rates with.
     rates = {}
     if options.device == "cuda":
         rates = {
@@ -183,13 +183,13 @@ def measured_rows(sizes: dict[str, set[int]], options: argparse.Namespace) -> di
     print(
         f"{'form':18} {'batch':>5} {'steps/s':>8} {'pairs/s':>8} {'peak GB':>8} {'TFLOPS':>8} {'against textbook':>17}"
     )
-    for (form, size), measured in found.items():
+    for (form, size), measured in results.items():
         if not measured:
             print(f"{form:18} {size:5} does not fit")
             continue
         seconds = statistics.median(row["seconds"] for row in measured)
         peak = max(row["peak_gb"] for row in measured)
-        slow = found.get(("textbook", size), [])
+        slow = results.get(("textbook", size), [])
         ratio = (
             statistics.median(b["seconds"] / a["seconds"] for a, b in zip(measured, slow, strict=False)) if slow else 0
         )

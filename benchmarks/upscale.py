@@ -1,6 +1,6 @@
 """A whole upscale, ours against the textbook form: `python benchmarks/upscale.py [--output F.json]`.
 
-The full published network in fp32 with random weights and a reference four times the LR, encoded anew each time; and
+The full published network in fp32 with random weights and a reference four times the LR, encoded each time; and
 the peak memory of `ttsr-lite` at LR 300x300, where the textbook form's matrix alone would take 32 GB.
 """
 
