@@ -120,7 +120,4 @@ def _picture(picture: PictureScore) -> dict[str, Any]:
 
 
 def _score(score: Score) -> dict[str, float | None]:
-    return {
-        "psnr": score.psnr if math.isfinite(score.psnr) else None,
-        "ssim": score.ssim if math.isfinite(score.ssim) else None,
-    }
+    return {metric: value if math.isfinite(value) else None for metric, value in score._asdict().items()}

@@ -1,6 +1,8 @@
 """The report as tables for a terminal of 80 columns. Print them without markup and emoji: names are plain text."""
 
-from rich.table import Table
+from collections.abc import Sequence
+
+from rich.table import Column, Table
 
 from ttsr.evaluation.protocols import Score
 from ttsr.evaluation.published_scores import CAUTION, FOOTNOTE, PUBLISHED_SCORES
@@ -13,7 +15,7 @@ def summary(report: Report, title: str) -> Table:
 
     If bicubic's scores depend on the references, it has a row for each choice of them.
     """
-    table = _scores(title, "protocol", "", "references")
+    table = _table(title, ("protocol", "", "references"))
     for protocol in report.protocols:
         for place, (references, row) in enumerate(report.bicubic_rows([protocol])):
             name = protocol.name if place == 0 else ""
@@ -27,7 +29,7 @@ def summary(report: Report, title: str) -> Table:
 
 def single_pictures(report: Report) -> Table:
     """Scores of single pictures: a row for each picture of each row of the summary."""
-    table = _scores("pictures", "protocol", "", "picture", "references")
+    table = _table("pictures", ("protocol", "", "picture", "references"))
     for protocol in report.protocols:
         for row in report.rows:
             for place, picture in enumerate(row.pictures):
@@ -41,24 +43,19 @@ def single_pictures(report: Report) -> Table:
 
 def published() -> Table:
     """Published scores, each under its own protocol."""
-    table = Table(title="published scores on CUFED5", caption=f"{CAUTION}\n{FOOTNOTE}", caption_justify="left")
-    for name in ("protocol", "", "references"):
-        table.add_column(name)
-    for name in ("PSNR, dB", "SSIM"):
-        table.add_column(name, justify="right")
+    table = _table("published scores on CUFED5", ("protocol", "", "references"), ("PSNR, dB", "SSIM"))
+    table.caption, table.caption_justify = f"{CAUTION}\n{FOOTNOTE}", "left"
     for row in PUBLISHED_SCORES:
         scores = (f"{row.psnr:.2f}", f"{row.ssim:.3f}")
         table.add_row(row.protocol or "not stated", row.marked_method, row.references, *scores)
     return table
 
 
-def _scores(title: str, *heads: str) -> Table:
-    table = Table(title=title)
-    for head in heads:
-        table.add_column(head)
-    for head in ("PSNR, dB", "SSIM", "gain over\nbicubic"):
-        table.add_column(head, justify="right")
-    return table
+def _table(
+    title: str, texts: Sequence[str], numbers: Sequence[str] = ("PSNR, dB", "SSIM", "gain over\nbicubic")
+) -> Table:
+    columns = [*(Column(head) for head in texts), *(Column(head, justify="right") for head in numbers)]
+    return Table(*columns, title=title)
 
 
 def _cells(score: Score, gain: Score | None) -> list[str]:

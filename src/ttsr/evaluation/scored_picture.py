@@ -196,10 +196,5 @@ def _run(model: TTSR, hr: np.ndarray, inputs: NetworkInputs) -> _Pass:
         sr = output.sr[0].permute(1, 2, 0).cpu().numpy().astype(np.float64) * 255
         relevance = output.relevance[0, 0].float().cpu().numpy()
     seconds = time.perf_counter() - start
-    return _Pass(
-        inputs,
-        sr[:height, :width],
-        inputs.lr_up[:height, :width],
-        relevance[: height // SCALE, : width // SCALE],
-        seconds,
-    )
+    relevance = relevance[: height // SCALE, : width // SCALE]
+    return _Pass(inputs, sr[:height, :width], inputs.lr_up[:height, :width], relevance, seconds)

@@ -6,27 +6,15 @@ from ttsr.lazy_imports import lazy_imports
 
 if TYPE_CHECKING:
     from ttsr.weights.catalog import available_weights
-    from ttsr.weights.layouts import LAYOUTS
     from ttsr.weights.loading import load, locate
     from ttsr.weights.metadata import Metadata, Provenance
     from ttsr.weights.saving import read_metadata, save
     from ttsr.weights.vgg19 import load_vgg19
 
-__all__ = [
-    "LAYOUTS",
-    "Metadata",
-    "Provenance",
-    "available_weights",
-    "load",
-    "load_vgg19",
-    "locate",
-    "read_metadata",
-    "save",
-]
+__all__ = ["Metadata", "Provenance", "available_weights", "load", "load_vgg19", "locate", "read_metadata", "save"]
 
 _NAMES = {
     "catalog": ("available_weights",),
-    "layouts": ("LAYOUTS",),
     "loading": ("load", "locate"),
     "metadata": ("Metadata", "Provenance"),
     "saving": ("read_metadata", "save"),
