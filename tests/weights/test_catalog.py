@@ -9,9 +9,9 @@ from ttsr.models.ttsr import TTSR
 from ttsr.weights import catalog
 from ttsr.weights.cache import hash_prefix
 from ttsr.weights.catalog import BundledWeights, PublishedWeights, available_weights, provenance_of
+from ttsr.weights.checkpoint_file import read_checkpoint
 from ttsr.weights.loading import load, locate
-from ttsr.weights.metadata import Provenance
-from ttsr.weights.reading import read_checkpoint
+from ttsr.weights.provenance import Provenance
 from ttsr.weights.saving import save
 
 

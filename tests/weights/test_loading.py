@@ -21,7 +21,7 @@ from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 from ttsr.weights.layouts import AUTHORS, MMAGIC
 from ttsr.weights.loading import load
-from ttsr.weights.metadata import Metadata
+from ttsr.weights.provenance import Metadata
 from ttsr.weights.saving import save
 
 

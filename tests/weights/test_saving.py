@@ -14,7 +14,7 @@ from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 from ttsr.weights.layouts import AUTHORS, LAYOUTS, MMAGIC, Layout
 from ttsr.weights.loading import load
-from ttsr.weights.metadata import Metadata, Provenance
+from ttsr.weights.provenance import Metadata, Provenance
 from ttsr.weights.saving import read_metadata, save
 
 PROVENANCE = Provenance(

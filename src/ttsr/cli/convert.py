@@ -51,9 +51,9 @@ def convert(
     from ttsr.system.files import refuse_overwriting
     from ttsr.weights.assembly import assemble
     from ttsr.weights.catalog import provenance_of
+    from ttsr.weights.checkpoint_file import read_checkpoint
     from ttsr.weights.layouts import LAYOUTS
     from ttsr.weights.loading import locate
-    from ttsr.weights.reading import read_checkpoint
     from ttsr.weights.saving import save
 
     chosen = layout or _BY_SUFFIX.get(out.suffix)

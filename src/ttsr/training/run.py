@@ -16,7 +16,7 @@ from ttsr.training.recipe_text import recipe_text
 from ttsr.training.trainer import Trainer
 from ttsr.training.training_log import TrainingLog
 from ttsr.training.validation import Validation, ValidationScore
-from ttsr.weights.metadata import Provenance
+from ttsr.weights.provenance import Provenance
 from ttsr.weights.saving import save
 
 BEST = "best.safetensors"

@@ -7,7 +7,7 @@ from ttsr.lazy_imports import lazy_imports
 if TYPE_CHECKING:
     from ttsr.weights.catalog import available_weights
     from ttsr.weights.loading import load, locate
-    from ttsr.weights.metadata import Metadata, Provenance
+    from ttsr.weights.provenance import Metadata, Provenance
     from ttsr.weights.saving import read_metadata, save
     from ttsr.weights.vgg19 import load_vgg19
 
@@ -16,7 +16,7 @@ __all__ = ["Metadata", "Provenance", "available_weights", "load", "load_vgg19", 
 _NAMES = {
     "catalog": ("available_weights",),
     "loading": ("load", "locate"),
-    "metadata": ("Metadata", "Provenance"),
+    "provenance": ("Metadata", "Provenance"),
     "saving": ("read_metadata", "save"),
     "vgg19": ("load_vgg19",),
 }

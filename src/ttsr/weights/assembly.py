@@ -11,9 +11,9 @@ from ttsr.errors import WeightsError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 from ttsr.weights import layouts
+from ttsr.weights.checkpoint_file import Checkpoint
 from ttsr.weights.layouts import Layout
-from ttsr.weights.metadata import Metadata
-from ttsr.weights.reading import Checkpoint
+from ttsr.weights.provenance import Metadata
 
 _LISTED = 4
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)

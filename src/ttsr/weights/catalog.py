@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ttsr.weights.metadata import FORMAT, Metadata, Provenance
-from ttsr.weights.reading import Checkpoint
+from ttsr.weights.checkpoint_file import Checkpoint
+from ttsr.weights.provenance import FORMAT, Metadata, Provenance
 from ttsr.weights.saving import read_metadata
 
 _BUNDLED = Path(__file__).parent / "files"

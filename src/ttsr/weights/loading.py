@@ -11,8 +11,8 @@ from ttsr.progress import Progress
 from ttsr.system.device import choose_device
 from ttsr.weights.assembly import assemble
 from ttsr.weights.catalog import BundledWeights, available_weights
+from ttsr.weights.checkpoint_file import read_checkpoint
 from ttsr.weights.download import fetch
-from ttsr.weights.reading import read_checkpoint
 
 
 def load(

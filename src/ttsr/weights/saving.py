@@ -13,9 +13,9 @@ from ttsr.errors import WeightsError
 from ttsr.models.ttsr import TTSR
 from ttsr.system.files import atomic_path
 from ttsr.weights import layouts
+from ttsr.weights.checkpoint_file import read_strings
 from ttsr.weights.layouts import Layout
-from ttsr.weights.metadata import Metadata, Provenance
-from ttsr.weights.reading import read_strings
+from ttsr.weights.provenance import Metadata, Provenance
 
 StoredFloat = Literal["fp32", "fp16"]
 """The type of the parameters in a file."""

@@ -12,8 +12,8 @@ from ttsr.models.extractor import LearnableTextureExtractor
 from ttsr.models.vgg import BLOCKS, VGG19
 from ttsr.progress import Progress
 from ttsr.weights.cache import cache_path
+from ttsr.weights.checkpoint_file import read_checkpoint
 from ttsr.weights.download import fetch
-from ttsr.weights.reading import read_checkpoint
 
 URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
