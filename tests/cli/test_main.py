@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,11 +18,11 @@ from ttsr.errors import ImageError
 COMMANDS = ("upscale", "convert", "evaluate", "train", "recipes", "pairs", "pack")
 
 
-def run_ttsr(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+def run_ttsr(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own; its output is captured unless the options say otherwise."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [sys.executable, "-m", "ttsr", *arguments]
-    return subprocess.run(command, text=True, timeout=300, **(pipes | options))  # type: ignore[arg-type]
+    return subprocess.run(command, text=True, timeout=300, **(pipes | options))
 
 
 @pytest.fixture(autouse=True)
