@@ -1,21 +1,31 @@
 """Public names of a package, imported on first use, so that `ttsr --help` does not wait for torch."""
 
-from collections.abc import Callable, Mapping
+import ast
+from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 
-def lazy_imports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """A package's `__getattr__` (PEP 562) that imports each public name from the module that defines it.
+def lazy_imports(package: str, file: str) -> Callable[[str], Any]:
+    """A package's `__getattr__` (PEP 562), from its `__name__` and `__file__`.
 
-    Args:
-        package: the package's `__name__`.
-        homes: for each public name the full name of its module.
+    Its public names are those that it imports as themselves (`from x import name as name`) in a block for type
+    checkers. Each is imported from there when it is first asked for.
     """
 
+    @cache
+    def modules() -> dict[str, str]:
+        nodes = ast.walk(ast.parse(Path(file).read_text("utf-8")))
+        imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        return {alias.name: str(node.module) for node in imports for alias in node.names if alias.asname}
+
     def __getattr__(name: str) -> Any:
-        if name in homes:
-            return getattr(import_module(homes[name]), name)
+        if name == "__all__":
+            return list(modules())
+        if name in modules():
+            return getattr(import_module(modules()[name]), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return __getattr__

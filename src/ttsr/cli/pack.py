@@ -42,8 +42,7 @@ def pack(
     import os
 
     from ttsr.cli.bars import progress_bar
-    from ttsr.data.packing import PackOptions
-    from ttsr.data.packing import pack as write_packed
+    from ttsr.data.packing import PackOptions, pack as write_packed
     from ttsr.data.store import open_store
     from ttsr.system.files import refuse_overwriting
 

@@ -1,14 +1,13 @@
 """Registration: the homography between two photos of the same thing, from SIFT keypoints. It knows no data sets."""
 
-from ttsr.registration.estimate import Registration, estimate_homography, match_descriptors, register
-from ttsr.registration.keypoints import Keypoints, find_keypoints, require_scikit_image
-
-__all__ = [
-    "Keypoints",
-    "Registration",
-    "estimate_homography",
-    "find_keypoints",
-    "match_descriptors",
-    "register",
-    "require_scikit_image",
-]
+from ttsr.registration.estimate import (
+    Registration as Registration,
+    estimate_homography as estimate_homography,
+    match_descriptors as match_descriptors,
+    register as register,
+)
+from ttsr.registration.keypoints import (
+    Keypoints as Keypoints,
+    find_keypoints as find_keypoints,
+    require_scikit_image as require_scikit_image,
+)

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from ablation import __main__ as ablation
-from ablation import runs
+from ablation import __main__ as ablation, runs
 from ablation.networks import VARIANTS
 from ablation.table import PAPER, Ablation, RowScore, page
 from PIL import Image
