@@ -12,8 +12,7 @@ from PIL import Image
 
 from ttsr import Upscaler
 from ttsr.evaluation.protocols import PAPER_Y
-from ttsr.images.resize import downscale4, upscale4
-from ttsr.images.side_by_side import Panel, matched_detail, side_by_side
+from ttsr.images import Panel, downscale4, matched_detail, side_by_side, upscale4
 
 PAIRS = Path(__file__).parent / "pairs"
 # Top and left of the detail that each comparison enlarges, and its side, in pixels of the ground truth.

@@ -9,8 +9,8 @@ from PIL import Image
 from ttsr import Upscaler
 from ttsr.evaluation.protocols import PAPER_Y
 from ttsr.evaluation.scored_picture import read_ground_truth, read_reference
+from ttsr.images.panels import Panel, matched_detail, side_by_side
 from ttsr.images.resize import SCALE, downscale4, upscale4
-from ttsr.images.side_by_side import Panel, matched_detail, side_by_side
 from ttsr.system.files import atomic_path
 
 DETAIL_SIDE = 96

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ttsr.lazy_imports import lazy_imports
 
 if TYPE_CHECKING:
+    from ttsr.images.panels import Panel as Panel, matched_detail as matched_detail, side_by_side as side_by_side
     from ttsr.images.picture import Metadata as Metadata, Picture as Picture, to_tensor as to_tensor
     from ttsr.images.reading import (
         decode_picture as decode_picture,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ttsr.images.side_by_side import Panel, matched_detail, side_by_side
+from ttsr.images.panels import Panel, matched_detail, side_by_side
 
 WIDTH = 80
 
