@@ -62,29 +62,21 @@ def jacobian(homography: Homography, point: NDArray[np.floating]) -> NDArray[np.
 
 
 def scale_and_rotation(matrix: NDArray[np.float64]) -> tuple[float, float]:
-    """Scale and rotation of a similarity (3x3), or of the map with a given Jacobian (2x2).
+    """Scale, and rotation in (-180, 180] degrees, of a similarity (3x3) or of the map with a given Jacobian (2x2).
 
-    Args:
-        matrix: if it is not a similarity, the scale is the root of the change of area, and the rotation that of the
-            nearest similarity.
-
-    Returns:
-        The scale, and the rotation in (-180, 180] degrees.
+    Of other maps, the scale is the root of the change of area, and the rotation that of the nearest similarity.
     """
     scale = math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
     return scale, math.degrees(math.atan2(matrix[1, 0] - matrix[0, 1], matrix[0, 0] + matrix[1, 1]))
 
 
 def warp(image: NDArray[Any], to_image: Homography, size: tuple[int, int]) -> NDArray[Any]:
-    """Resample an image through a homography by Pillow's bicubic filter; zeros outside the image.
+    """Resample an image, (H, W) or (H, W, 3) uint8, by Pillow's bicubic filter; zeros outside it.
 
     Args:
-        image: (H, W) or (H, W, 3) uint8.
+        image: of any size.
         to_image: from points of the result to points of `image`.
         size: (width, height) of the result in pixels.
-
-    Returns:
-        (height, width) or (height, width, 3) uint8.
     """
     coefficients = tuple(normalize(to_image).ravel()[:8])
     source = Image.fromarray(np.ascontiguousarray(image))

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from threading import Event
 
-Show = Callable[[float, str], None]
-
 
 class Cancelled(Exception):
     """The work was cancelled through its `Progress`; nothing was written."""
@@ -18,16 +16,12 @@ class Progress:
             by the thread that works. None shows nothing, and cancelling still works.
     """
 
-    def __init__(self, show: Show | None = None) -> None:
+    def __init__(self, show: Callable[[float, str], None] | None = None) -> None:
         self._show = show
         self._cancelled = Event()
 
     def update(self, fraction: float, stage: str = "") -> None:
-        """Report the fraction done.
-
-        Args:
-            fraction: of the whole work, in [0, 1].
-            stage: what is being done, for people to read.
+        """Report the fraction of the whole work that is done, in [0, 1], and what is being done now.
 
         Raises:
             Cancelled: `cancel` was called.
@@ -40,16 +34,9 @@ class Progress:
     def part(self, start: float, end: float, stage: str = "") -> "Progress":
         """The progress of a part of this work, from the fractions `start` to `end` of it; cancelled along with it.
 
-        Args:
-            start: fraction of the whole at which the part begins.
-            end: fraction of the whole at which the part ends.
-            stage: the part's name where its own updates give none.
+        `stage` is the part's name where its own updates give none.
         """
-
-        def show(fraction: float, name: str) -> None:
-            self.update(start + (end - start) * fraction, name or stage)
-
-        part = Progress(show)
+        part = Progress(lambda fraction, name: self.update(start + (end - start) * fraction, name or stage))
         part._cancelled = self._cancelled
         return part
 

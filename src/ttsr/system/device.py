@@ -7,10 +7,7 @@ from ttsr.options import DEFAULT_DEVICE, check_device_name
 
 
 def choose_device(name: str | torch.device = DEFAULT_DEVICE) -> torch.device:
-    """Find a device by its name.
-
-    Args:
-        name: as `ttsr.options.Device`; `auto` is a CUDA GPU, else Apple's, else the CPU.
+    """Find a device by its name, as in `ttsr.options.Device`; `auto` is a CUDA GPU, else Apple's, else the CPU.
 
     Raises:
         UserError: this machine has no such device, or the name is none.

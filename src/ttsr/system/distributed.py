@@ -6,7 +6,7 @@ backward pass: 27 MB for the published network, milliseconds on any interconnect
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -25,22 +25,15 @@ _BAD_INPUT = 2  # the command line's exit code for it
 class Runtime:
     """This process among those of the run: joins the processes that were launched together, if any were.
 
-    Args:
-        device: where to compute; with several GPUs each process gets its own.
-
     Attributes:
         rank: this process's number, from 0.
         count: how many processes there are.
-        device: where this process computes.
+        device: where this process computes; of several GPUs each process gets its own.
 
     Raises:
         UserError: there is no such device, or several processes were launched and Accelerate is not installed, or
             there are fewer GPUs than processes.
     """
-
-    rank: int
-    count: int
-    device: torch.device
 
     def __init__(self, device: str | torch.device = DEFAULT_DEVICE) -> None:
         self.count = int(os.environ.get("WORLD_SIZE", "1"))
@@ -72,8 +65,7 @@ class Runtime:
             return list(items)
         from accelerate.utils import gather_object
 
-        gathered: list[T] = gather_object(list(items))
-        return gathered
+        return gather_object(list(items))
 
     def any_process(self, flag: bool) -> bool:
         """Whether the flag is set on any process; the same answer on all of them."""
@@ -109,24 +101,18 @@ class Runtime:
         """Wait until all processes are here."""
         self.any_process(False)
 
-    def average(self, tensors: Iterable[Tensor]) -> None:
+    def average(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its mean over the processes, in place."""
         if self.count == 1:
             return
         from accelerate.utils import reduce
 
-        given = list(tensors)
-        flat = torch.cat([tensor.reshape(-1).float() for tensor in given])
-        mean: Any = reduce(flat, "mean")
-        start = 0
-        for tensor in given:
-            tensor.copy_(mean[start : start + tensor.numel()].view_as(tensor))
-            start += tensor.numel()
+        flat: Any = reduce(torch.cat([tensor.reshape(-1).float() for tensor in tensors]), "mean")
+        for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(mean.view_as(tensor))
 
     def means(self, values: Mapping[str, Tensor]) -> dict[str, float]:
         """Single numbers, each averaged over the processes; the same names on all of them."""
-        if not values:
-            return {}
         stacked = torch.stack([value.detach().float().reshape(()) for value in values.values()])
         self.average([stacked])
         return dict(zip(values, stacked.tolist(), strict=True))

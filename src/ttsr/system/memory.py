@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    import torch  # at run time only where it measures a GPU, so that `--help` does not wait for it
-
-_CGROUPS = Path("/sys/fs/cgroup")
+    import torch  # only where a device is measured, so that `--help` does not wait for it
 
 
 def gigabytes(count: float) -> str:
@@ -26,12 +24,11 @@ def available_bytes(device: "torch.device") -> int:
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     available = psutil.virtual_memory().available
     if device.type == "mps":
-        left = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
-        return min(available, left)
+        return min(available, torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
     return min([available, *cgroup_room()])
 
 
-def cgroup_room(root: Path = _CGROUPS, membership: Path = Path("/proc/self/cgroup")) -> list[int]:
+def cgroup_room(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> list[int]:
     """Bytes left under each memory limit of this process's control groups (Linux); often an empty list.
 
     A limit applies to every group below it, so each one from this process's group up to the root counts.
@@ -51,11 +48,8 @@ def cgroup_room(root: Path = _CGROUPS, membership: Path = Path("/proc/self/cgrou
         else:
             continue
         inner = Path(path.lstrip("/"))
-        for group in (inner, *inner.parents):
-            left = _room_of(base / group, *names)
-            if left is not None:
-                room.append(left)
-    return room
+        room += [_room_of(base / group, *names) for group in (inner, *inner.parents)]
+    return [left for left in room if left is not None]
 
 
 def _room_of(group: Path, limit_name: str, usage_name: str, cache_name: str) -> int | None:

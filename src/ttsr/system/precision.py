@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import get_args
 
 import torch
@@ -45,32 +46,26 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
 
 @contextmanager
 def fp32_products(*, rounded: bool) -> Iterator[None]:
-    """Set how a GPU multiplies fp32 within the block.
+    """Within it, a GPU multiplies fp32 exactly, or rounded to the 10 bits of TF32.
 
-    Args:
-        rounded: to the 10 bits of TF32, in matrix products as in cuDNN's convolutions, which PyTorch rounds by
-            default; otherwise convolutions are exact.
+    PyTorch's own default is exact matrix products and rounded convolutions (cuDNN's).
     """
     if rounded:
-        before = torch.get_float32_matmul_precision()
+        restore = partial(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
         torch.set_float32_matmul_precision("high")
-        try:
-            yield
-        finally:
-            torch.set_float32_matmul_precision(before)
-        return
-    # Since PyTorch 2.9 one operator can be set by itself, and reading the older flag fails where anyone has done so.
-    convolutions = getattr(torch.backends.cudnn, "conv", None)
-    if convolutions is not None:
-        place, name, exact = convolutions, "fp32_precision", "ieee"
     else:
-        place, name, exact = torch.backends.cudnn, "allow_tf32", False
-    before = getattr(place, name)
-    setattr(place, name, exact)
+        # Since PyTorch 2.9 an operator can be set by itself, and reading the older flag fails where anyone has done so.
+        convolutions = getattr(torch.backends.cudnn, "conv", None)
+        if convolutions is not None:
+            place, name, exact = convolutions, "fp32_precision", "ieee"
+        else:
+            place, name, exact = torch.backends.cudnn, "allow_tf32", False
+        restore = partial(setattr, place, name, getattr(place, name))
+        setattr(place, name, exact)
     try:
         yield
     finally:
-        setattr(place, name, before)
+        restore()
 
 
 def bytes_per_value(precision: Precision) -> int:

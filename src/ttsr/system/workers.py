@@ -43,9 +43,7 @@ class Workers:
     def in_order(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result, None, None]:
         """Results in the order of the tasks. Only a few tasks are started ahead of the results that are taken.
 
-        Args:
-            function: computes a result; it and the tasks are pickled.
-            tasks: taken as needed.
+        Function and tasks are pickled.
 
         Raises:
             DataError: a process was killed, usually because memory ran out.
@@ -72,16 +70,14 @@ class Workers:
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Processes started within compute with one thread: libraries read these variables when they load."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    before = {name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in _THREAD_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 def _begin() -> None:
