@@ -24,15 +24,12 @@ _XMP_KEY = "XML:com.adobe.xmp"
 
 
 def read_metadata(image: Image.Image, *, gray: bool, converted: bool) -> tuple[Metadata, tuple[str, ...]]:
-    """Read what `image` contains beside its pixels.
+    """What a loaded Pillow image contains beside its pixels, and a sentence for each thing that was left out.
 
     Args:
-        image: a loaded Pillow image, as it was opened.
+        image: as it was opened.
         gray: whether its pixels are kept as gray, which decides whether its colour profile still fits.
         converted: whether its pixels were converted to sRGB, so that its colour profile no longer applies.
-
-    Returns:
-        The metadata, and a sentence for each thing that was left out.
     """
     notes: list[str] = []
     try:
@@ -41,7 +38,7 @@ def read_metadata(image: Image.Image, *, gray: bool, converted: bool) -> tuple[M
         exif = b""
         notes.append("its EXIF data is damaged and was left out")
     profile = None if converted else image.info.get("icc_profile")
-    if profile and not _profile_fits(profile, gray=gray):
+    if profile and profile[16:20] != (b"GRAY" if gray else b"RGB "):  # the colour space in an ICC header
         profile = None
         notes.append("its colour profile is for other channels than these and was left out")
     text = {
@@ -67,18 +64,15 @@ def with_pixel_size(metadata: Metadata, width: int, height: int) -> Metadata:
     if IFD.Exif not in exif:
         return metadata
     details = exif.get_ifd(IFD.Exif)
-    for tag, value in ((Base.ExifImageWidth, width), (Base.ExifImageHeight, height)):
-        if tag in details:
-            details[tag] = value
+    sizes = {Base.ExifImageWidth: width, Base.ExifImageHeight: height}
+    details.update({tag: value for tag, value in sizes.items() if tag in details})
     return replace(metadata, exif=exif.tobytes())
 
 
 def _kept_exif(source: Image.Exif) -> bytes:
     """The descriptive tags of `source` with its Exif and GPS directories; no thumbnail, no orientation."""
     kept = Image.Exif()
-    for tag in _KEPT_TAGS:
-        if tag in source:
-            kept[tag] = source[tag]
+    kept.update({tag: source[tag] for tag in _KEPT_TAGS if tag in source})
     empty = not len(kept)
     for directory in (IFD.Exif, IFD.GPSInfo):
         # The interoperability directory is a file offset here, and contains only "R98".
@@ -87,11 +81,6 @@ def _kept_exif(source: Image.Exif) -> bytes:
             kept.get_ifd(directory).update(values)
             empty = False
     return b"" if empty else kept.tobytes()
-
-
-def _profile_fits(profile: bytes, *, gray: bool) -> bool:
-    """Whether the profile's colour space (bytes 16 to 20 of an ICC header) is that of the pixels."""
-    return profile[16:20] == (b"GRAY" if gray else b"RGB ")
 
 
 def _usable_dpi(dpi: Any) -> tuple[float, float] | None:

@@ -27,15 +27,12 @@ class Panel:
 
 
 def side_by_side(panels: Sequence[Panel], side: int, *, panel_width: int = 288) -> Image.Image:
-    """Draw panels next to each other on white: label, whole picture with a frame around the detail, detail.
+    """Draw panels from left to right on white: label, whole picture with a frame around the detail, detail.
 
     Args:
-        panels: from left to right; whole pictures get the height that fits the first one.
+        panels: whole pictures get the height that fits the first one.
         side: of the details, in pixels; what lies outside of a picture stays white.
-        panel_width: in pixels of the result.
-
-    Returns:
-        An RGB image.
+        panel_width: in pixels of the RGB result.
     """
     height, width = panels[0].pixels.shape[:2]
     whole_height = max(1, round(panel_width * height / width))
@@ -62,16 +59,15 @@ def side_by_side(panels: Sequence[Panel], side: int, *, panel_width: int = 288) 
 def matched_detail(
     index: NDArray[np.int32], detail: tuple[int, int], side: int, size: tuple[int, int]
 ) -> tuple[int, int]:
-    """Find the square of a reference that most matches of a detail came from: around the median of their places.
+    """Top and left of the square of a reference that most matches of a detail came from, around their median.
+
+    The square lies inside the reference where it fits.
 
     Args:
         index: (h, w, 3) on the LR grid: number of the reference, row and column in its pixels.
         detail: top and left of the detail in the result, in pixels.
         side: of both squares, in pixels.
         size: (height, width) of the reference.
-
-    Returns:
-        Top and left, so that the square lies inside the reference where it fits.
     """
     top, left = detail
     places = index[top // 4 : (top + side) // 4, left // 4 : (left + side) // 4, 1:]

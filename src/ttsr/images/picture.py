@@ -18,7 +18,7 @@ class Metadata:
 
     Attributes:
         icc_profile: the colour profile, as stored in files.
-        exif: a TIFF directory, without the header that precedes it in EXIF; empty for none.
+        exif: a TIFF directory after EXIF's header; empty for none.
         xmp: an XMP packet; empty for none.
         dpi: horizontal and vertical resolution.
         text: PNG's text chunks; the comment of a JPEG or GIF as "Comment".

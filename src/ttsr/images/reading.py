@@ -5,7 +5,7 @@ import os
 import stat
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -22,10 +22,6 @@ Source = str | os.PathLike[str] | Image.Image | np.ndarray
 _FORMATS = {*READ.values(), "MPO"}  # several JPEGs in one file, as phones write it
 _REDUCED = "it holds 16 bits a channel and was reduced to 8"
 _SAVE_INTEGERS = "save the picture with 8 or 16 bits a channel first"
-
-
-class _NoMeaning(Exception):
-    """The pixels are intact, but of a kind that 8-bit RGB cannot represent."""
 
 
 def read_picture(source: Source) -> Picture:
@@ -58,20 +54,16 @@ def read_picture(source: Source) -> Picture:
     if status.st_size == 0:
         raise ImageError(f"{path}: the file is empty")
     # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be rotated.
-    with _pillow_errors(str(path)), path.open("rb") as file:
-        return _from_file(file)
+    with _pillow_errors(str(path)), path.open("rb") as file, _opened(file) as image:
+        return _from_pillow(image)
 
 
 def decode_picture(data: bytes, name: str) -> Picture:
-    """Read a picture like `read_picture`, from the bytes of a file; errors call it `name`.
-
-    Raises:
-        ImageError: as `read_picture`.
-    """
+    """Read a picture from the bytes of a file like `read_picture`, which raises the same; errors call it `name`."""
     if not data:
         raise ImageError(f"{name}: the file is empty")
-    with _pillow_errors(name):
-        return _from_file(io.BytesIO(data))
+    with _pillow_errors(name), _opened(io.BytesIO(data)) as image:
+        return _from_pillow(image)
 
 
 def stored_size(data: bytes, name: str) -> tuple[int, int]:
@@ -109,8 +101,8 @@ def _pillow_errors(name: str) -> Iterator[None]:
             yield
     except MemoryError:
         raise
-    except _NoMeaning as error:
-        raise ImageError(f"{name}: {error.args[0]}", error.args[1]) from None
+    except ImageError as error:
+        raise ImageError(f"{name}: {error.what}", error.remedy) from None
     except UnidentifiedImageError:
         raise ImageError(f"{name}: not a picture that can be read (PNG, JPEG, WebP, TIFF ...)") from None
     except Image.DecompressionBombError:
@@ -121,11 +113,6 @@ def _pillow_errors(name: str) -> Iterator[None]:
     except Exception as error:  # on damaged bytes decoders raise anything: SyntaxError, struct.error, KeyError ...
         reason = str(error).strip().splitlines()
         raise ImageError(f"{name}: damaged or cut off ({reason[0] if reason else type(error).__name__})") from None
-
-
-def _from_file(file: IO[bytes]) -> Picture:
-    with _opened(file) as image:
-        return _from_pillow(image)
 
 
 def _opened(file: IO[bytes]) -> Image.Image:
@@ -181,11 +168,11 @@ def _stored_layout(image: Image.Image) -> str:
 def _to_eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     """Convert to a mode of 8-bit L or RGB, with or without alpha or palette; with notes on what changed."""
     if image.mode == "F":
-        raise _NoMeaning("float pixels have no fixed range", _SAVE_INTEGERS)
+        raise ImageError("float pixels have no fixed range", _SAVE_INTEGERS)
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
-            raise _NoMeaning("32-bit pixels have no fixed range", _SAVE_INTEGERS)
+            raise ImageError("32-bit pixels have no fixed range", _SAVE_INTEGERS)
         reduced = Image.fromarray(_reduced(values))
         key = image.info.get("transparency")
         if isinstance(key, int):  # a value of 16 bits, which several others share once they are 8
@@ -205,16 +192,12 @@ def _to_eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
 
 def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
     """By the picture's own profile where it has a usable one, otherwise by Pillow's simple formula."""
-    profile = image.info.get("icc_profile")
-    if profile:
-        try:
+    converted = None
+    if profile := image.info.get("icc_profile"):
+        with suppress(ImageCms.PyCMSError, OSError):
             own = ImageCms.getOpenProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError):
-            converted = None
-        if converted is not None:
-            return converted
-    return image.convert("RGB")
+    return converted or image.convert("RGB")
 
 
 def _from_array(array: np.ndarray) -> Picture:

@@ -39,7 +39,9 @@ def write_picture(picture: Picture, path: str | Path) -> tuple[str, ...]:
     image.info.clear()  # the options below say in full what is written
     notes: list[str] = []
     if format_name == "JPEG" and picture.alpha is not None:
-        image = _on_white(image)
+        ground = Image.new("L" if picture.gray else "RGB", image.size, "white")
+        ground.paste(image.convert(ground.mode), mask=image.getchannel("A"))
+        image = ground
         notes.append("JPEG has no transparency: it was laid on white")
     if format_name == "WEBP" and picture.gray and metadata.icc_profile:
         metadata = replace(metadata, icc_profile=None)
@@ -85,7 +87,11 @@ def _options(format_name: str, metadata: Metadata, notes: list[str]) -> dict[str
             directory[_XMP_TAG] = xmp
             exif = directory.tobytes()
     else:
-        options["pnginfo"] = _png_texts(metadata)
+        options["pnginfo"] = texts = PngInfo()
+        for key, value in metadata.text.items():
+            texts.add_itxt(key, value)
+        if xmp:
+            texts.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
     if exif:
         options["exif"] = exif
     if xmp and format_name in ("JPEG", "WEBP"):
@@ -93,19 +99,3 @@ def _options(format_name: str, metadata: Metadata, notes: list[str]) -> dict[str
     if format_name != "PNG" and set(metadata.text) - ({"Comment"} if format_name == "JPEG" else set()):
         notes.append(f"{format_name} has no place for its text entries: they were left out")
     return options
-
-
-def _png_texts(metadata: Metadata) -> PngInfo:
-    texts = PngInfo()
-    for key, value in metadata.text.items():
-        texts.add_itxt(key, value)
-    if metadata.xmp:
-        texts.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
-    return texts
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    mode = "L" if image.mode == "LA" else "RGB"
-    ground = Image.new(mode, image.size, "white")
-    ground.paste(image.convert(mode), mask=image.getchannel("A"))
-    return ground

@@ -7,7 +7,6 @@ the rest are ends of panoramas that share nothing).
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,25 +14,18 @@ from numpy.typing import NDArray
 from ttsr.geometry import Homography, apply, invert, jacobian, normalize
 from ttsr.registration.keypoints import Keypoints, require_scikit_image
 
+# Lowe's ratio test: the nearest descriptor must be so much nearer than the second nearest.
 MAX_RATIO = 0.85
-"""Lowe's ratio test: the nearest descriptor must be so much nearer than the second nearest."""
-
+# How far, of the photo's longest side, a match may lie from where one keypoint's position, scale and angle put it.
 LOOSE_TOLERANCE = 0.05
-"""How far, of the photo's longest side, a match may lie from where one keypoint's position, scale and angle put it."""
-
+# How far, of the photo's longest side, an inlier may lie from where the homography puts it.
 TOLERANCE = 0.006
-"""How far, of the photo's longest side, an inlier may lie from where the homography puts it."""
-
+# Matches that must agree loosely before a homography is estimated.
 MIN_AGREEING = 5
-"""Matches that must agree loosely before a homography is estimated."""
-
+# Inliers that a homography needs for the photos to be taken to show the same thing.
 MIN_INLIERS = 8
-"""Inliers that a homography needs for the photos to be taken to show the same thing."""
-
+# A homography that changes the scale more than this is rejected.
 MAX_SCALE_CHANGE = 6.0
-"""A homography that changes the scale more than this is rejected."""
-
-_SAMPLING: dict[str, Any] = {"min_samples": 4, "max_trials": 300, "stop_probability": 0.999}
 
 
 @dataclass(frozen=True)
@@ -108,18 +100,22 @@ def estimate_homography(first: Keypoints, second: Keypoints, matches: tuple[NDAr
     if homography is None:
         return None
     inliers = np.linalg.norm(apply(homography, points) - matched_points, axis=1) < TOLERANCE * side
-    points, matched_points = _unique(points[inliers], matched_points[inliers])
-    if len(points) < MIN_INLIERS or not _plausible(homography, points):
+    points, matched_points = points[inliers], matched_points[inliers]
+    # Without copies of a match: a position with several angles has a keypoint for each.
+    _, firsts = np.unique(np.round(np.hstack([points, matched_points])), axis=0, return_index=True)
+    if len(firsts) < MIN_INLIERS:
         return None
-    return Registration(homography, points, matched_points)
+    firsts.sort()
+    points, matched_points = points[firsts], matched_points[firsts]
+    # Nothing is mirrored, and the scale changes within limits at every inlier.
+    areas = np.array([np.linalg.det(jacobian(homography, point)) for point in points])
+    plausible = (areas > MAX_SCALE_CHANGE**-2) & (areas < MAX_SCALE_CHANGE**2)
+    return Registration(homography, points, matched_points) if plausible.all() else None
 
 
 def _largest_agreement(first: Keypoints, second: Keypoints, rows: NDArray, columns: NDArray) -> NDArray[np.bool_]:
-    """Which matches agree loosely with the match that most agree with.
-
-    Position, scale and angle of one match's keypoints give a similarity (Philbin et al., 2007), so that no samples
-    are drawn.
-    """
+    """Which matches agree loosely with the match that most agree with."""
+    # Position, scale and angle of one match's keypoints give a similarity (Philbin et al., 2007): no samples are drawn.
     here, there = first.records[rows], second.records[columns]
     points, matched_points = here["point"] @ np.array([1, 1j]), there["point"] @ np.array([1, 1j])
     # scikit-image measures angles from the y axis to the x axis, against the sense of x + iy.
@@ -136,24 +132,13 @@ def _ransac(points: NDArray, matched_points: NDArray, side: int) -> Homography |
         model, inliers = ransac(
             (points, matched_points),
             model_class,
+            min_samples=4,
             residual_threshold=TOLERANCE * side,
-            **_SAMPLING,
+            max_trials=300,
+            stop_probability=0.999,
             rng=np.random.default_rng(0),
         )
     if not model or inliers is None:  # also for scikit-image's object that stands for a failure
         return None
     homography = np.asarray(model.params, np.float64)
     return normalize(homography) if np.isfinite(homography).all() and homography[2, 2] else None
-
-
-def _unique(points: NDArray, matched_points: NDArray) -> tuple[NDArray, NDArray]:
-    """Without copies of a match: a position with several angles has a keypoint for each."""
-    _, firsts = np.unique(np.round(np.hstack([points, matched_points])), axis=0, return_index=True)
-    firsts.sort()
-    return points[firsts], matched_points[firsts]
-
-
-def _plausible(homography: Homography, points: NDArray) -> bool:
-    """Nothing is mirrored, and the scale stays within `MAX_SCALE_CHANGE` at every inlier."""
-    areas = np.array([np.linalg.det(jacobian(homography, point)) for point in points])
-    return bool(np.all((areas > MAX_SCALE_CHANGE**-2) & (areas < MAX_SCALE_CHANGE**2)))
