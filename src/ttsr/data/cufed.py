@@ -1,20 +1,19 @@
 """CUFED's training layout: `input/NAME` and `ref/NAME`, pictures of about one size (160x160 in CUFED itself)."""
 
 from collections import defaultdict
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from ttsr.data.crops import rgb8
-from ttsr.data.flips import flip, random_flip
-from ttsr.data.padding import fit_reference
-from ttsr.data.pair_options import CufedOptions
+from ttsr.data.crops import Pixels8, flip, random_flip, rgb8
+from ttsr.data.pair_options import CufedOptions, PaddingOrder
 from ttsr.data.sample import Pair
 from ttsr.data.store import Store, open_store
 from ttsr.errors import DataError, ImageError
-from ttsr.images.resize import SCALE, downscale4, upscale4
+from ttsr.images.resize import SCALE, downscale4, resize_bicubic, upscale4
 
 
 class CufedPairs(Dataset[Pair]):
@@ -41,14 +40,13 @@ class CufedPairs(Dataset[Pair]):
         self.store = open_store(folder)
         self.pairs = list_pairs(self.store)
         self._unusable: dict[int, str] = {}
-        self._order: tuple[int, NDArray[np.int_]] | None = None
 
     def __len__(self) -> int:
         return 2**31
 
     def __getitem__(self, number: int) -> Pair:
         epoch, place = divmod(number, len(self.pairs))
-        order = self._order_of(epoch)
+        order = _epoch_order(self.seed, epoch, len(self.pairs))
         rng = np.random.default_rng([self.seed, epoch, place])
         skipped: list[str] = []
         for step in range(len(order)):
@@ -61,11 +59,6 @@ class CufedPairs(Dataset[Pair]):
             skipped.append(self._unusable[chosen])
         raise DataError(f"{self.store.where}: none of its {len(order)} pairs can be used; the first: {skipped[0]}")
 
-    def _order_of(self, epoch: int) -> NDArray[np.int_]:
-        if self._order is None or self._order[0] != epoch:
-            self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(len(self.pairs))
-        return self._order[1]
-
     def _make(self, input_name: str, ref_name: str, rng: np.random.Generator, skipped: tuple[str, ...]) -> Pair:
         options, size = self.options, self.options.hr_size
         picture, reference = (rgb8(self.store.picture(name)) for name in (input_name, ref_name))
@@ -77,25 +70,55 @@ class CufedPairs(Dataset[Pair]):
         top, left = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
         hr = picture[top : top + size, left : left + size]
         lr = downscale4(hr)
-        upright = (0, False)
-        orientation = random_flip(rng) if options.flips else upright
+        orientation = random_flip(rng) if options.flips else (0, False)
         hr, lr, lr_up = (flip(image, *orientation) for image in (hr, lr, upscale4(lr)))
-        orientation = random_flip(rng) if options.flips else upright
-        sides = zip(reference.shape[:2], (top, left), (height, width), strict=True)
-        ref_top, ref_left = (_ref_start(ref, options.ref_size, start, side, size) for ref, start, side in sides)
-        reference = reference[ref_top:, ref_left:]
-        fitted = fit_reference(reference, options.ref_size, options.padding)
+        orientation = random_flip(rng) if options.flips else (0, False)
+        # A reference is cropped as far along as its input, to show the same; at the top left if the input is not
+        # cropped, as in MMagic.
+        ref_top, ref_left = (
+            round(max(0, ref_side - options.ref_size) * start / (side - size)) if side > size else 0
+            for ref_side, start, side in zip(reference.shape[:2], (top, left), (height, width), strict=True)
+        )
+        fitted = fit_reference(reference[ref_top:, ref_left:], options.ref_size, options.padding)
         ref, ref_blur, mask = (flip(image, *orientation) for image in fitted)
         ref_mask = mask if options.mask_padding else None
         return Pair(hr, ref, lr=lr, lr_up=lr_up, ref_blur=ref_blur, ref_mask=ref_mask, skipped=skipped)
 
 
-def _ref_start(ref_side: int, ref_size: int, start: int, side: int, size: int) -> int:
-    """Where to crop a reference to `ref_size`: as far along as its input is cropped to `size`, to show the same.
+@lru_cache(maxsize=4)
+def _epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int_]:
+    return np.random.default_rng([seed, epoch]).permutation(count)
 
-    The top left if the input is not cropped, as in MMagic.
+
+def fit_reference(reference: Pixels8, size: int, order: PaddingOrder) -> tuple[Pixels8, Pixels8, NDArray[np.bool_]]:
+    """A reference as a square of `size` pixels, its blurred form, and which cells are not padding.
+
+    A larger one is cropped at the right and the bottom, a smaller one is padded with zeros there.
+
+    Args:
+        reference: (H, W, 3) uint8, H and W at least 4.
+        size: a multiple of 4.
+        order: `degrade-then-pad`: blurred at its own size, both then padded (the authors). `pad-then-degrade`: padded
+            first, so that the padding's edge is blurred too (MMagic).
+
+    Returns:
+        ref and ref_blur (size, size, 3) uint8, and a mask (size / 4, size / 4) bool: True for cells of 4x4 pixels
+        without padding.
     """
-    return round(max(0, ref_side - ref_size) * start / (side - size)) if side > size else 0
+    reference = reference[:size, :size]
+    height, width = reference.shape[:2]
+    padding = ((0, size - height), (0, size - width), (0, 0))
+    ref = np.pad(reference, padding)
+    blurred = _blur(ref) if order == "pad-then-degrade" else np.pad(_blur(reference), padding)
+    mask = np.zeros((size // SCALE, size // SCALE), dtype=bool)
+    mask[: height // SCALE, : width // SCALE] = True
+    return ref, blurred, mask
+
+
+def _blur(image: Pixels8) -> Pixels8:
+    """As `blur_by_resize`, of any size: a quarter of it is rounded down, as in the authors' code."""
+    height, width = image.shape[:2]  # a few of CUFED's references are 159 pixels wide
+    return resize_bicubic(resize_bicubic(image, width // SCALE, height // SCALE), width, height)
 
 
 def list_pairs(store: Store) -> list[tuple[str, str]]:
@@ -115,21 +138,16 @@ def list_pairs(store: Store) -> list[tuple[str, str]]:
     present, by_stem = set(references), defaultdict[str, list[str]](list)
     for name in references:
         by_stem[_stem(name)].append(name)
-    pairs: list[tuple[str, str]] = []
-    unpaired: list[str] = []
-    for name in inputs:
-        candidates = [name] if name in present else by_stem.get(_stem(name), [])
-        if len(candidates) > 1:
-            both = " and ".join(f"ref/{candidate}" for candidate in candidates[:2])
-            raise DataError(f"{store.where}: {both} both are references of input/{name}", "remove one")
-        if not candidates:
-            unpaired.append(name)
-        else:
-            pairs.append((f"input/{name}", f"ref/{candidates[0]}"))
+    candidates = {name: [name] if name in present else by_stem[_stem(name)] for name in inputs}
+    for name, found in candidates.items():
+        if len(found) > 1:
+            what = f"ref/{found[0]} and ref/{found[1]} both are references of input/{name}"
+            raise DataError(f"{store.where}: {what}", "remove one")
+    unpaired = [name for name, found in candidates.items() if not found]
     if unpaired:
         what = f"{len(unpaired)} of {len(inputs)} inputs have no reference, the first is input/{unpaired[0]}"
         raise DataError(f"{store.where}: {what}", f"add ref/{unpaired[0]} or remove it")
-    return pairs
+    return [(f"input/{name}", f"ref/{found[0]}") for name, found in candidates.items()]
 
 
 def is_cufed(store: Store) -> bool:

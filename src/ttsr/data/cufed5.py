@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -39,25 +40,22 @@ def list_groups(folder: str | Path) -> list[Group]:
     folder = Path(folder)
     if not os.path.isdir(folder):  # unlike Path's, not raising on a name that is too long
         raise DataError(f"{folder}: no such folder")
-    files_of: dict[str, dict[int, Path]] = {}
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror})") from None
+    files_of = defaultdict[str, dict[int, Path]](dict)
     for path in paths:
         match = _FILE.fullmatch(path.name)
-        if match is None or path.name.startswith("."):
-            continue
-        files = files_of.setdefault(match["group"], {})
-        number = int(match["number"])
-        if number in files:
-            raise DataError(f"{folder}: {files[number].name} and {path.name} have one number", "remove one")
-        files[number] = path
-    groups = [
-        Group(name, files[0], {number: files[number] for number in sorted(files) if number > 0})
-        for name, files in sorted(files_of.items())
-        if 0 in files
-    ]
+        if match and not path.name.startswith("."):
+            other = files_of[match["group"]].setdefault(int(match["number"]), path)
+            if other != path:
+                raise DataError(f"{folder}: {other.name} and {path.name} have one number", "remove one")
+    groups: list[Group] = []
+    for name, files in sorted(files_of.items()):
+        hr = files.pop(0, None)
+        if hr is not None:
+            groups.append(Group(name, hr, dict(sorted(files.items()))))
     if not groups:
         layout = "NNN_0.png the ground truth, NNN_1.png to NNN_5.png its references"
         raise DataError(f"{folder}: not in the layout of CUFED5 ({layout}): there is no NNN_0.png")

@@ -8,16 +8,11 @@ from PIL import Image, ImageFilter
 from ttsr.data.crops import Pixels8
 from ttsr.data.pair_options import PhotosOptions
 
-_JPEG_QUALITIES = (40, 95)
-
 
 def degrade(image: Pixels8, limits: PhotosOptions, rng: np.random.Generator) -> Pixels8:
-    """A degraded copy of an (H, W, 3) uint8 image.
+    """A degraded copy of an (H, W, 3) uint8 image. Nothing is drawn for degradations that are off.
 
-    Args:
-        image: what to degrade.
-        limits: its `blur` and `noise` are the largest strengths, drawn uniformly from 0 on; `jpeg` is a probability.
-        rng: of the draws; nothing is drawn for degradations that are off.
+    The `blur` and `noise` of `limits` are the largest strengths, drawn uniformly from 0 on; `jpeg` is a probability.
     """
     if limits.blur:
         blur = ImageFilter.GaussianBlur(rng.uniform(0, limits.blur))
@@ -27,7 +22,6 @@ def degrade(image: Pixels8, limits: PhotosOptions, rng: np.random.Generator) -> 
         image = (image + noise).clip(0, 255).round().astype(np.uint8)
     if limits.jpeg and rng.random() < limits.jpeg:
         file = io.BytesIO()
-        quality = int(rng.integers(_JPEG_QUALITIES[0], _JPEG_QUALITIES[1] + 1))
-        Image.fromarray(image).save(file, "JPEG", quality=quality)
+        Image.fromarray(image).save(file, "JPEG", quality=int(rng.integers(40, 96)))
         image = np.asarray(Image.open(file))
     return image

@@ -34,7 +34,8 @@ def read_manifest(store: Store) -> list[dict[str, str]] | None:
         name = row.get("file")
         if not name:
             raise DataError(f"{where}: line {line} names no file", "fill in or remove it")
-        if _is_outside(name):
+        paths = PurePosixPath(name), PureWindowsPath(name)
+        if any(path.is_absolute() or ".." in path.parts for path in paths):  # outside its folder on some system
             remedy = "names are relative, without `..`; move the file in"
             raise DataError(f"{where}: line {line} names {name!r}", remedy)
     return [row for _, row in rows]
@@ -67,12 +68,6 @@ def _read(store: Store) -> tuple[list[str], list[tuple[int, dict[str, str]]]] | 
     except csv.Error as error:
         raise DataError(f"{store.shown(MANIFEST)}: not CSV after line {reader.line_num} ({error})") from None
     return columns, rows
-
-
-def _is_outside(name: str) -> bool:
-    """Whether a file of this name would lie outside its folder on any system."""
-    paths = PurePosixPath(name), PureWindowsPath(name)
-    return any(path.is_absolute() or ".." in path.parts for path in paths)
 
 
 def open_rows(rows: list[dict[str, str]], store: Store) -> list[dict[str, str]]:

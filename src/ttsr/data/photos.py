@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ttsr.data.crops import Pixels8, rgb8
+from ttsr.data.crops import Pixels8, flip, random_flip, rgb8
 from ttsr.data.degradations import degrade
-from ttsr.data.flips import flip, random_flip
 from ttsr.data.manifest import MANIFEST, open_rows, read_manifest
 from ttsr.data.pair_options import PhotosOptions
 from ttsr.data.sample import Pair
@@ -69,25 +68,19 @@ class PhotoPairs(Dataset[Pair]):
         rng = np.random.default_rng([self.seed, number])
         chosen = int(rng.integers(len(self.photos)))
         options = self.options
+        hr_size, ref_size = options.hr_size, options.ref_size
+        pair = None
         if rng.random() < options.unrelated_share:
-            pair = self._unrelated(chosen, rng)
+            other = int(rng.integers(len(self.photos)))
+            hr = draw_window(self.photos[chosen], hr_size, hr_size, rng)
+            pair = Pair(hr, draw_window(self.photos[other], ref_size, ref_size, rng))
         elif self.others[chosen] and rng.random() < options.group_share:
             pair = self._of_group(chosen, rng)
-        else:
-            pair = None
-        pair = pair or two_views(self.photos[chosen], options.hr_size, options.ref_size, options.warp, rng)
+        pair = pair or two_views(self.photos[chosen], hr_size, ref_size, options.warp, rng)
         return replace(pair, ref=degrade(pair.ref, options, rng))
 
-    def _unrelated(self, chosen: int, rng: np.random.Generator) -> Pair:
-        other = int(rng.integers(len(self.photos)))
-        hr_size, ref_size = self.options.hr_size, self.options.ref_size
-        hr = draw_window(self.photos[chosen], hr_size, hr_size, rng)
-        ref = draw_window(self.photos[other], ref_size, ref_size, rng)
-        return Pair(np.ascontiguousarray(hr), np.ascontiguousarray(ref))
-
     def _of_group(self, chosen: int, rng: np.random.Generator) -> Pair | None:
-        options = self.options
-        size = max(options.hr_size, options.ref_size)
+        options, size = self.options, max(self.options.hr_size, self.options.ref_size)
         photo, other = self.photos[chosen], self.photos[int(rng.choice(self.others[chosen]))]
         top, left = (int(rng.integers(0, side - size + 1)) for side in photo.shape[:2])
         crop = photo[top : top + size, left : left + size]

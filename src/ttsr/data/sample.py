@@ -85,6 +85,11 @@ def collate(pairs: list[Pair]) -> Batch:
     lr_up = [upscale4(small) if pair.lr_up is None else pair.lr_up for pair, small in zip(pairs, lr, strict=True)]
     ref_blur = [blur_by_resize(pair.ref) if pair.ref_blur is None else pair.ref_blur for pair in pairs]
     to_ref = np.stack([np.eye(3) if pair.to_ref is None else pair.to_ref for pair in pairs])
+    ref_mask = None
+    if not all(pair.ref_mask is None or pair.ref_mask.all() for pair in pairs):
+        unmasked = np.ones([side // SCALE for side in pairs[0].ref.shape[:2]], dtype=bool)
+        masks = [unmasked if pair.ref_mask is None else pair.ref_mask for pair in pairs]
+        ref_mask = torch.from_numpy(np.stack(masks))
     return Batch(
         hr=to_tensor(*(pair.hr for pair in pairs)),
         lr=to_tensor(*lr),
@@ -93,14 +98,6 @@ def collate(pairs: list[Pair]) -> Batch:
         ref_blur=to_tensor(*ref_blur),
         to_ref=torch.from_numpy(to_ref).float(),
         known=torch.tensor([pair.to_ref is not None for pair in pairs]),
-        ref_mask=_masks(pairs),
+        ref_mask=ref_mask,
         skipped=tuple(dict.fromkeys(reason for pair in pairs for reason in pair.skipped)),
     )
-
-
-def _masks(pairs: list[Pair]) -> Tensor | None:
-    if all(pair.ref_mask is None or pair.ref_mask.all() for pair in pairs):
-        return None
-    height, width = (side // SCALE for side in pairs[0].ref.shape[:2])
-    unmasked = np.ones((height, width), dtype=bool)
-    return torch.from_numpy(np.stack([unmasked if pair.ref_mask is None else pair.ref_mask for pair in pairs]))

@@ -6,14 +6,12 @@ A window is a square piece of a photo that both views are cut from. Coordinates 
 import numpy as np
 from numpy.typing import NDArray
 
-from ttsr.data.crops import MIN_DETAIL, Pixels8, crop_mirrored, detail
-from ttsr.data.flips import flip, random_flip
+from ttsr.data.crops import MIN_DETAIL, Pixels8, crop_mirrored, detail, flip, random_flip
 from ttsr.data.pair_options import Warp
 from ttsr.data.sample import Pair
 from ttsr.geometry import Homography, compose, invert, similarity, translation, warp
 
-MAX_DRAWS = 8
-"""Crops drawn at most, in place of such as have too little detail."""
+MAX_DRAWS = 8  # crops at most, in place of such as have too little detail
 
 
 def draw_window(photo: Pixels8, side: int, crop: int, rng: np.random.Generator) -> Pixels8:
