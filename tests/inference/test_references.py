@@ -3,14 +3,14 @@ import pytest
 
 from ttsr.errors import ImageError
 from ttsr.images.reading import read_picture
-from ttsr.inference.references import own_reference, reference_of
+from ttsr.inference.references import own_reference, read_reference
 
 
 def test_references_are_cut_at_the_right_and_below() -> None:
     rgb = np.arange(7 * 10 * 3, dtype=np.uint8).reshape(7, 10, 3)
-    np.testing.assert_array_equal(reference_of(read_picture(rgb), "r").rgb, rgb[:4, :8])
-    with pytest.raises(ImageError, match="r: a reference needs at least 4x4 pixels and has 10x3"):
-        reference_of(read_picture(rgb[:3]), "r")
+    np.testing.assert_array_equal(read_reference(rgb).rgb, rgb[:4, :8])
+    with pytest.raises(ImageError, match="reference 1: a reference needs at least 4x4 pixels and has 10x3"):
+        read_reference(read_picture(rgb[:3]))
 
 
 @pytest.mark.parametrize(("shape", "expected"), [((1, 1), (4, 4)), ((3, 9), (4, 8)), ((6, 4), (4, 4))])

@@ -14,9 +14,8 @@ from ttsr.cli.printing import say, tell
 from ttsr.cli.shared_options import DeviceOption, PrecisionOption
 from ttsr.errors import UserError
 from ttsr.images.picture import Picture
-from ttsr.images.reading import read_picture
 from ttsr.inference.jobs import Job, JobResult, plan_jobs, run_jobs
-from ttsr.inference.references import ReferencePixels, reference_of
+from ttsr.inference.references import ReferencePixels, read_reference
 from ttsr.options import DEFAULT_DEVICE, DEFAULT_MODEL, DEFAULT_PRECISION, Device, Precision
 from ttsr.progress import Progress
 from ttsr.system.files import refuse_overwriting
@@ -91,7 +90,7 @@ def _upscale_all(lr: tuple[str, ...], out: str | None, engine: "_Engine", report
     with ExitStack() as bar:
 
         def start(job: Job, picture: Picture, plan: "Plan") -> Progress:
-            for note in picture.notes:
+            for note in picture.notes if job.source not in engine.ref else ():  # else said of the reference
                 say(f"{job.source}: {note}")
             if plan.seconds > _ANNOUNCED_S:
                 memory = gigabytes(plan.memory_bytes)
@@ -116,10 +115,9 @@ class _Engine:
     def read_references(self) -> list[ReferencePixels]:
         pixels = []
         for path in self.ref:
-            picture = read_picture(path)
-            for note in picture.notes:
+            pixels.append(read_reference(path))
+            for note in pixels[-1].notes:
                 say(f"{path}: {note}")
-            pixels.append(reference_of(picture, str(path), path))
         return pixels
 
     def ready(self, pixels: list[ReferencePixels]) -> "tuple[Upscaler, tuple[Reference, ...]]":

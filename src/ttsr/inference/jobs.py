@@ -5,7 +5,7 @@ import stat
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +23,7 @@ if TYPE_CHECKING:  # so that bad input is refused without waiting for torch
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to upscale.
-
-    Attributes:
-        source, target: the file to read and the one to write.
-        makes_folder: the target's folder is one that we make where it is missing.
-    """
+    """One picture to upscale, and the file to write; the file's folder may be one that we make if it is missing."""
 
     source: Path
     target: Path
@@ -41,8 +36,8 @@ class JobResult:
 
     Attributes:
         job: the job.
-        picture: the LR picture; None where it could not be read.
-        upscaled: the result, written to `job.target`; None where the job failed.
+        picture: the LR picture, if it could be read.
+        upscaled: the result, written to `job.target`, if the job did not fail.
         losses: what the target's format could not hold, one sentence each.
         error: why the job failed.
     """
@@ -54,12 +49,9 @@ class JobResult:
     error: UserError | None = None
 
 
-Ready = tuple["Upscaler", "Sequence[Reference]"]
-
-
 def run_jobs(
     jobs: Sequence[Job],
-    ready: Callable[[], Ready],
+    ready: "Callable[[], tuple[Upscaler, Sequence[Reference]]]",
     start: "Callable[[Job, Picture, Plan], Progress | None]",
 ) -> Iterator[JobResult]:
     """Upscale one picture after the other; a bad one does not stop those behind it.
@@ -181,7 +173,7 @@ def _named(placed: Sequence[Job]) -> list[Job]:
     jobs = []
     for job, target in zip(placed, plain, strict=True):
         name = target.name if count[target] == 1 else f"{job.source.name}_x4.png"
-        jobs.append(Job(job.source, job.target / name, job.makes_folder))
+        jobs.append(replace(job, target=job.target / name))
     for target, times in Counter(job.target for job in jobs).items():
         if times > 1:
             raise ImageError(f"{target}: {times} of the inputs would become this file; upscale them apart")

@@ -59,10 +59,10 @@ def make_plan(
     """Estimate time and memory of one upscale, and choose the blocks.
 
     Args:
-        config: the model's sizes.
+        config: of the model.
         lr: (h, w) of the LR picture.
         kept: (H/4, W/4) of the references that are encoded already.
-        new: the same of the references that are still to be encoded.
+        new: the same of those still to be encoded.
         device: where it will be computed.
         precision: in what arithmetic.
         matcher: by which search.
@@ -78,7 +78,9 @@ def make_plan(
     multiply_adds = cost.total + _PER_PAIR * matching.pairs
     rate = multiply_adds_per_s(device, precision, config.channels)
     pixels = 16 * max(height * width for height, width in [lr, *kept, *new])
-    memory = used_bytes(device) + fixed + alive * min(block, _largest_useful_block(config, pixels, element))
+    # No block grows beyond the whole of what it is a block of.
+    largest = max(SMALLEST_BLOCK, pixels * element * max(5 * config.channels, 3 * config.extractor_channels[0]))
+    memory = used_bytes(device) + fixed + alive * min(block, largest)
     return Plan(_OVERHEAD * multiply_adds / rate, memory, block)
 
 
@@ -94,22 +96,11 @@ def encoding_block_bytes(
 
 
 def fixed_bytes(
-    config: TTSRConfig,
-    lr: Grid,
-    kept: Sequence[Grid],
-    new: Sequence[Grid],
-    element: int,
-    matching: int,
+    config: TTSRConfig, lr: Grid, kept: Sequence[Grid], new: Sequence[Grid], element: int, matching: int
 ) -> int:
     """Bytes that no choice of blocks can save, beside the model and the references that are encoded already.
 
-    Args:
-        config: the model's sizes.
-        lr: (h, w) of the LR picture.
-        kept: (H/4, W/4) of the references that are encoded already.
-        new: the same of those still to be encoded.
-        element: bytes of a number.
-        matching: working memory of the search.
+    As in `make_plan`, with `element` bytes a number and `matching` bytes of working memory of the search.
     """
     _, middle, coarse = config.extractor_channels
     cells, num_references = lr[0] * lr[1], len(kept) + len(new)
@@ -146,18 +137,12 @@ def _block_bytes(fixed: int, device: torch.device) -> int:
     return max(SMALLEST_BLOCK, min(LARGEST_BLOCK[device.type], block))
 
 
-def _largest_useful_block(config: TTSRConfig, pixels: int, element: int) -> int:
-    """No block grows beyond the whole of what it is a block of."""
-    return max(SMALLEST_BLOCK, pixels * element * max(5 * config.channels, 3 * config.extractor_channels[0]))
-
-
 @cache
 def multiply_adds_per_s(device: torch.device, precision: Precision, channels: int) -> float:
     """How fast a 3x3 convolution of the network's width runs here and now; takes hundredths of a second."""
     side = 160
-    image = torch.zeros(1, channels, side, side, device=device, dtype=torch.float32).contiguous(
-        memory_format=torch.channels_last
-    )
+    image = torch.zeros(1, channels, side, side, device=device, dtype=torch.float32)
+    image = image.contiguous(memory_format=torch.channels_last)
     weight = torch.zeros(channels, channels, 3, 3, device=device, dtype=torch.float32)
     best = float("inf")
     with torch.inference_mode(), computing_in(precision, device):

@@ -24,7 +24,7 @@ class ReferenceSource:
 
     Attributes:
         name: the file's path as it was given, or `reference N` for one that is no file.
-        sha256: of the file; None for one that is no file.
+        sha256: of the file, if it is one.
         size: (width, height) of the upright picture in pixels.
     """
 
@@ -35,7 +35,7 @@ class ReferenceSource:
 
 @dataclass(frozen=True)
 class Reference:
-    """An encoded reference. Immutable, and may serve several threads at once.
+    """An encoded reference, immutable: it may serve several threads at once.
 
     Attributes:
         encoded: its keys, textures and mask.
@@ -56,10 +56,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class ReferencePixels:
-    """A reference before it is encoded: (H, W, 3) uint8 of whole cells, and where it came from."""
+    """A reference before it is encoded: (H, W, 3) uint8 of whole cells, where it came from, and notes on reading it."""
 
     rgb: NDArray[np.uint8]
     source: ReferenceSource
+    notes: tuple[str, ...] = ()
 
     @property
     def grid(self) -> "Grid":
@@ -70,30 +71,19 @@ class ReferencePixels:
 def read_reference(source: Source | Picture, number: int = 1) -> ReferencePixels:
     """A reference's pixels, cut at the right and below to a multiple of 4, as TTSR's authors do.
 
-    Args:
-        source: a file, Pillow image, array or `Picture`.
-        number: what one that is no file is called by.
+    One that is no file is called `reference NUMBER`.
 
     Raises:
         ImageError: it cannot be read or has less than 4 pixels a side.
     """
-    is_file = isinstance(source, str | os.PathLike)
+    file = Path(source) if isinstance(source, str | os.PathLike) else None
     picture = source if isinstance(source, Picture) else read_picture(source)
-    name = str(source) if is_file else f"reference {number}"
-    return reference_of(picture, name, Path(source) if is_file else None)
-
-
-def reference_of(picture: Picture, name: str, file: Path | None = None) -> ReferencePixels:
-    """The same of a picture that was read from `file` already.
-
-    Raises:
-        ImageError: it has less than 4 pixels a side.
-    """
+    name = f"reference {number}" if file is None else str(source)
     width, height = picture.size
     if min(width, height) < SCALE:
         raise ImageError(f"{name}: a reference needs at least {SCALE}x{SCALE} pixels and has {width}x{height}")
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file else None
-    return ReferencePixels(cut_to_multiple(picture.rgb), ReferenceSource(name, sha256, picture.size))
+    sha256 = None if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
+    return ReferencePixels(cut_to_multiple(picture.rgb), ReferenceSource(name, sha256, picture.size), picture.notes)
 
 
 def own_reference(lr: np.ndarray) -> np.ndarray:

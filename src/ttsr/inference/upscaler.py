@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from ttsr.images.writing import write_picture
 from ttsr.inference.plan import Plan, encoding_block_bytes, make_plan
 from ttsr.inference.references import Reference, ReferencePixels, ReferenceSource, own_reference, read_reference
 from ttsr.models.correspondence.exact import EXACT
-from ttsr.models.correspondence.types import Matcher
+from ttsr.models.correspondence.types import Grid, Matcher
 from ttsr.models.ttsr import TTSR, TTSROutput
 from ttsr.options import DEFAULT_MODEL, Precision
 from ttsr.progress import Progress
@@ -116,12 +116,9 @@ class Upscaler:
     def encode_references(
         self, references: ReferenceInput | Sequence[ReferenceInput], *, progress: Progress | None = None
     ) -> tuple[Reference, ...]:
-        """Encode references once, to be passed to any number of `upscale`.
+        """Encode one or several references once, to be passed to any number of `upscale`.
 
-        Args:
-            references: one picture or a list of several, of at least 4x4 pixels, of any sizes; sides that are
-                no multiple of 4 are cut at the right and below.
-            progress: updated after each.
+        They have at least 4x4 pixels; sides that are no multiple of 4 are cut at the right and below.
 
         Raises:
             ImageError: a picture cannot be read or is too small.
@@ -147,7 +144,7 @@ class Upscaler:
     ) -> None:
         """Encode references for all later calls of `upscale` that name none; an empty list forgets them.
 
-        Upscales that run in other threads are not affected. See `encode_references` for arguments and errors.
+        Upscales that run in other threads are not affected. Arguments and errors are those of `encode_references`.
         """
         self._references = self.encode_references(references, progress=progress)
 
@@ -177,8 +174,8 @@ class Upscaler:
 
         Args:
             image: a path, Pillow image, array or `Picture` of any size.
-            references: from `encode_references`; those of `set_references` where not given.
-            plan: from `plan` with the same picture and references; made where not given.
+            references: from `encode_references`; by default those of `set_references`.
+            plan: from `plan` with the same picture and references, if it was made already.
             progress: updated throughout; cancels the work.
 
         Raises:
@@ -199,14 +196,18 @@ class Upscaler:
             shift = None if output.refinement is None else output.refinement.shift[0].cpu().numpy()
             index = places(output.index[0].cpu().numpy(), grids, shift)
             rgb = output.sr[0].float().mul(255).round_().clamp_(0, 255).byte().permute(1, 2, 0).cpu().numpy()
-        result = _like(picture, np.ascontiguousarray(rgb))
+        if picture.gray:
+            rgb = np.repeat(np.array(Image.fromarray(rgb).convert("L"))[..., None], 3, axis=2)
+        alpha = None if picture.alpha is None else upscale4(picture.alpha)
+        result = replace(picture, rgb=np.ascontiguousarray(rgb), alpha=alpha)
         sources = tuple(reference.source for reference in references)
         seconds = time.perf_counter() - start
         return Upscaled(result, relevance, confidence, index, sources, seconds, peak_bytes(self.device), plan)
 
     def _forward(
         self, rgb: NDArray[np.uint8], references: Sequence[Reference], plan: Plan, progress: Progress | None
-    ) -> tuple[TTSROutput, list[tuple[int, int]]]:
+    ) -> tuple[TTSROutput, list[Grid]]:
+        """What the network makes of the picture, and the grids of its references."""
         if references:
             inputs, blurred = [reference.encoded for reference in references], None
             grids = [reference.grid for reference in references]
@@ -235,22 +236,22 @@ class Upscaler:
         try:
             with torch.inference_mode(), computing_in(self.precision, self.device):
                 yield
-        except (MemoryError, torch.OutOfMemoryError):
-            raise _out_of_memory(self.device) from None
-        except RuntimeError as error:
-            if "can't allocate memory" not in str(error):  # how PyTorch's CPU allocator says it
+        except (MemoryError, RuntimeError) as error:
+            on_gpu_or_array = isinstance(error, MemoryError | torch.OutOfMemoryError)
+            if not on_gpu_or_array and "can't allocate memory" not in str(error):  # how PyTorch's CPU allocator says it
                 raise
-            raise _out_of_memory(self.device) from None
+            what = f"device {self.device} ran out of memory"
+            remedy = "take a smaller picture, or smaller or fewer references, or close other programs"
+            raise UserError(what, remedy) from None
 
 
-def places(index: np.ndarray, grids: list[tuple[int, int]], shift: np.ndarray | None = None) -> np.ndarray:
-    """Positions over all grids laid end to end to (h, w, 3): reference, and row and column in its pixels.
+def places(index: np.ndarray, grids: Sequence[Grid], shift: np.ndarray | None = None) -> np.ndarray:
+    """Reference number, and row and column in its pixels, (h, w, 3), of positions over all grids laid end to end.
 
     Args:
         index: (h, w), as in `TTSROutput.index`.
         grids: (H / 4, W / 4) of each reference.
-        shift: (2, h, w), from a cell's pixels in the enlarged LR to the reference's, as in `Refinement.shift`; where
-            there is one the positions are to the pixel.
+        shift: (2, h, w), as in `Refinement.shift`; with it the positions are to the pixel.
     """
     first = np.cumsum([0, *(height * width for height, width in grids)])
     number = np.searchsorted(first, index, side="right") - 1
@@ -262,19 +263,3 @@ def places(index: np.ndarray, grids: list[tuple[int, int]], shift: np.ndarray | 
         cells = SCALE * np.indices(index.shape)
         row, column = np.clip(shift + cells, 0, SCALE * np.stack([heights, widths]) - SCALE)
     return np.stack([number, row, column], axis=-1).astype(np.int32)
-
-
-def _like(lr: Picture, rgb: np.ndarray) -> Picture:
-    """The upscaled colours with all else that the LR picture had."""
-    if lr.gray:
-        luma = np.array(Image.fromarray(rgb).convert("L"))
-        rgb = np.repeat(luma[..., None], 3, axis=2)
-    alpha = None if lr.alpha is None else upscale4(lr.alpha)
-    return Picture(rgb, alpha, lr.gray, lr.metadata, lr.notes)
-
-
-def _out_of_memory(device: torch.device) -> UserError:
-    return UserError(
-        f"device {device} ran out of memory",
-        "take a smaller picture, or smaller or fewer references, or close other programs",
-    )

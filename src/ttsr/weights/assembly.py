@@ -20,11 +20,9 @@ _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
-    """Build the network of a checkpoint, in eval mode on the CPU, in fp32. Nothing is loaded partially.
+    """Build the network of a checkpoint of any layout, in eval mode on the CPU, in fp32. Nothing is loaded partially.
 
-    Args:
-        checkpoint: in the layout of this package or of a public implementation. Sizes are read from the shapes.
-        where: the file's name, for errors.
+    Sizes are read from the shapes. `where` names the file in errors.
 
     Raises:
         WeightsError: it is not a TTSR, or a parameter is missing, unknown, not finite or of the wrong shape.
@@ -34,11 +32,14 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
     config = _sizes(tensors, layout, where)
     if layout is layouts.TTSR:
         stated = Metadata.from_strings(checkpoint.metadata, where).config
-        sizes = {name: getattr(config, name) for name in ("channels", "num_blocks", "extractor_channels")}
-        config = replace(stated, **sizes)
+        config = replace(config, bicubic_skip=stated.bicubic_skip, refinement_radius=stated.refinement_radius)
         if config != stated:
             raise WeightsError(f"{where}: its metadata states {stated}, its shapes {config}")
-    model = _without_values(config, where)
+    try:
+        with torch.device("meta"):  # takes no memory yet, and draws no random numbers
+            model = TTSR(config)
+    except RuntimeError:
+        raise WeightsError(f"{where}: a TTSR of these sizes cannot be built: {config}") from None
     _check(tensors, layout, model.state_dict(), where)
     # Copies, since safetensors returns views of the file, which may be overwritten later.
     state = {
@@ -52,11 +53,8 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
 
 
 def _layout_of(tensors: Mapping[str, Tensor], where: str) -> Layout:
-    for layout, mark in (
-        (layouts.TTSR, "synthesis."),
-        (layouts.AUTHORS, "MainNet."),
-        (layouts.MMAGIC, "generator."),
-    ):
+    marks = {"synthesis.": layouts.TTSR, "MainNet.": layouts.AUTHORS, "generator.": layouts.MMAGIC}
+    for mark, layout in marks.items():
         if any(key.startswith(mark) for key in tensors):
             return layout
     raise WeightsError(f"{where}: not a TTSR checkpoint (it contains {_listed(tensors)})")
@@ -83,34 +81,22 @@ def _sizes(tensors: Mapping[str, Tensor], layout: Layout, where: str) -> TTSRCon
         raise WeightsError(f"{where}: {error}") from None
 
 
-def _without_values(config: TTSRConfig, where: str) -> TTSR:
-    """A network that uses no memory yet, and draws no random numbers."""
-    try:
-        with torch.device("meta"):
-            return TTSR(config)
-    except RuntimeError:
-        raise WeightsError(f"{where}: a TTSR of these sizes cannot be built: {config}") from None
-
-
 def _check(tensors: Mapping[str, Tensor], layout: Layout, state: Mapping[str, Tensor], where: str) -> None:
-    """Check that the parameters are those of `state`, finite and of the same shapes."""
     fixed = layout.normalisation_state()
     expected = {layout.to_theirs(key): value.shape for key, value in state.items()}
     expected |= {key: value.shape for key, value in fixed.items()}
-    wrong = []
-    if missing := [key for key in expected if key not in tensors]:
-        wrong.append(f"missing {_listed(missing)}")
-    if extra := [key for key in tensors if key not in expected]:
-        wrong.append(f"unknown {_listed(extra)}")
-    misshapen = [
-        f"{key} {_size(tensors[key].shape)} instead of {_size(shape)}"
-        for key, shape in expected.items()
-        if key in tensors and tensors[key].shape != shape
-    ]
-    if misshapen:
-        wrong.append(f"of the wrong shape {_listed(misshapen)}")
-    if wrong:
-        raise WeightsError(f"{where}: not a complete TTSR: {'; '.join(wrong)}")
+    wrong = {
+        "missing": [key for key in expected if key not in tensors],
+        "unknown": [key for key in tensors if key not in expected],
+        "of the wrong shape": [
+            f"{key} {_size(tensors[key].shape)} instead of {_size(shape)}"
+            for key, shape in expected.items()
+            if key in tensors and tensors[key].shape != shape
+        ],
+    }
+    if any(wrong.values()):
+        faults = "; ".join(f"{fault} {_listed(keys)}" for fault, keys in wrong.items() if keys)
+        raise WeightsError(f"{where}: not a complete TTSR: {faults}")
     if bad := [key for key in expected if not _is_finite(tensors[key])]:
         raise WeightsError(f"{where}: values that are not finite floats of 16, 32 or 64 bits in {_listed(bad)}")
     for key, value in fixed.items():

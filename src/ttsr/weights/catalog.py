@@ -8,16 +8,11 @@ from ttsr.weights.provenance import FORMAT, Metadata, Provenance
 from ttsr.weights.saving import read_metadata
 
 _BUNDLED = Path(__file__).parent / "files"
-_OPENMMLAB = "https://download.openmmlab.com/mmediting/restorers/ttsr"
 
 
 @dataclass(frozen=True)
 class BundledWeights:
-    """Weights that ship with the package.
-
-    Attributes:
-        file: its metadata has the provenance.
-    """
+    """Weights that ship with the package."""
 
     file: Path
 
@@ -29,12 +24,7 @@ class BundledWeights:
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """Weights published elsewhere, downloaded on first use.
-
-    Attributes:
-        url: its file name ends in the first digits of the sha256.
-        provenance: source, recipe, scores and licence.
-    """
+    """Weights published elsewhere, downloaded on first use; the URL ends in the first digits of the sha256."""
 
     url: str
     provenance: Provenance
@@ -42,24 +32,19 @@ class PublishedWeights:
 
 Entry = BundledWeights | PublishedWeights
 
+
+def _mmagic(file: str, recipe: str, psnr: float, ssim: float) -> PublishedWeights:
+    scores = {"CUFED5 reference 1 mmedit-rgb, as published": {"psnr": psnr, "ssim": ssim}}
+    provenance = Provenance("MMagic (open-mmlab/mmagic)", recipe, scores, licence="Apache-2.0")
+    return PublishedWeights(f"https://download.openmmlab.com/mmediting/restorers/ttsr/{file}", provenance)
+
+
 _PUBLISHED = {
-    "mmagic/ttsr-rec": PublishedWeights(
-        f"{_OPENMMLAB}/ttsr-rec_x4_c64b16_g1_200k_CUFED_20210525-b0dba584.pth",
-        Provenance(
-            source="MMagic (open-mmlab/mmagic)",
-            recipe="ttsr-rec_x4c64b16_1xb9-200k_CUFED",
-            scores={"CUFED5 reference 1 mmedit-rgb, as published": {"psnr": 25.2433, "ssim": 0.7491}},
-            licence="Apache-2.0",
-        ),
+    "mmagic/ttsr-rec": _mmagic(
+        "ttsr-rec_x4_c64b16_g1_200k_CUFED_20210525-b0dba584.pth", "ttsr-rec_x4c64b16_1xb9-200k_CUFED", 25.2433, 0.7491
     ),
-    "mmagic/ttsr-gan": PublishedWeights(
-        f"{_OPENMMLAB}/ttsr-gan_x4_c64b16_g1_500k_CUFED_20210626-2ab28ca0.pth",
-        Provenance(
-            source="MMagic (open-mmlab/mmagic)",
-            recipe="ttsr-gan_x4c64b16_1xb9-500k_CUFED",
-            scores={"CUFED5 reference 1 mmedit-rgb, as published": {"psnr": 24.6075, "ssim": 0.7234}},
-            licence="Apache-2.0",
-        ),
+    "mmagic/ttsr-gan": _mmagic(
+        "ttsr-gan_x4_c64b16_g1_500k_CUFED_20210626-2ab28ca0.pth", "ttsr-gan_x4c64b16_1xb9-500k_CUFED", 24.6075, 0.7234
     ),
 }
 
@@ -71,7 +56,7 @@ def available_weights() -> dict[str, Entry]:
 
 
 def provenance_of(name: str, checkpoint: Checkpoint, file: str) -> Provenance:
-    """The provenance of weights as far as it is known, from the catalogue or from the metadata of the file.
+    """The provenance of weights, from the catalogue or from the metadata of their file.
 
     Args:
         name: as given to `load`.

@@ -92,7 +92,7 @@ def read_strings(path: Path) -> dict[str, str]:
         with safe_open(path, "pt") as file:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a safetensors file, or damaged ({_first_line(error)})") from None
+        raise WeightsError(f"{path}: not a safetensors file, or damaged ({_reason(error)})") from None
 
 
 def _read_safetensors(path: Path) -> Checkpoint:
@@ -101,7 +101,7 @@ def _read_safetensors(path: Path) -> Checkpoint:
             names = file.keys()
             return Checkpoint({name: file.get_tensor(name) for name in names}, dict(file.metadata() or {}))
     except (SafetensorError, OSError, KeyError, RuntimeError) as error:
-        raise WeightsError(f"{path}: the safetensors file is damaged or truncated ({_first_line(error)})") from None
+        raise WeightsError(f"{path}: the safetensors file is damaged or truncated ({_reason(error)})") from None
 
 
 def _read_pickle(path: Path) -> Checkpoint:
@@ -144,6 +144,5 @@ def _unpacked_bytes(file: BinaryIO) -> int:
         file.seek(0)
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+def _reason(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from email.message import Message
 from pathlib import Path
 
 from ttsr import __version__
@@ -29,9 +30,7 @@ def fetch(url: str, progress: Progress | None = None) -> Path:
     A broken transfer is resumed (by three attempts here, then by the next call) if the file's name states its hash, so
     that the result can be verified. The file gets its name only when it is complete.
 
-    Args:
-        url: http or https.
-        progress: updated with the fraction of the file if the server states its size; cancels the transfer.
+    Progress is the fraction of the file if the server states its size; it cancels the transfer too.
 
     Raises:
         WeightsError: the URL is malformed or not downloadable, the transfer breaks, the content does not match the
@@ -125,7 +124,7 @@ def _transfer(url: str, target: Path, part: Path, progress: Progress) -> None:
         response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
         with closing(error):
-            if error.code == 416 and _total(error.headers.get("Content-Range")) == have:
+            if error.code == 416 and _number(r"/(\d+)$", error.headers) == have:
                 return  # already complete
             if error.code == 416:
                 part.unlink()
@@ -136,7 +135,7 @@ def _transfer(url: str, target: Path, part: Path, progress: Progress) -> None:
         remedy = f"download it elsewhere and save it as {target} (create the folder if necessary)"
         raise WeightsError(f"cannot reach {url} ({reason})", remedy) from None
     with closing(response):
-        resuming = response.status == 206 and _start(response.headers.get("Content-Range")) == have
+        resuming = response.status == 206 and _number(r"^bytes (\d+)-", response.headers) == have
         if response.status == 206 and not resuming:
             part.unlink(missing_ok=True)
             raise _Broken("the server sent another part than requested")
@@ -159,11 +158,7 @@ def _read(response: http.client.HTTPResponse, have: int, total: int | None) -> b
         raise _Broken(f"the connection broke after {have} of {total or 'unknown'} bytes") from None
 
 
-def _start(content_range: str | None) -> int | None:
-    match = re.match(r"bytes (\d+)-", content_range or "")
-    return int(match[1]) if match else None
-
-
-def _total(content_range: str | None) -> int | None:
-    match = re.search(r"/(\d+)$", content_range or "")
+def _number(pattern: str, headers: Message) -> int | None:
+    """A number of the Content-Range."""
+    match = re.search(pattern, headers.get("Content-Range", ""))
     return int(match[1]) if match else None

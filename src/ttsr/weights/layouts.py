@@ -49,12 +49,8 @@ class Layout:
 
 def _rename(key: str, modules: Mapping[str, str]) -> str | None:
     """`key` with its leading module renamed; None if `modules` lacks it."""
-    end = key.find(".")
-    while end != -1:
-        if key[:end] in modules:
-            return modules[key[:end]] + key[end:]
-        end = key.find(".", end + 1)
-    return None
+    renamed = (new + key[len(old) :] for old, new in modules.items() if key.startswith(f"{old}."))
+    return next(renamed, None)
 
 
 TTSR = Layout("ttsr", {"extractor": "extractor", "synthesis": "synthesis", "transfer": "transfer"})

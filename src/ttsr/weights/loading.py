@@ -26,7 +26,7 @@ def load(
     Args:
         name_or_file_or_url: a name of the catalogue (`available_weights`), an http(s) URL, or a file: safetensors of
             this package, the authors' `TTSR.pt`, or MMEditing's or MMagic's `.pth`.
-        device: where to put it; "auto" selects a GPU if there is one.
+        device: "auto" selects a GPU if there is one.
         progress: of a download.
 
     Raises:
@@ -40,11 +40,7 @@ def load(
 
 
 def locate(name_or_file_or_url: str | os.PathLike[str], progress: Progress | None = None) -> Path:
-    """The local file of a name, URL or file, downloaded if necessary. A file need not exist.
-
-    Args:
-        name_or_file_or_url: as `load` takes it.
-        progress: of a download.
+    """The local file of what `load` takes, downloaded if necessary. A file need not exist.
 
     Raises:
         WeightsError: the name is unknown, or the URL is not downloadable.

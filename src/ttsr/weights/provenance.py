@@ -31,12 +31,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Metadata:
-    """The metadata of a weight file.
-
-    Attributes:
-        config: the sizes of the network.
-        provenance: where the weights come from.
-    """
+    """The metadata of a weight file: the sizes of the network, and where the weights come from."""
 
     config: TTSRConfig
     provenance: Provenance = field(default_factory=Provenance)
@@ -54,11 +49,7 @@ class Metadata:
 
     @staticmethod
     def from_strings(strings: Mapping[str, str], where: str) -> "Metadata":
-        """Parse the metadata of a safetensors file.
-
-        Args:
-            strings: text to text.
-            where: the file's name, for errors.
+        """Parse the metadata of a safetensors file; `where` names it in errors.
 
         Raises:
             WeightsError: it is not of this format, or damaged.

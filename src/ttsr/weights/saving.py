@@ -6,7 +6,6 @@ from typing import Literal
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor
 
 from ttsr import __version__
 from ttsr.errors import WeightsError
@@ -34,7 +33,7 @@ def save(
     Args:
         model: the network.
         path: the file.
-        dtype: the type of the parameters in the file.
+        dtype: of the parameters in the file.
         provenance: for the metadata; only the layout of this package has any.
         layout: that of this package is safetensors with sizes and provenance in the metadata. The authors' is a flat
             state dict, MMagic's a state dict under `state_dict`, both written by `torch.save`.
@@ -57,7 +56,14 @@ def save(
             raise WeightsError(f"{path}: not written, {key} has values that are not finite in {dtype}")
     try:
         with atomic_path(path) as temporary:
-            _write(state, temporary, layout, Metadata(model.config, provenance or Provenance()))
+            if layout is layouts.TTSR:
+                save_file(state, temporary, Metadata(model.config, provenance or Provenance()).to_strings())
+            else:
+                bare = layout is layouts.AUTHORS
+                content = state if bare else {"meta": {"ttsr_version": __version__}, "state_dict": state}
+                # Given a path, torch.save refuses some names, and a full disk is no OSError.
+                with temporary.open("wb") as file:
+                    torch.save(content, file)
     except (OSError, SafetensorError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise WeightsError(f"{path}: cannot be written ({reason})") from None
@@ -70,12 +76,3 @@ def read_metadata(path: str | Path) -> Metadata:
         WeightsError: the file is unreadable or of another layout.
     """
     return Metadata.from_strings(read_strings(Path(path)), str(path))
-
-
-def _write(state: dict[str, Tensor], path: Path, layout: Layout, metadata: Metadata) -> None:
-    if layout is layouts.TTSR:
-        save_file(state, path, metadata.to_strings())
-        return
-    content = state if layout is layouts.AUTHORS else {"meta": {"ttsr_version": __version__}, "state_dict": state}
-    with path.open("wb") as file:  # given a path, torch.save refuses some names, and a full disk is no OSError
-        torch.save(content, file)

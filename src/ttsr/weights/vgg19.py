@@ -41,7 +41,7 @@ def load_vgg19(file: str | os.PathLike[str] | None = None, progress: Progress | 
     tensors = read_checkpoint(path).tensors
     with torch.device("meta"):
         vgg = VGG19()
-    theirs = {ours: _torchvision_name(ours) for ours in vgg.state_dict()}
+    theirs = {f"{conv}.{kind}": f"features.{i}.{kind}" for conv, i in _INDICES.items() for kind in ("weight", "bias")}
     _check({theirs[ours]: value.shape for ours, value in vgg.state_dict().items()}, tensors, path)
     # Copies, so that the memory of the classifier, most of the file, is freed.
     state = {ours: tensors[key].to(torch.float32, copy=True) for ours, key in theirs.items()}
@@ -52,10 +52,6 @@ def load_vgg19(file: str | os.PathLike[str] | None = None, progress: Progress | 
 
 def start_extractor(extractor: LearnableTextureExtractor, vgg: VGG19) -> None:
     """Copy conv1_1 ... conv3_1 into an extractor, as both public implementations initialize it (section 3.1).
-
-    Args:
-        extractor: changed in place.
-        vgg: the source.
 
     Raises:
         RecipeError: the extractor's channels are not VGG19's. It stays as it was.
@@ -68,12 +64,6 @@ def start_extractor(extractor: LearnableTextureExtractor, vgg: VGG19) -> None:
             f"leave model.extractor_channels at {_WIDTHS}, or set extractor.start to random or contrastive",
         )
     extractor.load_state_dict(state)
-
-
-def _torchvision_name(ours: str) -> str:
-    """The name of a parameter in torchvision's file."""
-    conv, kind = ours.split(".")
-    return f"features.{_INDICES[conv]}.{kind}"
 
 
 def _published(progress: Progress | None) -> Path:
