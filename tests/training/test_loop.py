@@ -281,7 +281,7 @@ def test_validation_keeps_the_best_model_and_shows_pictures(photos, debug, test_
     assert {"training/rec", "validation/psnr"} <= set(board.Tags()["scalars"])
     shown = board.Images("validation/000")
     # LR, reference, bicubic, SR, ground truth and relevance.
-    assert [picture.step for picture in shown] == [8, 16, 20] and shown[0].width == 6 * 48
+    assert [picture.step for picture in shown] == [8, 16, 20] and shown[0].width == 6 * 288 + 5 * 6
 
 
 def test_a_run_stopped_at_a_validation_validates_on_resuming(photos, debug, test_set, tmp_path):

@@ -15,12 +15,12 @@ _KEYS = {"recipe", "step", "seconds", "skipped", "model", "average", "update", "
 
 
 def write_checkpoint(run: Path, state: dict[str, Any], keep: int) -> None:
-    """Add a checkpoint of step `state["step"]`, completely or not at all, and remove old ones.
+    """Add a checkpoint to a run's folder, completely or not at all, and remove all but the `keep` latest and the best.
 
     Args:
-        run: folder of the run.
+        run: the folder.
         state: of `Trainer.state`, with `best` and `validated`.
-        keep: number of latest checkpoints that stay, beside the best.
+        keep: number of latest checkpoints that stay.
 
     Raises:
         OSError: it cannot be written; earlier ones are unchanged.
@@ -53,7 +53,7 @@ def read_checkpoint(run: Path, on_warning: Callable[[str], None] | None = None) 
         problem = "not a checkpoint of a run"
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            if isinstance(state, dict) and not _KEYS - state.keys():
+            if isinstance(state, dict) and state.keys() >= _KEYS:
                 return state
         except Exception as error:
             problem = f"unreadable ({type(error).__name__})"

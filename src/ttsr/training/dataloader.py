@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from ttsr.data.cufed import CufedPairs
 from ttsr.data.photos import PhotoPairs
@@ -39,13 +39,10 @@ def load_batches(
     Raises:
         DataError: a pair cannot be made.
     """
-    share = recipe.batch_size // runtime.count
     loader = DataLoader(
-        _PairsOrErrors(pairs),
-        batch_sampler=_PairNumbers(
-            range(first_step, recipe.schedule.steps), recipe.batch_size, runtime.rank * share, share
-        ),
-        collate_fn=_collate,
+        _Batches(pairs, recipe.batch_size, runtime),
+        batch_size=None,
+        sampler=range(first_step, recipe.schedule.steps),
         num_workers=num_workers,
         prefetch_factor=PREFETCHED if num_workers else None,
         worker_init_fn=_prepare_worker,
@@ -57,37 +54,19 @@ def load_batches(
         yield batch
 
 
-class _PairNumbers(Sampler[list[int]]):
-    """Numbers of this process's pairs, step by step."""
+class _Batches(Dataset[Batch | DataError]):
+    """This process's share of each step, or the error: raised in a worker, it would be wrapped in its traceback."""
 
-    def __init__(self, steps: range, batch_size: int, first: int, share: int) -> None:
-        self.steps, self.batch_size, self.first, self.share = steps, batch_size, first, share
+    def __init__(self, pairs: Dataset[Pair], batch_size: int, runtime: Runtime) -> None:
+        self.pairs, self.batch_size, self.share = pairs, batch_size, batch_size // runtime.count
+        self.first = runtime.rank * self.share
 
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for step in self.steps:
-            start = step * self.batch_size + self.first
-            yield list(range(start, start + self.share))
-
-
-class _PairsOrErrors(Dataset[Pair | DataError]):
-    """Pairs, or the error: raised in a worker, it would be wrapped in the worker's traceback."""
-
-    def __init__(self, pairs: Dataset[Pair]) -> None:
-        self.pairs = pairs
-
-    def __getitem__(self, number: int) -> Pair | DataError:
+    def __getitem__(self, step: int) -> Batch | DataError:
+        start = step * self.batch_size + self.first
         try:
-            return self.pairs[number]
+            return collate([self.pairs[number] for number in range(start, start + self.share)])
         except DataError as error:
             return error
-
-
-def _collate(pairs: list[Pair | DataError]) -> Batch | DataError:
-    good = [pair for pair in pairs if isinstance(pair, Pair)]
-    return next((pair for pair in pairs if isinstance(pair, DataError)), None) or collate(good)
 
 
 def _prepare_worker(_: int) -> None:

@@ -13,12 +13,11 @@ import torch
 import ttsr
 from ttsr.system.distributed import Runtime
 from ttsr.system.files import atomic_path
-from ttsr.training.recipe import Recipe
 
 _PACKAGES = ("torch", "accelerate", "numpy", "pillow", "scikit-image", "safetensors")
 
 
-def record_environment(run: Path, recipe: Recipe, runtime: Runtime, step: int) -> None:
+def record_environment(run: Path, seed: int, runtime: Runtime, step: int) -> None:
     """Add to `environment.json` what the run uses from this step on: versions, seed, device and processes.
 
     Raises:
@@ -29,13 +28,17 @@ def record_environment(run: Path, recipe: Recipe, runtime: Runtime, step: int) -
     if path.is_file() and step:
         with suppress(ValueError, TypeError, KeyError):  # damaged: its content is lost, which is no reason to stop
             parts = [part for part in json.loads(path.read_text()) if part["from_step"] < step]
+    versions = {"ttsr": ttsr.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
     device = runtime.device
     parts.append(
         {
             "from_step": step,
-            "seed": recipe.seed,
+            "seed": seed,
             "git_revision": _git_revision(),
-            "versions": {"ttsr": ttsr.__version__, "python": platform.python_version()} | _versions(),
+            "versions": versions,
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
             "processes": runtime.count,
             "threads": torch.get_num_threads(),
@@ -45,22 +48,11 @@ def record_environment(run: Path, recipe: Recipe, runtime: Runtime, step: int) -
         temporary.write_text(json.dumps(parts, indent=1) + "\n")
 
 
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions
-
-
 def _git_revision() -> str | None:
     """Of the sources that run, `-dirty` if they differ from it; None where they are in no checkout."""
-    sources = Path(__file__).parent
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(sources), *arguments]
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:

@@ -19,15 +19,9 @@ from ttsr.training.checkpoint import read_checkpoint
 from ttsr.training.dataloader import load_batches, open_pairs
 from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_text import differences, parse_recipe
-from ttsr.training.run import Run, named_write_errors
+from ttsr.training.run import Run
 from ttsr.training.trainer import Trainer
 from ttsr.training.validation import Validation, ValidationScore
-
-OnStep = Callable[[int, dict[str, float]], None]
-"""Called after each step with its number, from 1, and its metrics; see `Trainer.train_step`. `step_s`: seconds."""
-
-OnWarning = Callable[[str], None]
-"""Called with a line for people: a picture is left out, or an unreadable checkpoint is passed over."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +65,8 @@ def train(
     test_set: Path | None = None,
     make_network: Callable[[TTSRConfig], TTSR] = TTSR,
     progress: Progress | None = None,
-    on_step: OnStep | None = None,
-    on_warning: OnWarning | None = None,
+    on_step: Callable[[int, dict[str, float]], None] | None = None,
+    on_warning: Callable[[str], None] | None = None,
 ) -> tuple[Trainer, Outcome]:
     """Run a recipe until it is finished, the time is up, SIGTERM or SIGINT comes, or `progress` is cancelled.
 
@@ -91,9 +85,10 @@ def train(
         vgg19_file: torchvision's weights of VGG19; downloaded if needed and not given.
         test_set: a folder in CUFED5's layout to validate on.
         make_network: see `build_networks`.
-        progress: shown with the main losses and the speed.
-        on_step: called with the metrics of each step.
-        on_warning: called with what is passed over.
+        progress: shown with the main losses and the speed, and before with the download of VGG19.
+        on_step: called after each step with its number, from 1, and its metrics: those of `Trainer.train_step`, and
+            `step_s`, its time in seconds.
+        on_warning: called with a line for each picture that is left out and each unreadable checkpoint.
 
     Raises:
         DataError: the data or the test set is missing or unusable.
@@ -101,21 +96,22 @@ def train(
             cannot be written.
         RecipeError: nothing to resume, a checkpoint of another recipe, losses that are not finite (the last
             checkpoint is from before), or a file cannot be written (the last checkpoint is complete).
+        Cancelled: `progress` was cancelled during the download of VGG19.
     """
     started = time.monotonic()
     runtime = runtime or Runtime("cpu")
-    with named_write_errors(folder):
+    try:
         with runtime.together():
             state = _state_to_resume(recipe, folder, accept_changes, on_warning, runtime) if resume else None
-            validation = Validation(test_set, runtime) if test_set is not None else None
+            validation = None if test_set is None else Validation(test_set)
             pairs = open_pairs(recipe, data)
-            trainer = Trainer(recipe, runtime, vgg19_file, state, make_network=make_network)
-            run = Run(trainer, folder, runtime, state, on_warning)
+            trainer = Trainer(recipe, runtime, vgg19_file, state, make_network=make_network, progress=progress)
+            run = Run(trainer, folder, state, validation, on_warning)
         run.skip_pictures(pairs.skipped if runtime.is_main else ())
         seconds_before, num_timed, busy_seconds = trainer.seconds, -1, 0.0
         with closing(run), stop_requests() as stop_requested:
-            if validation is not None and state is not None and run.validation_is_due():
-                run.validate(validation)
+            if run.validation_is_due():  # where a resumed run was stopped before it
+                run.validate()
             batches = load_batches(recipe, pairs, runtime, trainer.step, num_workers)
             while trainer.step < recipe.schedule.steps:
                 step_started = time.monotonic()
@@ -137,15 +133,18 @@ def train(
                 out_of_time = max_seconds is not None and now - started > max_seconds
                 cancelled = progress is not None and progress.is_cancelled
                 stopping = runtime.any_process(out_of_time or cancelled or stop_requested())
-                due = validation is not None and run.validation_is_due()
+                due = run.validation_is_due()
                 if stopping or due or trainer.step % recipe.checkpoint_steps == 0:
                     run.save_checkpoint()
                 if stopping:
                     break
-                if validation is not None and due:
-                    run.validate(validation)
+                if due:
+                    run.validate()
             run.save_checkpoint()
         weights = run.save_model(f"{recipe.name}.safetensors")
+    except OSError as error:
+        where = error.filename2 or error.filename or folder  # the system does not always give a name
+        raise RecipeError(f"{where}: cannot be written ({error.strerror or error})") from None
     return trainer, Outcome(
         step=trainer.step,
         finished=trainer.step >= recipe.schedule.steps,
@@ -185,7 +184,7 @@ def _show(progress: Progress, step: int, steps: int, metrics: dict[str, float]) 
 
 
 def _state_to_resume(
-    recipe: Recipe, folder: Path, accept_changes: bool, on_warning: OnWarning | None, runtime: Runtime
+    recipe: Recipe, folder: Path, accept_changes: bool, on_warning: Callable[[str], None] | None, runtime: Runtime
 ) -> dict[str, Any]:
     state = read_checkpoint(folder, on_warning if runtime.is_main else None)
     changed = differences(parse_recipe(state["recipe"], str(folder)), recipe)

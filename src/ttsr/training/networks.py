@@ -1,7 +1,6 @@
 """The networks of a run as they are initialised: TTSR, and where the recipe needs them discriminator and VGG19."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,24 +11,10 @@ from ttsr.models.blocks import scale_residuals
 from ttsr.models.config import TTSRConfig
 from ttsr.models.discriminator import Discriminator
 from ttsr.models.ttsr import TTSR
-from ttsr.training.recipe import EngineOptions, Recipe
+from ttsr.progress import Progress
+from ttsr.training.recipe import Recipe
 from ttsr.weights.loading import load
 from ttsr.weights.vgg19 import load_vgg19, start_extractor
-
-
-@dataclass(frozen=True)
-class Networks:
-    """The networks of a run.
-
-    Attributes:
-        model: the network to train.
-        discriminator: for the adversarial loss.
-        vgg19: for the perceptual loss, unless it uses the extractor of `model`.
-    """
-
-    model: TTSR
-    discriminator: Discriminator | None
-    vgg19: nn.Module | None
 
 
 def build_networks(
@@ -39,8 +24,11 @@ def build_networks(
     *,
     resumed: bool = False,
     make_network: Callable[[TTSRConfig], TTSR] = TTSR,
-) -> Networks:
-    """Networks in training mode; the same for the same recipe.
+    progress: Progress | None = None,
+) -> tuple[TTSR, Discriminator | None, nn.Module | None]:
+    """Build the network, the discriminator for the adversarial loss, and VGG19 if the perceptual loss uses it.
+
+    They are in training mode, and the same for the same recipe.
 
     Args:
         recipe: sizes, seed and weights to start from.
@@ -48,36 +36,40 @@ def build_networks(
         vgg19_file: torchvision's weights of VGG19; downloaded if needed and not given.
         resumed: a checkpoint will replace the weights, so those to start from are not loaded.
         make_network: makes the network from its sizes; for variants, as in an ablation.
+        progress: of the download of VGG19.
 
     Raises:
         RecipeError: weights to start from are of other sizes.
         WeightsError: weights to start from, or VGG19's, are not found or not downloadable.
     """
-    losses = recipe.losses
+    losses, extractor_start = recipe.losses, "" if recipe.start or resumed else recipe.extractor.start
     torch.manual_seed(recipe.seed)
     model = make_network(recipe.model)
     scale_residuals(model, recipe.residual_start)
     discriminator = Discriminator(recipe.crop, recipe.discriminator.channels) if losses.adversarial else None
-    is_needed = losses.perceptual > 0 and losses.perceptual_features == "vgg19"
-    from_vgg19 = recipe.extractor.start == "vgg19" and not recipe.start and not resumed
-    vgg19 = load_vgg19(vgg19_file) if is_needed or from_vgg19 else None
+    in_loss = losses.perceptual > 0 and losses.perceptual_features == "vgg19"
+    vgg19 = load_vgg19(vgg19_file, progress) if in_loss or extractor_start == "vgg19" else None
     if recipe.start and not resumed:
-        _start(model, recipe.start, "start")
-    if from_vgg19 and vgg19 is not None:
+        _load_start(model, recipe.start, "start")
+    if extractor_start == "vgg19" and vgg19 is not None:
         start_extractor(model.extractor, vgg19)
-    elif recipe.extractor.start not in ("random", "contrastive", "vgg19") and not recipe.start and not resumed:
-        _start(model.extractor, recipe.extractor.start, "extractor.start")
-    networks = Networks(model.train(), discriminator, vgg19 if is_needed else None)
-    for network in (networks.model, networks.discriminator, networks.vgg19):
+    elif extractor_start not in ("", "random", "contrastive"):
+        _load_start(model.extractor, extractor_start, "extractor.start")
+    vgg19 = vgg19 if in_loss else None
+    for network in (model.train(), discriminator, vgg19):
         if network is not None:
             network.to(device)
-            _set_memory_format(network, recipe.engine)
+            if recipe.engine.channels_last:
+                nn.utils.convert_conv2d_weight_memory_format(network, torch.channels_last)
     if recipe.engine.compile:
-        _compile(model)
-    return networks
+        # Only the convolutions: the loops of the search depend on its sizes, and are few large operations anyway.
+        model.extractor.compile()
+        model.synthesis.coarse = torch.compile(model.synthesis.coarse)
+        model.synthesis.fine = torch.compile(model.synthesis.fine)
+    return model, discriminator, vgg19
 
 
-def _start(part: nn.Module, weights: str, field: str) -> None:
+def _load_start(part: nn.Module, weights: str, field: str) -> None:
     """Load other weights into a TTSR or its extractor."""
     other = load(weights)
     source = other if isinstance(part, TTSR) else other.extractor
@@ -88,17 +80,3 @@ def _start(part: nn.Module, weights: str, field: str) -> None:
     if expected != given:
         raise RecipeError(f"{field}: {weights} has other sizes than the recipe's model ({other.config})")
     part.load_state_dict(source.state_dict(), strict=False)
-
-
-def _set_memory_format(network: nn.Module, options: EngineOptions) -> None:
-    if options.channels_last:
-        for parameter in network.parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-
-
-def _compile(model: TTSR) -> None:
-    """Only the convolutions: the loops of the search depend on its sizes, and are few large operations anyway."""
-    model.extractor.compile()
-    model.synthesis.coarse = torch.compile(model.synthesis.coarse)
-    model.synthesis.fine = torch.compile(model.synthesis.fine)

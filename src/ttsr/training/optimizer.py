@@ -56,12 +56,8 @@ class TrainingOptimizer:
     def step(self, metrics: Mapping[str, Tensor], gradient: str = "gradient") -> dict[str, float]:
         """Step by the gradients gathered since the last call, unless they or the metrics are not finite.
 
-        Args:
-            metrics: scalar tensors.
-            gradient: name under which the norm of the gradient is returned.
-
         Returns:
-            The metrics and the norm, as means over the processes.
+            The metrics, scalars, and under the name `gradient` the norm of the gradient, as means over the processes.
         """
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         self.runtime.average(gradients)

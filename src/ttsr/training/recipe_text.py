@@ -15,17 +15,9 @@ import yaml
 from ttsr.errors import RecipeError
 from ttsr.training.recipe import Recipe
 
-_FREE = {
-    "name",
-    "licence",
-    "keep",
-    "checkpoint_steps",
-    "validation_steps",
-    "log_steps",
-    "schedule.steps",
-    "schedule.decay_steps",
-}
-"""Fields that a resumed run may change: its length, and what it writes."""
+# Fields that a resumed run may change: its length, and what it writes.
+_LENGTH = {"schedule.steps", "schedule.decay_steps"}
+_WRITTEN = {"name", "licence", "keep", "checkpoint_steps", "validation_steps", "log_steps"}
 
 
 def read_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -50,13 +42,11 @@ def parse_recipe(text: str, where: str, overrides: Sequence[str] = ()) -> Recipe
     """
     content = _yaml(text, where)
     if isinstance(content, dict):
-        for name, value in _assignments(overrides):
-            _set(content, name, value)
+        _override(content, overrides)
     try:
-        recipe: Recipe = _build(Recipe, content, "")
+        return _build(Recipe, content, "")
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{where}: {error}") from error
-    return recipe
 
 
 def recipe_names() -> list[str]:
@@ -77,7 +67,7 @@ def recipe_summary(name_or_path: str) -> str:
 
 def recipe_text(recipe: Recipe) -> str:
     """The recipe as YAML with every field; `parse_recipe` reads it."""
-    return yaml.safe_dump(_plain(asdict(recipe)), sort_keys=False)
+    return yaml.safe_dump(_as_dict(recipe), sort_keys=False)
 
 
 def described_recipe(recipe: Recipe) -> str:
@@ -98,9 +88,9 @@ def field_descriptions(kind: Any = Recipe, prefix: str = "") -> dict[str, str]:
 
 def differences(before: Recipe, now: Recipe) -> list[str]:
     """Changes that a resumed run must not have, as `field: old -> new`; its length may change."""
-    old, new = _flat(asdict(before)), _flat(asdict(now))
-    changed = (name for name in new if new[name] != old[name] and name not in _FREE)
-    return [f"{name}: {_plain(old[name])} -> {_plain(new[name])}" for name in changed]
+    old, new = _flat(_as_dict(before)), _flat(_as_dict(now))
+    changed = (name for name in new if new[name] != old[name] and name not in _LENGTH | _WRITTEN)
+    return [f"{name}: {old[name]} -> {new[name]}" for name in changed]
 
 
 def _source(name_or_path: str) -> str:
@@ -125,17 +115,17 @@ def _attributes(kind: type) -> dict[str, str]:
 
 
 def _described_lines(options: Any, indent: str = "") -> list[str]:
-    lines = []
-    attributes = _attributes(type(options))
+    lines, attributes = [], _attributes(type(options))
     for name in (field.name for field in fields(options)):
         lines += textwrap.wrap(attributes[name], 110, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
         value = getattr(options, name)
         if is_dataclass(value):
             lines += [f"{indent}{name}:", *_described_lines(value, f"{indent}  ")]
+        elif isinstance(value, tuple):
+            items = yaml.safe_dump(list(value), default_flow_style=True, width=math.inf)
+            lines.append(f"{indent}{name}: {items.rstrip()}")
         else:
-            flow = None if isinstance(value, tuple) else False  # lists on one line
-            text = yaml.safe_dump({name: _plain(value)}, default_flow_style=flow, width=math.inf)
-            lines.append(indent + text.rstrip())
+            lines.append(indent + yaml.safe_dump({name: value}, width=math.inf).rstrip())
     return lines
 
 
@@ -146,37 +136,27 @@ def _yaml(text: str, where: str) -> Any:
         raise RecipeError(f"{where}: not YAML ({' '.join(str(error).split())})") from error
 
 
-def _assignments(words: Sequence[str]) -> list[tuple[str, Any]]:
-    """`--a.b 1 --c=2` as [("a.b", 1), ("c", 2)]."""
-    assignments = []
-    left = list(words)
-    while left:
-        word = left.pop(0)
-        name, equals, value = word.removeprefix("--").partition("=")
+def _override(content: dict[str, Any], words: Sequence[str]) -> None:
+    """Set the fields that `--a.b 1 --c=2` names, in place."""
+    left = iter(words)
+    for word in left:
+        name, equals, text = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not name:
             raise RecipeError(f"{word}: set fields as --FIELD VALUE, such as --optimizer.lr 2e-4")
-        if not equals:
-            if not left:
-                raise RecipeError(f"--{name}: the value is missing")
-            value = left.pop(0)
-        assignments.append((name.replace("-", "_"), _yaml(value, f"--{name}")))
-    return assignments
+        if not equals and (text := next(left, None)) is None:
+            raise RecipeError(f"--{name}: the value is missing")
+        value, holder = _yaml(text, f"--{name}"), content
+        *parents, last = name.replace("-", "_").split(".")
+        for parent in parents:
+            holder = holder.setdefault(parent, {})
+            if not isinstance(holder, dict):
+                raise RecipeError(f"--{name}: {parent} has no fields of its own")
+        holder[last] = value
 
 
-def _set(content: dict[str, Any], name: str, value: Any) -> None:
-    *parents, last = name.split(".")
-    for parent in parents:
-        inner = content.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise RecipeError(f"--{name}: {parent} has no fields of its own")
-        content = inner
-    content[last] = value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+def _as_dict(recipe: Recipe) -> dict[str, Any]:
+    """All fields, with lists for tuples, as YAML has them."""
+    return asdict(recipe, dict_factory=lambda items: {k: list(v) if isinstance(v, tuple) else v for k, v in items})
 
 
 def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -196,14 +176,11 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         if value not in get_args(kind):
             raise ValueError(f"{where} must be one of {', '.join(map(str, get_args(kind)))}, not {value!r}")
         return value
-    if kind is float and isinstance(value, str):
-        # YAML 1.1 reads 1e-4 as a string.
+    if kind is float and type(value) in (int, str):  # YAML 1.1 reads 1e-4 as a string
         try:
             value = float(value)
         except ValueError:
             raise TypeError(f"{where} must be a number, not {value!r}") from None
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
     if kind is float and isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{where} must be finite, not {value}")
     if type(value) is not kind:

@@ -1,14 +1,11 @@
 """The folder of a run: what is written there, and when."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ttsr.errors import RecipeError
-from ttsr.system.distributed import Runtime
 from ttsr.system.files import atomic_path
 from ttsr.training.checkpoint import discard_after, write_checkpoint
 from ttsr.training.environment import record_environment
@@ -22,24 +19,14 @@ from ttsr.weights.saving import save
 BEST = "best.safetensors"
 
 
-@contextmanager
-def named_write_errors(folder: Path) -> Iterator[None]:
-    """Turn an OSError into a RecipeError with the file's name, or the folder's where the system gives no name."""
-    try:
-        yield
-    except OSError as error:
-        where = error.filename2 or error.filename or folder
-        raise RecipeError(f"{where}: cannot be written ({error.strerror or error})") from None
-
-
 class Run:
     """A trainer and its folder, which is prepared for the steps to come. Only the main process writes.
 
     Args:
         trainer: the run's state.
         folder: where to write.
-        runtime: the processes.
         state: of the checkpoint that the run continues from, or None.
+        validation: None for a run without.
         on_warning: called with a line for each picture that is left out.
 
     Attributes:
@@ -55,23 +42,23 @@ class Run:
         self,
         trainer: Trainer,
         folder: Path,
-        runtime: Runtime,
         state: dict[str, Any] | None,
+        validation: Validation | None,
         on_warning: Callable[[str], None] | None,
     ) -> None:
-        self.trainer, self.recipe, self.folder, self.runtime = trainer, trainer.recipe, folder, runtime
+        self.trainer, self.recipe, self.folder, self.runtime = trainer, trainer.recipe, folder, trainer.runtime
         self.best = ValidationScore(**state["best"]) if state and state["best"] else None
         self.skipped: set[str] = set()
-        self._on_warning = on_warning
+        self._validation, self._on_warning = validation, on_warning
         self._validated = state["validated"] if state else 0
         self._saved: tuple[int, ValidationScore | None, int] | None = None
         self._log: TrainingLog | None = None
-        if runtime.is_main:
+        if self.runtime.is_main:
             folder.mkdir(parents=True, exist_ok=True)
             discard_after(folder, trainer.step)
             with atomic_path(folder / "recipe.yaml") as temporary:
                 temporary.write_text(recipe_text(self.recipe), encoding="utf-8")
-            record_environment(folder, self.recipe, runtime, trainer.step)
+            record_environment(folder, self.recipe.seed, self.runtime, trainer.step)
             self._log = TrainingLog(folder, trainer.step)
 
     def close(self) -> None:
@@ -89,29 +76,27 @@ class Run:
     def skip_pictures(self, pictures: Iterable[str]) -> None:
         """Warn once of each picture that is left out."""
         for picture in pictures:
-            if picture not in self.skipped:
-                self.skipped.add(picture)
-                if self._on_warning is not None:
-                    self._on_warning(f"left out: {picture}")
+            if picture not in self.skipped and self._on_warning is not None:
+                self._on_warning(f"left out: {picture}")
+            self.skipped.add(picture)
 
     def validation_is_due(self) -> bool:
         """Whether the last step is to be validated and has not been."""
         step = self.trainer.step
         due = step > 0 and (step % self.recipe.validation_steps == 0 or step == self.recipe.schedule.steps)
-        return due and self._validated != step
+        return self._validation is not None and due and self._validated != step
 
-    def validate(self, validation: Validation) -> None:
+    def validate(self) -> None:
         """Score the model, and save it if it is the best so far."""
         self._validated = self.trainer.step
-        if not self.trainer.is_sound:
+        if self._validation is None or not self.trainer.is_sound:
             return
-        score = validation(self.trainer, self._log)
+        score = self._validation(self.trainer, self._log)
         previous = self.best.psnr if self.best and self.best.test_set == score.test_set else -math.inf
-        if not score.psnr > previous:  # also where the score is NaN
-            return
-        self.best = score
-        self.save_model(BEST)
-        self.save_checkpoint()
+        if score.psnr > previous:  # never where the score is NaN
+            self.best = score
+            self.save_model(BEST)
+            self.save_checkpoint()
 
     def save_checkpoint(self) -> None:
         """Write a checkpoint, unless the state is saved already or its weights are not worth saving.
@@ -128,10 +113,7 @@ class Run:
         self._saved = now
 
     def save_model(self, name: str) -> Path:
-        """Write the averaged model and where it comes from as a file of this name.
-
-        Returns:
-            Its path.
+        """Write the averaged model and where it comes from as a file of this name, and return its path.
 
         Raises:
             WeightsError: it cannot be written, or has values that are not finite.

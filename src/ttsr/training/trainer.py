@@ -1,8 +1,9 @@
 """A run's networks, optimizers and moving average, and the training step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import fields, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from ttsr.errors import RecipeError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.correspondence.types import EncodedReference
 from ttsr.models.ttsr import TTSR, TTSROutput
+from ttsr.progress import Progress
 from ttsr.system.distributed import Runtime
 from ttsr.system.precision import at_least_float32, autocast, fp32_products
 from ttsr.training.networks import build_networks
-from ttsr.training.objective import Objective
+from ttsr.training.objective import Metrics, Objective
 from ttsr.training.optimizer import TrainingOptimizer
 from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_text import recipe_text
@@ -39,9 +41,8 @@ class Trainer:
     Args:
         recipe: the run's.
         runtime: its processes.
-        vgg19_file: see `build_networks`.
+        vgg19_file: see `build_networks`, as for `make_network` and `progress`.
         state: of a checkpoint to continue from; None for a new run.
-        make_network: see `build_networks`.
 
     Attributes:
         model: the network, with the weights of the last step.
@@ -64,14 +65,19 @@ class Trainer:
         state: dict[str, Any] | None = None,
         *,
         make_network: Callable[[TTSRConfig], TTSR] = TTSR,
+        progress: Progress | None = None,
     ) -> None:
         _check_split(recipe, runtime.count)
         self.recipe, self.runtime, self._make_network = recipe, runtime, make_network
-        networks = build_networks(
-            recipe, runtime.device, vgg19_file, resumed=state is not None, make_network=make_network
+        self.model, self.discriminator, vgg19 = build_networks(
+            recipe,
+            runtime.device,
+            vgg19_file,
+            resumed=state is not None,
+            make_network=make_network,
+            progress=progress,
         )
-        self.model, self.discriminator = networks.model, networks.discriminator
-        self.objective = Objective(recipe, networks)
+        self.objective = Objective(recipe, self.model, self.discriminator, vgg19)
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         options = recipe.optimizer
         # With match refinement, the transfer has parameters too: those of the match confidence.
@@ -111,10 +117,8 @@ class Trainer:
             "update": self.optimizer.state(),
         }
         if self.discriminator is not None and self.discriminator_optimizer is not None:
-            state |= {
-                "discriminator": self.discriminator.state_dict(),
-                "adversary": self.discriminator_optimizer.state(),
-            }
+            state["discriminator"] = self.discriminator.state_dict()
+            state["adversary"] = self.discriminator_optimizer.state()
         return state
 
     def _load_state(self, state: dict[str, Any]) -> None:
@@ -133,7 +137,7 @@ class Trainer:
             raise RecipeError(f"the checkpoint is of other networks than the recipe's ({last})") from error
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """One step with this process's share of the batch.
+        """Take one step with this process's share of the batch.
 
         Returns:
             The losses of the whole batch and other metrics: `gradient` is the gradient's norm, `rate` the factor of
@@ -142,22 +146,34 @@ class Trainer:
         Raises:
             RecipeError: the loss was not finite for the tenth time in a row.
         """
-        schedule = self.recipe.schedule
-        factor = schedule.rate_factor(self.step)
-        self.optimizer.set_rates(factor, self.recipe.optimizer.lr, self.recipe.optimizer.extractor_lr)
-        first = self.step * self.recipe.batch_size + self.runtime.rank * len(batch)
-        parts = _split(batch, first, self.recipe.engine.accumulation)
-        skipped_before = self._num_skipped()
-        with fp32_products(rounded=self.recipe.engine.precision != "fp32"):
-            if self.step < schedule.contrastive_steps:
-                metrics = self._extractor_step(parts)
-            elif self.discriminator_optimizer is None or self.step < schedule.pixel_steps:
+        recipe, adversary = self.recipe, self.discriminator_optimizer
+        factor = recipe.schedule.rate_factor(self.step)
+        self.optimizer.set_rates(factor, recipe.optimizer.lr, recipe.optimizer.extractor_lr)
+        optimizers = [optimizer for optimizer in (self.optimizer, adversary) if optimizer is not None]
+        skipped_before = sum(optimizer.num_skipped for optimizer in optimizers)
+        first = self.step * recipe.batch_size + self.runtime.rank * len(batch)
+        parts = _split(batch, first, recipe.engine.accumulation)
+        with fp32_products(rounded=recipe.engine.precision != "fp32"):
+            if self.step < recipe.schedule.contrastive_steps:
+                metrics = self._optimize(self.optimizer, self.objective.extractor_loss, parts)
+            elif adversary is None or self.step < recipe.schedule.pixel_steps:
                 metrics, _ = self._network_step(parts)
             else:
-                self.discriminator_optimizer.set_rates(factor, self.recipe.discriminator.lr)
-                metrics = self._adversarial_step(parts)
-        self._count_if_skipped(self._num_skipped() > skipped_before)
-        self._update_average()
+                adversary.set_rates(factor, recipe.discriminator.lr)
+                metrics = self._adversarial_step(parts, adversary)
+        skipped = sum(optimizer.num_skipped for optimizer in optimizers) > skipped_before
+        self.skipped += skipped
+        self._skipped_in_a_row = self._skipped_in_a_row + 1 if skipped else 0
+        if self._skipped_in_a_row >= MAX_SKIPPED:
+            raise RecipeError(
+                f"step {self.step + 1}: the loss was not finite {MAX_SKIPPED} times in a row",
+                "resume from the last checkpoint with lower rates, optimizer.clip_norm or engine.precision fp32",
+            )
+        # The average follows the first steps closely: their weights are soon outdated.
+        decay = min(recipe.ema, (1 + self.step) / (10 + self.step)) if recipe.ema else 0.0
+        with torch.no_grad():
+            values = list(self.model.state_dict().values())
+            get_ema_multi_avg_fn(decay)(list(self.average.values()), values, self.step)
         self.step += 1
         return metrics | {"rate": factor}
 
@@ -167,81 +183,64 @@ class Trainer:
         model.load_state_dict(self.average)
         return model.to(self.runtime.device).eval()
 
-    def _extractor_step(self, parts: Sequence[Part]) -> dict[str, float]:
-        metrics = []
-        for batch, numbers in parts:
-            with self._autocast():
-                loss, metrics_of_part = self.objective.extractor_loss(batch, numbers)
-            self.optimizer.backward(loss / len(parts))
-            metrics.append(metrics_of_part)
-        return self.optimizer.step(_mean(metrics))
-
     def _network_step(
         self, parts: Sequence[Part], forward_pass: tuple[TTSROutput, EncodedReference] | None = None
     ) -> tuple[dict[str, float], list[Tensor]]:
         """Metrics and SR images. `forward_pass`: of the only part, if already done."""
-        pixel_only = self.step < self.recipe.schedule.pixel_steps
-        metrics, images = [], []
-        for batch, numbers in parts:
-            with self._autocast():
-                output = forward_pass or self.objective.forward(batch)
-                loss, metrics_of_part = self.objective.network_loss(batch, numbers, output, pixel_only=pixel_only)
-            self.optimizer.backward(loss / len(parts))
-            metrics.append(metrics_of_part)
-            images.append(at_least_float32(output[0].sr.detach()))
-        return self.optimizer.step(_mean(metrics)), images
+        pixel_only, images = self.step < self.recipe.schedule.pixel_steps, []
 
-    def _adversarial_step(self, parts: Sequence[Part]) -> dict[str, float]:
+        def loss_of(batch: Batch, numbers: range) -> tuple[Tensor, Metrics]:
+            output = forward_pass or self.objective.forward(batch)
+            images.append(at_least_float32(output[0].sr.detach()))
+            return self.objective.network_loss(batch, numbers, output, pixel_only=pixel_only)
+
+        return self._optimize(self.optimizer, loss_of, parts), images
+
+    def _adversarial_step(self, parts: Sequence[Part], adversary: TrainingOptimizer) -> dict[str, float]:
         if not self.recipe.discriminator.first:
             metrics, images = self._network_step(parts)
-            return metrics | self._discriminator_steps(parts, images)
+            return metrics | self._discriminator_steps(parts, images, adversary)
         # One forward pass serves both steps if there is one part; the graphs of several would take too much memory.
+        forward_pass = None
         if len(parts) == 1:
             with self._autocast():
                 forward_pass = self.objective.forward(parts[0][0])
             images = [at_least_float32(forward_pass[0].sr.detach())]
         else:
-            forward_pass = None
             with torch.no_grad(), self._autocast():
                 images = [at_least_float32(self.objective.forward(batch)[0].sr) for batch, _ in parts]
-        metrics = self._discriminator_steps(parts, images)
+        metrics = self._discriminator_steps(parts, images, adversary)
         return metrics | self._network_step(parts, forward_pass)[0]
 
-    def _discriminator_steps(self, parts: Sequence[Part], images: Sequence[Tensor]) -> dict[str, float]:
-        assert self.discriminator_optimizer is not None
-        means: dict[str, float] = {}
+    def _discriminator_steps(
+        self, parts: Sequence[Part], images: Sequence[Tensor], adversary: TrainingOptimizer
+    ) -> dict[str, float]:
+        with_images = [(*part, sr) for part, sr in zip(parts, images, strict=True)]
+        metrics: dict[str, float] = {}
         for repetition in range(self.recipe.discriminator.steps):
-            metrics = []
-            for (batch, numbers), sr in zip(parts, images, strict=True):
-                with self._autocast():
-                    loss, metrics_of_part = self.objective.discriminator_loss(batch, numbers, sr, repetition)
-                self.discriminator_optimizer.backward(loss / len(parts))
-                metrics.append(metrics_of_part)
-            means = self.discriminator_optimizer.step(_mean(metrics), "discriminator_gradient")
-        return means
+            loss_of = partial(self.objective.discriminator_loss, repetition=repetition)
+            metrics = self._optimize(adversary, loss_of, with_images, "discriminator_gradient")
+        return metrics
+
+    def _optimize(
+        self,
+        optimizer: TrainingOptimizer,
+        loss_of: Callable[..., tuple[Tensor, Metrics]],
+        parts: Sequence[Iterable[Any]],
+        gradient: str = "gradient",
+    ) -> dict[str, float]:
+        """An optimizer step by the mean loss of the parts, `loss_of(*part)`."""
+        metrics = []
+        for part in parts:
+            with self._autocast():
+                loss, metrics_of_part = loss_of(*part)
+            optimizer.backward(loss / len(parts))
+            metrics.append(metrics_of_part)
+        means = {name: torch.stack([of_part[name] for of_part in metrics]).mean() for name in metrics[0]}
+        return optimizer.step(means, gradient)
 
     def _autocast(self) -> AbstractContextManager[object]:
         return autocast(self.recipe.engine.precision, self.runtime.device)
-
-    def _num_skipped(self) -> int:
-        optimizers = (self.optimizer, self.discriminator_optimizer)
-        return sum(optimizer.num_skipped for optimizer in optimizers if optimizer is not None)
-
-    def _count_if_skipped(self, skipped: bool) -> None:
-        self.skipped += skipped
-        self._skipped_in_a_row = self._skipped_in_a_row + 1 if skipped else 0
-        if self._skipped_in_a_row >= MAX_SKIPPED:
-            raise RecipeError(
-                f"step {self.step + 1}: the loss was not finite {MAX_SKIPPED} times in a row",
-                "resume from the last checkpoint with lower rates, optimizer.clip_norm or engine.precision fp32",
-            )
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        # The average follows the first steps closely: their weights are soon outdated.
-        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step)) if self.recipe.ema else 0.0
-        values = [value.detach() for value in self.model.state_dict().values()]
-        get_ema_multi_avg_fn(decay)(list(self.average.values()), values, self.step)
 
 
 def _check_split(recipe: Recipe, num_processes: int) -> None:
@@ -265,16 +264,9 @@ def _check_split(recipe: Recipe, num_processes: int) -> None:
 def _split(batch: Batch, first: int, count: int) -> list[Part]:
     """A batch, whose first pair has the number `first`, in `count` parts of equal size."""
     size = len(batch) // count
-    if count == 1:
-        return [(batch, range(first, first + size))]
-
-    def part(start: int) -> Batch:
-        tensors = {f.name: getattr(batch, f.name) for f in fields(batch)}
-        cut = {name: value[start : start + size] for name, value in tensors.items() if isinstance(value, Tensor)}
-        return replace(batch, **cut)
-
-    return [(part(start), range(first + start, first + start + size)) for start in range(0, count * size, size)]
-
-
-def _mean(metrics: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.stack([of_part[name] for of_part in metrics]).mean() for name in metrics[0]}
+    tensors = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
+    parts = []
+    for start in range(0, count * size, size):
+        part = replace(batch, **{name: value[start : start + size] for name, value in tensors.items()})
+        parts.append((part, range(first + start, first + start + size)))
+    return parts

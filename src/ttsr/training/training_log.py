@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -58,11 +59,9 @@ def _drop_later_lines(log: Path, step: int) -> None:
     if not log.is_file():
         return
     kept = []
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if step else []:
-        try:
+    with suppress(ValueError, TypeError, KeyError):
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if step else []:
             if json.loads(line)["step"] <= step:
                 kept.append(line)
-        except (ValueError, TypeError, KeyError):
-            break
     with atomic_path(log) as temporary:
         temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
