@@ -54,15 +54,12 @@ def run_jobs(
     ready: "Callable[[], tuple[Upscaler, Sequence[Reference]]]",
     start: "Callable[[Job, Picture, Plan], Progress | None]",
 ) -> Iterator[JobResult]:
-    """Upscale one picture after the other; a bad one does not stop those behind it.
+    """Upscale one picture after the other, and yield each result; a bad one does not stop those behind it.
 
     Args:
         jobs: from `plan_jobs`.
-        ready: the upscaler and its encoded references, asked for when the first good picture needs them.
+        ready: gives the upscaler and its encoded references, once the first good picture needs them.
         start: called before a picture's work with its plan; gives the progress to report to.
-
-    Yields:
-        A result for each job, once its file is written or it has failed.
 
     Raises:
         UserError: something that all pictures need is missing or does not fit into memory.
@@ -138,8 +135,7 @@ def check_writable(path: Path) -> None:
     """See before the work that a file can be written under this name; a link is followed. Nothing stays behind.
 
     Raises:
-        UserError: the folder is missing or refuses files, the name cannot be a file's, or it is that of a folder, a
-            device or the like.
+        UserError: the folder is missing or refuses files, or the name is no file's, but a folder's or a device's.
     """
     target = Path(os.path.realpath(path)) if os.path.islink(path) else path
     folder = target.parent
@@ -168,12 +164,11 @@ def _means_folder(out: str) -> bool:
 
 def _named(placed: Sequence[Job]) -> list[Job]:
     """Jobs with a folder as their target: NAME_x4.png in it; inputs that differ in their suffix alone keep it."""
-    plain = [job.target / f"{job.source.stem}_x4.png" for job in placed]
-    count = Counter(plain)
+    count = Counter(job.target / job.source.stem for job in placed)
     jobs = []
-    for job, target in zip(placed, plain, strict=True):
-        name = target.name if count[target] == 1 else f"{job.source.name}_x4.png"
-        jobs.append(replace(job, target=job.target / name))
+    for job in placed:
+        name = job.source.stem if count[job.target / job.source.stem] == 1 else job.source.name
+        jobs.append(replace(job, target=job.target / f"{name}_x4.png"))
     for target, times in Counter(job.target for job in jobs).items():
         if times > 1:
             raise ImageError(f"{target}: {times} of the inputs would become this file; upscale them apart")

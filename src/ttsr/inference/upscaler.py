@@ -5,14 +5,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from ttsr.errors import UserError
 from ttsr.images.picture import Picture, to_tensor
@@ -85,9 +84,9 @@ class Upscaler:
     """A model ready to upscale pictures. One may be used by several threads at once.
 
     Args:
-        model: a model, or what `ttsr.load` takes: a catalogue name, a checkpoint file or a URL. A model that
-            is passed in is moved to the device and put into eval mode.
-        device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, or a torch.device.
+        model: moved to the device and put into eval mode; or what `ttsr.load` takes: a catalogue name, a checkpoint
+            file or a URL.
+        device: a torch.device, or its name as in `ttsr.options.Device`.
         precision: `fp32` computes exactly as TTSR defines it; `bf16` and `fp16` compute in 16 bits.
         matcher: the search to match by.
         progress: of a download of the model's weights.
@@ -112,6 +111,7 @@ class Upscaler:
         loaded = model if isinstance(model, TTSR) else load(model, device=self.device, progress=progress)
         self.model = loaded.to(self.device).eval()
         self._references: tuple[Reference, ...] = ()
+        self._tensor = partial(to_tensor, device=self.device)
 
     def encode_references(
         self, references: ReferenceInput | Sequence[ReferenceInput], *, progress: Progress | None = None
@@ -170,7 +170,7 @@ class Upscaler:
         plan: Plan | None = None,
         progress: Progress | None = None,
     ) -> Upscaled:
-        """Four times larger, with the textures of the references, or with its own where there are none.
+        """Upscale a picture four times, with the textures of the references, or with its own where there are none.
 
         Args:
             image: a path, Pillow image, array or `Picture` of any size.
@@ -226,9 +226,6 @@ class Upscaler:
             progress=progress,
         )
         return output, grids
-
-    def _tensor(self, rgb: np.ndarray) -> Tensor:
-        return to_tensor(rgb, device=self.device)
 
     @contextmanager
     def _computing(self) -> Iterator[None]:

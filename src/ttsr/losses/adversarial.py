@@ -27,10 +27,10 @@ def discriminator_loss(
     `wgan-gp`: mean D(SR) - D(HR), plus 10 times the mean of (|gradient of D at x| - 1)^2, x = e HR + (1 - e) SR.
 
     Args:
-        kind: `bce` or `wgan-gp`.
+        kind: one of the two.
         discriminator: (B, 3, H, W) in [-1, 1] to logits.
-        sr: (B, 3, H, W) in [0, 1].
-        hr: (B, 3, H, W) in [0, 1].
+        sr: (B, 3, H, W) in [0, 1], as `hr`.
+        hr: the ground truth.
         mixture: (B,) in [0, 1], the e of each pair; not used by `bce`.
 
     Returns:

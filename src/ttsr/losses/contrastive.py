@@ -44,14 +44,8 @@ def contrastive_loss(
     with torch.autocast(queries.device.type, enabled=False):
         for first in range(0, len(queries), group):
             pairs = slice(first, first + group)
-            entropy, hits = _of_group(
-                at_least_float32(queries[pairs]),
-                at_least_float32(keys[pairs]),
-                to_ref[pairs],
-                known[pairs],
-                anchors[pairs],
-                temperature,
-            )
+            q, k = at_least_float32(queries[pairs]), at_least_float32(keys[pairs])
+            entropy, hits = _of_group(q, k, to_ref[pairs], known[pairs], anchors[pairs], temperature)
             loss, right = loss + entropy, right + hits
     return loss / anchors.numel(), right / anchors.numel()
 
@@ -90,11 +84,9 @@ def _mapped(cells: Tensor, width: int, to_ref: Tensor) -> tuple[Tensor, Tensor]:
 
 def _near(item: Tensor, row: Tensor, column: Tensor, target: Tensor, batch: int, grid: tuple[int, int]) -> Tensor:
     """(A, B * H * W) bool: keys of the anchor's own reference within NEAR of the positive, except the positive."""
-    rows = torch.arange(grid[0], device=row.device)
-    columns = torch.arange(grid[1], device=row.device)
-    own = torch.arange(batch, device=row.device)[None] == item[:, None]
-    close_row = (rows[None] - row[:, None]).abs() <= NEAR
-    close_column = (columns[None] - column[:, None]).abs() <= NEAR
+    references, rows, columns = (torch.arange(count, device=row.device)[None] for count in (batch, *grid))
+    own = references == item[:, None]
+    close_row = (rows - row[:, None]).abs() <= NEAR
+    close_column = (columns - column[:, None]).abs() <= NEAR
     near = own[:, :, None, None] & close_row[:, None, :, None] & close_column[:, None, None, :]
-    near = near.flatten(1)
-    return near.scatter_(1, target[:, None], False)
+    return near.flatten(1).scatter_(1, target[:, None], False)

@@ -8,12 +8,9 @@ from torch import Tensor
 
 
 def perceptual_loss(features: Callable[[Tensor], Tensor], sr: Tensor, hr: Tensor) -> Tensor:
-    """Mean squared difference between the features of SR and HR.
+    """Mean squared difference between the features of SR and HR, (B, 3, H, W) in [0, 1]; HR carries no gradient.
 
-    Args:
-        features: maps images to one tensor; published: `ttsr.models.VGG19`, relu5_1.
-        sr: (B, 3, H, W) in [0, 1].
-        hr: (B, 3, H, W) in [0, 1]; its features carry no gradient.
+    `features` maps images to one tensor; published: `ttsr.models.VGG19`, relu5_1.
     """
     with torch.no_grad():
         target = features(hr)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ttsr.errors import WeightsError
@@ -17,9 +17,8 @@ class Provenance:
 
     Attributes:
         source: the file or name that they were converted from, or the training run.
-        recipe: the training recipe, its name or its text.
-        scores: test set, references and protocol to PSNR (dB) and SSIM, such as
-            `{"CUFED5, reference 1, mmagic-rgb": {"psnr": 25.24}}`.
+        recipe: the name or the text of the training recipe.
+        scores: PSNR (dB) and SSIM, such as `{"CUFED5, reference 1, mmagic-rgb": {"psnr": 25.24}}`.
         licence: of the weights.
     """
 
@@ -38,14 +37,8 @@ class Metadata:
 
     def to_strings(self) -> dict[str, str]:
         """The metadata as safetensors stores it: text to text."""
-        return {
-            "format": FORMAT,
-            "config": json.dumps(asdict(self.config)),
-            "source": self.provenance.source,
-            "recipe": self.provenance.recipe,
-            "scores": json.dumps(self.provenance.scores),
-            "licence": self.provenance.licence,
-        }
+        provenance = asdict(self.provenance) | {"scores": json.dumps(self.provenance.scores)}
+        return {"format": FORMAT, "config": json.dumps(asdict(self.config)), **provenance}
 
     @staticmethod
     def from_strings(strings: Mapping[str, str], where: str) -> "Metadata":
@@ -57,31 +50,23 @@ class Metadata:
         if strings.get("format") != FORMAT:
             raise WeightsError(f"{where}: not in the format of this version of ttsr ({FORMAT})")
         try:
-            provenance = Provenance(
-                source=strings.get("source", ""),
-                recipe=strings.get("recipe", ""),
-                scores=_scores(json.loads(strings.get("scores", "{}"))),
-                licence=strings.get("licence", ""),
-            )
-            return Metadata(_config(json.loads(strings["config"])), provenance)
+            texts = {name: strings.get(name, "") for name in ("source", "recipe", "licence")}
+            scores = {
+                str(name): {str(metric): float(value) for metric, value in metrics.items()}
+                for name, metrics in json.loads(strings.get("scores", "{}")).items()
+            }
+            return Metadata(_config(json.loads(strings["config"])), Provenance(**texts, scores=scores))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise WeightsError(f"{where}: its metadata is damaged ({error})") from None
 
 
 def _config(values: Any) -> TTSRConfig:
-    channels, skip = values.pop("channels"), values.pop("bicubic_skip")
-    radius = values.pop("refinement_radius", 0)  # optional
-    blocks, widths = values.pop("num_blocks"), values.pop("extractor_channels")
-    if values:
-        raise ValueError(f"unknown sizes {', '.join(values)}")
+    sizes = {"refinement_radius": 0} | values  # which older files lack
+    channels, blocks, widths, skip, radius = (sizes.pop(field.name) for field in fields(TTSRConfig))
+    if sizes:
+        raise ValueError(f"unknown sizes {', '.join(sizes)}")
     if not (isinstance(skip, bool) and len(blocks) == 4 and len(widths) == 3):
         raise ValueError("sizes of the wrong type")
     if not all(type(number) is int for number in (channels, *blocks, *widths, radius)):
         raise ValueError("sizes that are not integers")
     return TTSRConfig(channels, tuple(blocks), tuple(widths), skip, radius)
-
-
-def _scores(values: Any) -> dict[str, dict[str, float]]:
-    return {
-        str(name): {str(metric): float(value) for metric, value in metrics.items()} for name, metrics in values.items()
-    }

@@ -46,11 +46,8 @@ def save(
         additions = " and ".join(model.config.additions)
         raise WeightsError(f"{path}: a model with {additions} cannot be written in the {layout.name} layout")
     precision = torch.float16 if dtype == "fp16" else torch.float32
-    state = {layout.to_theirs(key): value for key, value in model.state_dict().items()}
-    state = {
-        key: value.detach().to("cpu", precision, copy=True).contiguous()
-        for key, value in (state | layout.normalisation_state()).items()
-    }
+    state = {layout.to_theirs(key): value for key, value in model.state_dict().items()} | layout.normalisation_state()
+    state = {key: value.detach().to("cpu", precision, copy=True).contiguous() for key, value in state.items()}
     for key, value in state.items():
         if not value.isfinite().all():
             raise WeightsError(f"{path}: not written, {key} has values that are not finite in {dtype}")
