@@ -85,7 +85,7 @@ def test_the_start_of_a_file_and_the_size_of_a_picture(kind: str, tmp_path: Path
     assert [store.size(name) for name in store.names[:3]] == [(300, 200)] * 3
     with pytest.raises(ImageError, match=r"d\.png: not a picture"):
         store.size("d.png")
-    assert [store.start("d.png", length) for length in (3, 100)] == [b"not", b"nothing"]
+    assert [store.read("d.png", length) for length in (3, 100)] == [b"not", b"nothing"]
     assert set(store.files()) == ({path} if kind == "packed" else {path / name for name in store.names})
 
 

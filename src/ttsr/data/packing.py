@@ -16,7 +16,6 @@ from ttsr.data.manifest import MANIFEST, manifest_text, open_rows, read_manifest
 from ttsr.data.store import Store
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
-from ttsr.images.picture import Picture
 from ttsr.images.reading import decode_picture
 from ttsr.progress import Progress
 from ttsr.system.files import atomic_path
@@ -73,9 +72,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class _Member:
-    source: str
     name: str
-    data: bytes
     width: int
     height: int
 
@@ -95,9 +92,9 @@ def pack(store: Store, out: Path, options: PackOptions, progress: Progress | Non
         if options.only_open:
             raise DataError(f"{store.where}: in CUFED's layout no manifest tells which pictures are open")
         units: list[tuple[str, ...]] = [*list_pairs(store)]
-        rows, updated = read_pair_manifest(store), _pair_rows
+        rows, column, folder = read_pair_manifest(store), "name", "input/"
     else:
-        rows, updated = read_manifest(store), _photo_rows
+        rows, column, folder = read_manifest(store), "file", ""
         if options.only_open:
             if rows is None:
                 raise DataError(f"{store.where}: only open photos are wanted, but there is no {MANIFEST} to tell")
@@ -113,7 +110,7 @@ def pack(store: Store, out: Path, options: PackOptions, progress: Progress | Non
                 skipped = _write_units(store, units, options, archive, written, progress or Progress())
                 if not written:
                     raise DataError(f"{store.where}: none of its pictures can be used; the first: {skipped[0]}")
-                text = store.text(MANIFEST) if rows is None else manifest_text(updated(rows, written))
+                text = store.text(MANIFEST) if rows is None else manifest_text(_updated(rows, column, folder, written))
                 if text is not None:
                     archive.writestr(_entry(MANIFEST), text.encode())
             size = temporary.stat().st_size
@@ -132,9 +129,9 @@ def _write_units(
 ) -> list[str]:
     """Add every unit whose pictures are all readable to the archive, and to `written` by their old names."""
 
-    def prepare(unit: tuple[str, ...]) -> list[_Member] | str:
+    def prepare(unit: tuple[str, ...]) -> list[tuple[_Member, bytes]] | str:
         try:
-            return [_member(store, name, options) for name in unit]
+            return [_encoded(store, name, options) for name in unit]
         except ImageError as error:
             return str(error)
 
@@ -143,85 +140,69 @@ def _write_units(
     with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as threads:
         for first in range(0, len(units), _AT_ONCE):
             chunk = units[first : first + _AT_ONCE]
-            for members in threads.map(prepare, chunk):
+            for unit, members in zip(chunk, threads.map(prepare, chunk), strict=True):
                 if isinstance(members, str):
                     skipped.append(members)
                     continue
-                for member in members:
-                    if member.source in written:  # a reference that two inputs share
+                for source, (member, data) in zip(unit, members, strict=True):
+                    if source in written:  # a reference that two inputs share
                         continue
-                    other = taken.setdefault(member.name, member.source)
-                    if other != member.source:
-                        raise DataError(f"{store.shown(other)} and {member.source} would both become {member.name}")
-                    archive.writestr(_entry(member.name), member.data)
-                    # The bytes are not needed again, and all of them together might not fit into memory.
-                    written[member.source] = _Member(member.source, member.name, b"", member.width, member.height)
+                    other = taken.setdefault(member.name, source)
+                    if other != source:
+                        raise DataError(f"{store.shown(other)} and {source} would both become {member.name}")
+                    archive.writestr(_entry(member.name), data)
+                    written[source] = member
             progress.update((first + len(chunk)) / len(units))
     return skipped
 
 
-def _member(store: Store, name: str, options: PackOptions) -> _Member:
-    if not _is_valid_name(name):
-        raise ImageError(f"{store.shown(name)!r}: not a name for a packed file", "rename it")
+def _encoded(store: Store, name: str, options: PackOptions) -> tuple[_Member, bytes]:
+    """What a picture becomes; its suffix stays where it is one of the format's."""
+    shown = store.shown(name)
+    # Names in a ZIP are UTF-8, and end at a zero byte.
+    if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
+        raise ImageError(f"{shown!r}: not a name for a packed file", "rename it")
     data = store.read(name)
-    picture = decode_picture(data, store.shown(name))
+    picture = decode_picture(data, shown)
     width, height = picture.size
     longest = max(width, height)
-    shrunk = options.max_side is not None and longest > options.max_side
-    if options.quality is None and not shrunk:
-        return _Member(name, name, data, width, height)
+    limit = options.max_side or longest
+    if options.quality is None and longest <= limit:
+        return _Member(name, width, height), data
     image = Image.fromarray(picture.rgb)
-    if shrunk and options.max_side is not None:
-        width, height = (max(1, round(side * options.max_side / longest)) for side in (width, height))
+    if longest > limit:
+        width, height = (max(1, round(side * limit / longest)) for side in (width, height))
         image = image.resize((width, height), Image.Resampling.LANCZOS)
-    suffix, data = _encoded(image, picture, PurePosixPath(name).suffix, options, store.shown(name))
-    return _Member(name, PurePosixPath(name).with_suffix(suffix).as_posix(), data, width, height)
-
-
-def _encoded(image: Image.Image, picture: Picture, suffix: str, options: PackOptions, shown: str) -> tuple[str, bytes]:
-    """Suffix and bytes of `image`; the given suffix stays where it is one of the format's."""
-    profile = None if picture.gray else picture.metadata.icc_profile
+    source_format = READ.get(PurePosixPath(name).suffix.lower())
+    if options.quality is not None and options.codec == "webp":
+        kind, suffix, settings = "WEBP", ".webp", {"quality": options.quality, "method": 4}
+    elif options.quality is not None or source_format == "JPEG":
+        quality = options.quality or _LIKE_THE_SOURCE
+        kind, suffix, settings = "JPEG", ".jpg", {"quality": quality, "subsampling": 0, "optimize": True}
+    else:
+        kind, suffix, settings = "PNG", ".png", {}
     file = io.BytesIO()
     try:
-        if options.quality is not None and options.codec == "webp":
-            kind = "WEBP"
-            image.save(file, kind, quality=options.quality, method=4, icc_profile=profile)
-        elif options.quality is not None or READ.get(suffix.lower()) == "JPEG":
-            kind, quality = "JPEG", options.quality or _LIKE_THE_SOURCE
-            image.save(file, kind, quality=quality, subsampling=0, optimize=True, icc_profile=profile)
-        else:
-            kind = "PNG"
-            image.save(file, kind, icc_profile=profile)
+        image.save(file, kind, icc_profile=None if picture.gray else picture.metadata.icc_profile, **settings)
     except (OSError, ValueError) as error:
         raise ImageError(f"{shown}: cannot be encoded ({error})") from None
-    usual = {"WEBP": ".webp", "JPEG": ".jpg", "PNG": ".png"}[kind]
-    return suffix if READ.get(suffix.lower()) == kind else usual, file.getvalue()
+    path = PurePosixPath(name)
+    path = path.with_suffix(path.suffix if kind == source_format else suffix)
+    return _Member(path.as_posix(), width, height), file.getvalue()
 
 
-def _is_valid_name(name: str) -> bool:
-    """Names in a ZIP are UTF-8, and end at a zero byte."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in name
-
-
-def _photo_rows(rows: Sequence[dict[str, str]], written: dict[str, _Member]) -> list[dict[str, str]]:
-    """The rows of the photos that were written, with the new names, and the new sizes in pixels where given."""
+def _updated(
+    rows: Sequence[dict[str, str]], column: str, folder: str, written: dict[str, _Member]
+) -> list[dict[str, str]]:
+    """The rows of what was written, with the new names, and for photos the new sizes in pixels where given."""
     kept = []
     for row in rows:
-        member = written.get(row["file"])
+        member = written.get(folder + row.get(column, ""))
         if member is not None:
-            sizes = {"width": str(member.width), "height": str(member.height)}
-            kept.append(row | {"file": member.name} | {name: sizes[name] for name in sizes if name in row})
+            sizes = {} if folder else {"width": str(member.width), "height": str(member.height)}
+            changes = {name: size for name, size in sizes.items() if name in row}
+            kept.append(row | {column: member.name.removeprefix(folder)} | changes)
     return kept
-
-
-def _pair_rows(rows: Sequence[dict[str, str]], written: dict[str, _Member]) -> list[dict[str, str]]:
-    """The rows of the pairs that were written, with the inputs' new names."""
-    members = [(row, written.get(f"input/{row.get('name', '')}")) for row in rows]
-    return [row | {"name": member.name.removeprefix("input/")} for row, member in members if member is not None]
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -11,7 +11,9 @@ import struct
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
@@ -39,19 +41,11 @@ class Store(ABC):
     names: tuple[str, ...]
 
     @abstractmethod
-    def read(self, name: str) -> bytes:
-        """All of a file.
+    def read(self, name: str, length: int | None = None) -> bytes:
+        """All of a file, or its first `length` bytes; damage to a packed file may go unnoticed in these.
 
         Raises:
             ImageError: it is missing or unreadable.
-        """
-
-    @abstractmethod
-    def start(self, name: str, length: int) -> bytes:
-        """The first bytes of a file, all of a shorter one.
-
-        Raises:
-            ImageError: as `read`.
         """
 
     @abstractmethod
@@ -96,7 +90,7 @@ class Store(ABC):
             ImageError: unreadable header. Damage further on goes unnoticed.
         """
         try:
-            return stored_size(self.start(name, _HEAD), self.shown(name))
+            return stored_size(self.read(name, _HEAD), self.shown(name))
         except ImageError:  # a header further on, or a format that is checked as a whole
             return stored_size(self.read(name), self.shown(name))
 
@@ -141,29 +135,23 @@ class FolderStore(Store):
         """See `Store.files`."""
         return [self._folder / name for name in self._walk()]
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, length: int | None = None) -> bytes:
         """See `Store.read`."""
-        return self.start(name, -1)
-
-    def start(self, name: str, length: int) -> bytes:
-        """See `Store.start`."""
         path = self._folder / name
         try:
             # Checked first: opening a pipe may block forever, and so may reading a device.
-            is_regular = stat.S_ISREG(path.stat().st_mode)
-            data = b""
-            if is_regular:
-                with path.open("rb") as file:
-                    data = file.read(length)
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise ImageError(f"{self.shown(name)}: is not a regular file")
+            with path.open("rb") as file:
+                return file.read(length)
         except (FileNotFoundError, NotADirectoryError):
             raise ImageError(f"{self.shown(name)}: there is no such file") from None
         except OSError as error:
             raise ImageError(f"{self.shown(name)}: cannot be read ({error.strerror})") from None
+        except ImageError:
+            raise
         except ValueError:  # a name that no file can have, from a manifest
             raise ImageError(f"{self.shown(name)!r}: no file can have this name") from None
-        if not is_regular:
-            raise ImageError(f"{self.shown(name)}: is not a regular file")
-        return data
 
 
 class PackedStore(Store):
@@ -173,11 +161,11 @@ class PackedStore(Store):
         self.where, self._file = str(file), file
         try:
             with file.open("rb") as opened:
-                self._members = _read_index(opened.fileno(), file)
+                self._members = _read_index(opened, file)
                 self._map = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise DataError(f"{file}: cannot be read ({error.strerror or error})") from None
-        self.names = _pictures(list(self._members))
+        self.names = _pictures(self._members)
 
     def __reduce__(self) -> tuple[type["PackedStore"], tuple[Path]]:
         return PackedStore, (self._file,)
@@ -190,34 +178,20 @@ class PackedStore(Store):
         """See `Store.files`."""
         return [self._file]
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, length: int | None = None) -> bytes:
         """See `Store.read`."""
-        where = self._slice(name)
-        data = self._map[where]
-        if zlib.crc32(data) != self._members[name][2]:
-            raise self._damaged(name)
-        return data
-
-    def start(self, name: str, length: int) -> bytes:
-        """See `Store.start`."""
-        where = self._slice(name)
-        return self._map[where.start : min(where.start + length, where.stop)]
-
-    def _slice(self, name: str) -> slice:
-        """The bytes of a member in the file."""
         if name not in self._members:
             raise ImageError(f"{self.shown(name)}: there is no such file in it")
-        offset, size, _ = self._members[name]
+        offset, size, checksum = self._members[name]
         header = self._map[offset : offset + _LOCAL_HEADER.size]
         if len(header) == _LOCAL_HEADER.size:
             signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
             start = offset + _LOCAL_HEADER.size + name_length + extra_length
             if signature == _LOCAL_SIGNATURE and start + size <= len(self._map):
-                return slice(start, start + size)
-        raise self._damaged(name)
-
-    def _damaged(self, name: str) -> ImageError:
-        return ImageError(f"{self.shown(name)}: damaged in the packed file", "pack it anew")
+                data = self._map[start : start + (size if length is None else min(length, size))]
+                if length is not None or zlib.crc32(data) == checksum:
+                    return data
+        raise ImageError(f"{self.shown(name)}: damaged in the packed file", "pack it anew")
 
 
 def _is_cyclic(path: str, here: str) -> bool:
@@ -225,10 +199,10 @@ def _is_cyclic(path: str, here: str) -> bool:
     return os.path.islink(path) and Path(here).is_relative_to(os.path.realpath(path))
 
 
-def _read_index(descriptor: int, file: Path) -> dict[str, tuple[int, int, int]]:
+def _read_index(opened: IO[bytes], file: Path) -> dict[str, tuple[int, int, int]]:
     """Offset of the local header, size and checksum of each member."""
     try:
-        with os.fdopen(os.dup(descriptor), "rb") as copy, zipfile.ZipFile(copy) as archive:
+        with zipfile.ZipFile(opened) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
     except OSError:
         raise
@@ -244,8 +218,7 @@ def _read_index(descriptor: int, file: Path) -> dict[str, tuple[int, int, int]]:
     return {member.filename: (member.header_offset, member.file_size, member.CRC) for member in members}
 
 
-def _pictures(names: list[str]) -> tuple[str, ...]:
+def _pictures(names: Iterable[str]) -> tuple[str, ...]:
     """Names with a picture's suffix and no hidden part, folder by folder."""
-    pictures = [name for name in names if PurePosixPath(name).suffix.lower() in READ]
-    shown = [name for name in pictures if not any(part.startswith(".") for part in name.split("/"))]
-    return tuple(sorted(shown, key=lambda name: name.split("/")))
+    pictures = [name.split("/") for name in names if PurePosixPath(name).suffix.lower() in READ]
+    return tuple("/".join(parts) for parts in sorted(pictures) if not any(part.startswith(".") for part in parts))
