@@ -9,68 +9,53 @@ import numpy as np
 from PIL import Image
 
 from ttsr.data.crops import Pixels8
-from ttsr.data.mining.crop_selection import CropPair, crop_box, select_crops
+from ttsr.data.mining.crop_selection import crop_box, select_crops
 from ttsr.data.mining.duplicates import MAX_DIFFERENCE, difference
 from ttsr.data.mining.mining_options import MiningOptions
+from ttsr.data.mining.mining_results import MinedPair
 from ttsr.data.mining.photo_folder import PhotoReader
+from ttsr.data.mining.photo_matching import PhotoMatch
 from ttsr.errors import ImageError
-from ttsr.registration.estimate import Registration
-
-UNREADABLE = "a photo could not be read again"
-
-
-@dataclass(frozen=True)
-class CropTask:
-    """Two photos by name, and the registration of the second to the first. The number is part of the seed."""
-
-    number: int
-    first: str
-    second: str
-    registration: Registration
-
-
-@dataclass(frozen=True)
-class ExtractedPair:
-    """A pair: the names of its photos, the boxes, the number of the photos' inliers, and both crops as PNG."""
-
-    input: str
-    reference: str
-    crop: CropPair
-    inliers: int
-    input_png: bytes
-    reference_png: bytes
 
 
 @dataclass
 class Extraction:
-    """The pairs of a task: none if both photos are one. Positions that gave no crop are counted by reason."""
+    """The pairs of two photos, each with its input and reference as PNG: none if both photos are one.
 
-    pairs: list[ExtractedPair] = field(default_factory=list)
+    Positions that gave no crop are counted by reason.
+    """
+
+    pairs: list[tuple[MinedPair, bytes, bytes]] = field(default_factory=list)
     duplicate: bool = False
     rejected: Counter[str] = field(default_factory=Counter)
 
 
-def extract_crops(reader: PhotoReader, options: MiningOptions, task: CropTask) -> Extraction:
-    """The crops of a photo pair, half of them with their input from either photo. The same for the same task."""
+def extract_crops(reader: PhotoReader, options: MiningOptions, task: tuple[int, PhotoMatch]) -> Extraction:
+    """The crops of a photo pair, half of them with their input from either photo.
+
+    The same for the same task, whose number is part of the seed.
+    """
+    number, match = task
     extraction = Extraction()
     try:
-        first, second = read_pixels(reader, task.first), read_pixels(reader, task.second)
+        first, second = read_pixels(reader, match.first), read_pixels(reader, match.second)
     except ImageError:
-        extraction.rejected[UNREADABLE] += 1
+        extraction.rejected["a photo could not be read again"] += 1
         return extraction
-    if difference(first, second, task.registration) < MAX_DIFFERENCE:
+    if difference(first, second, match.registration) < MAX_DIFFERENCE:
         extraction.duplicate = True
         return extraction
-    there = (task.first, task.second, first, second, task.registration)
-    back = (task.second, task.first, second, first, task.registration.inverse())
+    there = (match.first, match.second, first, second, match.registration)
+    back = (match.second, match.first, second, first, match.registration.inverse())
     counts = (options.per_pair + 1) // 2, options.per_pair // 2
-    size, rng = options.size, np.random.default_rng([options.seed, task.number])
+    size, rng = options.size, np.random.default_rng([options.seed, number])
     for (name, ref_name, photo, ref_photo, registration), count in zip((there, back), counts, strict=True):
         crops, rejected = select_crops(photo, ref_photo, registration, options, count, rng)
         extraction.rejected += rejected
         for crop in crops:
+            pair = MinedPair(name, ref_name, crop, len(registration.points))
             pngs = _png(crop_box(photo, crop.box, size)), _png(crop_box(ref_photo, crop.ref_box, size))
-            extraction.pairs.append(ExtractedPair(name, ref_name, crop, len(registration.points), *pngs))
+            extraction.pairs.append((pair, *pngs))
     return extraction
 
 

@@ -10,25 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from PIL import Image
 
 from ttsr.data.crops import MIN_DETAIL, Pixels8, detail
 from ttsr.data.mining.mining_options import MiningOptions
 from ttsr.geometry import apply, jacobian, scale_and_rotation
+from ttsr.images.resize import resize_bicubic
 from ttsr.registration.estimate import Registration
 
+# A reference of larger scale than this is shrunk to the input's scale: its crop would show too little otherwise.
 MAX_SCALE = 1.25
-"""A reference of larger scale than this is shrunk to the input's scale: its crop would show too little otherwise."""
-
+# A reference of smaller scale than this lacks the detail that it should provide.
 MIN_SCALE = 0.5
-"""A reference of smaller scale than this lacks the detail that it should provide."""
-
+# Inliers that must lie in and around the input crop; they tell where the reference shows it.
 MIN_NEARBY = 4
-"""Inliers that must lie in and around the input crop; they tell where the reference shows it."""
-
+# Positions tried for each crop that is wanted.
 DRAWS = 12
-"""Positions tried for each crop that is wanted."""
-
 # The window around a crop that inliers are counted in: so many crops wide, and at least this share of the longest side,
 # for keypoints are found in a small copy and a crop of a large photo holds few.
 _WINDOW, _WINDOW_SHARE = 1.5, 0.15
@@ -142,10 +138,7 @@ def locate_reference(box: Box, shape: Shape, ref_shape: Shape, registration: Reg
 def crop_box(photo: Pixels8, box: Box, size: int) -> Pixels8:
     """(size, size, 3) uint8: a box of the photo, shrunk by Pillow's bicubic filter if it is larger."""
     pixels = photo[box.top : box.top + box.height, box.left : box.left + box.width]
-    if box.width == size:
-        return np.ascontiguousarray(pixels)
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.array(image.resize((size, size), Image.Resampling.BICUBIC))
+    return np.ascontiguousarray(pixels) if box.width == size else resize_bicubic(pixels, size, size)
 
 
 def _check(crop: CropPair, photo: Pixels8, ref_photo: Pixels8, min_overlap: float) -> None:

@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ from ttsr.data.mining.photo_folder import PhotoReader
 from ttsr.errors import ImageError
 
 NUM_SHOWN = 20
-
 _MAX_LISTED = 50
 _PHOTO_HEIGHT = 160
 _STYLE = """
@@ -29,19 +28,16 @@ img { max-width: 100%; } figcaption { color: #555; overflow-wrap: anywhere; }
 """
 
 
-def write_report(path: Path, data_set: Path, reader: PhotoReader, summary: MiningSummary) -> None:
-    """Write the HTML page.
-
-    Args:
-        path: of the file.
-        data_set: the folder that holds input/ and ref/.
-        reader: reads the photos again, to show where the crops were taken from.
-        summary: what to report.
+def write_report(path: Path, reader: PhotoReader, summary: MiningSummary) -> None:
+    """Write the HTML page to `path`, beside input/ and ref/; `reader` shows again where the crops were taken from.
 
     Raises:
         OSError: it cannot be written.
     """
-    shown = _spread(summary.pairs, NUM_SHOWN)
+    # At even steps from the least overlap to the greatest.
+    ordered = sorted(summary.pairs, key=lambda pair: (pair.crop.overlap, pair.name))
+    places = np.linspace(0, len(ordered) - 1, min(len(ordered), NUM_SHOWN))
+    shown = [ordered[round(place)] for place in places]
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8"><title>ttsr pairs</title>',
@@ -52,7 +48,7 @@ def write_report(path: Path, data_set: Path, reader: PhotoReader, summary: Minin
         _counts(summary),
         f"<h2>{len(shown)} of the pairs, by rising overlap</h2>",
         "<p>From left: the input crop, its reference crop, and where each was taken from.</p>",
-        *(_figure(pair, data_set, reader) for pair in shown),
+        *(_figure(pair, path.parent, reader) for pair in shown),
         *_list("Unreadable pictures", summary.unreadable.values()),
         *_list("Too small for the crops", (f"{name}: {size}" for name, size in summary.small.items())),
         *_list("Copies of one photo, left out", (f"{first} and {second}" for first, second in summary.duplicates)),
@@ -60,14 +56,6 @@ def write_report(path: Path, data_set: Path, reader: PhotoReader, summary: Minin
     ]
     # The bytes of a name that is not UTF-8 are escaped.
     path.write_text("\n".join(parts) + "\n", encoding="utf-8", errors="backslashreplace")
-
-
-def _spread(pairs: Sequence[MinedPair], count: int) -> list[MinedPair]:
-    """Up to `count` of the pairs, at even steps from the least overlap to the greatest."""
-    ordered = sorted(pairs, key=lambda pair: (pair.crop.overlap, pair.name))
-    if len(ordered) <= count:
-        return ordered
-    return [ordered[round(place)] for place in np.linspace(0, len(ordered) - 1, count)]
 
 
 def _counts(summary: MiningSummary) -> str:
@@ -88,8 +76,7 @@ def _counts(summary: MiningSummary) -> str:
 
 
 def _figure(pair: MinedPair, data_set: Path, reader: PhotoReader) -> str:
-    crop = pair.crop
-    name = f"{pair.name}.png"
+    crop, name = pair.crop, f"{pair.name}.png"
     images = [
         _image(Image.open(data_set / "input" / name), "input crop"),
         _image(Image.open(data_set / "ref" / name), "reference crop"),

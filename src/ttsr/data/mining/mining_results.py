@@ -4,15 +4,16 @@ import csv
 import statistics
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from ttsr.data.mining.crop_selection import CropPair
 
-_BOX = ("left", "top", "width", "height")
-_PHOTOS = [column for side in ("input", "reference") for column in (side, *(f"{side}_{edge}" for edge in _BOX))]
-COLUMNS = ("name", *_PHOTOS, "inliers", "overlap", "scale", "rotation")
-"""Of the manifest."""
+_COLUMNS = (
+    *("name", "input", "input_left", "input_top", "input_width", "input_height"),
+    *("reference", "reference_left", "reference_top", "reference_width", "reference_height"),
+    *("inliers", "overlap", "scale", "rotation"),
+)
 
 
 @dataclass(frozen=True)
@@ -20,18 +21,18 @@ class MinedPair:
     """A pair of the data set.
 
     Attributes:
-        name: of the files, NAME.png in both folders.
         input: name of the photo that the input was cropped from.
         reference: name of the photo that the reference was cropped from.
         crop: where both were cropped.
         inliers: number of keypoints that agree between the photos.
+        name: of the files, NAME.png in both folders; empty until they are written.
     """
 
-    name: str
     input: str
     reference: str
     crop: CropPair
     inliers: int
+    name: str = ""
 
 
 @dataclass
@@ -77,9 +78,9 @@ def write_manifest(path: Path, pairs: Iterable[MinedPair]) -> None:
     # The bytes of a name that is not UTF-8 are escaped, so that the file is UTF-8.
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(_COLUMNS)
         for pair in pairs:
             crop = pair.crop
-            boxes = [[getattr(box, edge) for edge in _BOX] for box in (crop.box, crop.ref_box)]
+            sides = [pair.input, *astuple(crop.box), pair.reference, *astuple(crop.ref_box)]
             measures = [pair.inliers, f"{crop.overlap:.3f}", f"{crop.scale:.3f}", f"{crop.rotation:.1f}"]
-            writer.writerow([f"{pair.name}.png", pair.input, *boxes[0], pair.reference, *boxes[1], *measures])
+            writer.writerow([f"{pair.name}.png", *sides, *measures])

@@ -10,8 +10,6 @@ from pathlib import Path
 from ttsr.errors import DataError
 from ttsr.system.files import umask
 
-_PREFIX = ".ttsr-pairs-"
-
 
 @contextmanager
 def atomic_folder(out: Path, photos: Path) -> Iterator[Path]:
@@ -34,7 +32,7 @@ def atomic_folder(out: Path, photos: Path) -> Iterator[Path]:
                 raise DataError(f"{out}: there is no folder {out.parent}", "create it first")
         if final.is_relative_to(photos.resolve()):
             raise DataError(f"{out}: lies in {photos}, and its crops would count as photos", "name a folder elsewhere")
-        temporary = Path(tempfile.mkdtemp(dir=final if exists else final.parent, prefix=_PREFIX))
+        temporary = Path(tempfile.mkdtemp(dir=final if exists else final.parent, prefix=".ttsr-pairs-"))
         try:
             yield temporary
             if exists:

@@ -4,21 +4,31 @@ The keypoints of all photos are in one file, which workers map into memory inste
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ttsr.progress import Progress
 from ttsr.registration.estimate import Registration, register
 from ttsr.registration.keypoints import KEYPOINT, Keypoints
 from ttsr.system.workers import Workers
 
 _DATA, _INDEX = "keypoints.bin", "keypoints.json"
+_ROWS = 8  # photos that one task compares with all later ones
 
-_ROWS = 8
-"""Photos that one task compares with all later ones."""
+
+@dataclass(frozen=True)
+class PhotoMatch:
+    """Two photos by name, and the registration of the second to the first."""
+
+    first: str
+    second: str
+    registration: Registration
 
 
 def write_keypoints(folder: Path, photos: Iterable[Keypoints]) -> None:
@@ -27,67 +37,47 @@ def write_keypoints(folder: Path, photos: Iterable[Keypoints]) -> None:
     Raises:
         OSError: the folder cannot be written to, or the disk is full.
     """
-    sizes: list[tuple[int, int]] = []
-    starts = [0]
+    index: list[tuple[int, int, int]] = []
     with (folder / _DATA).open("wb") as data:
         for keypoints in photos:
             data.write(keypoints.records.tobytes())
-            sizes.append(keypoints.size)
-            starts.append(starts[-1] + len(keypoints))
-    (folder / _INDEX).write_text(json.dumps({"sizes": sizes, "starts": starts}))
+            index.append((*keypoints.size, len(keypoints)))
+    (folder / _INDEX).write_text(json.dumps(index))
 
 
-class KeypointStore:
-    """What `write_keypoints` wrote, by the photos' numbers."""
-
-    def __init__(self, folder: Path) -> None:
-        index = json.loads((folder / _INDEX).read_text())
-        self._sizes, self._starts = index["sizes"], index["starts"]
-        empty = self._starts[-1] == 0  # which cannot be mapped
-        self._data = np.zeros(0, KEYPOINT) if empty else np.memmap(folder / _DATA, KEYPOINT, mode="r")
-
-    def __len__(self) -> int:
-        return len(self._sizes)
-
-    def __getitem__(self, number: int) -> Keypoints:
-        width, height = self._sizes[number]
-        return Keypoints((width, height), np.asarray(self._data[self._starts[number] : self._starts[number + 1]]))
+def match_photos(folder: Path, names: list[str], workers: Workers, progress: Progress) -> list[PhotoMatch]:
+    """All pairs that match among the photos of these names, whose keypoints `write_keypoints` wrote to `folder`."""
+    count = len(names)
+    tasks = [range(first, min(first + _ROWS, count)) for first in range(0, count, _ROWS)]
+    matches: list[PhotoMatch] = []
+    compared = 0
+    for rows, found in zip(tasks, workers.in_order(partial(_compare, folder), tasks), strict=True):
+        matches += [PhotoMatch(names[first], names[second], registration) for first, second, registration in found]
+        compared += sum(count - 1 - row for row in rows)
+        progress.update(compared / (count * (count - 1) // 2))
+    _open_keypoints.cache_clear()
+    return matches
 
 
 @lru_cache(maxsize=1)
-def open_keypoints(folder: Path) -> KeypointStore:
-    """The store of `folder`, opened once in each process."""
-    return KeypointStore(folder)
+def _open_keypoints(folder: Path) -> list[tuple[tuple[int, int], NDArray[Any]]]:
+    """Size and keypoints of each photo, opened once in each process."""
+    widths, heights, counts = zip(*json.loads((folder / _INDEX).read_text()), strict=True)
+    # Nothing at all cannot be mapped.
+    records = np.memmap(folder / _DATA, KEYPOINT, mode="r") if any(counts) else np.zeros(0, KEYPOINT)
+    parts = np.split(np.asarray(records), np.cumsum(counts)[:-1])
+    return list(zip(zip(widths, heights, strict=True), parts, strict=True))
 
 
-@dataclass(frozen=True)
-class PhotoMatch:
-    """Two photos by their numbers, and the registration of the second to the first."""
-
-    first: int
-    second: int
-    registration: Registration
-
-
-def match_photos(store: Path, num_photos: int, workers: Workers) -> Iterator[tuple[list[PhotoMatch], float]]:
-    """All photo pairs that match, by number, a part at a time, with the share of the work that is done."""
-    tasks = [range(first, min(first + _ROWS, num_photos)) for first in range(0, num_photos, _ROWS)]
-    total = num_photos * (num_photos - 1) // 2
-    done = 0
-    for rows, matches in zip(tasks, workers.in_order(partial(_compare, store), tasks), strict=True):
-        done += sum(num_photos - 1 - row for row in rows)
-        yield matches, done / total
-
-
-def _compare(store: Path, rows: range) -> list[PhotoMatch]:
+def _compare(folder: Path, rows: range) -> list[tuple[int, int, Registration]]:
     """The photos of these numbers against each other and all photos of larger numbers."""
-    photos = open_keypoints(store)
-    firsts = [(row, photos[row]) for row in rows]
-    matches: list[PhotoMatch] = []
+    photos = _open_keypoints(folder)
+    firsts = [(row, Keypoints(*photos[row])) for row in rows]
+    found: list[tuple[int, int, Registration]] = []
     for number in range(rows.start + 1, len(photos)):
-        second = photos[number]
+        second = Keypoints(*photos[number])
         for row, first in firsts:
             registration = register(first, second) if row < number else None
             if registration is not None:
-                matches.append(PhotoMatch(row, number, registration))
-    return sorted(matches, key=lambda match: (match.first, match.second))
+                found.append((row, number, registration))
+    return sorted(found, key=lambda match: match[:2])

@@ -3,18 +3,19 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ttsr.data.mining.crop_extraction import CropTask, extract_crops, read_pixels
+from ttsr.data.mining.crop_extraction import extract_crops, read_pixels
 from ttsr.data.mining.mining_options import MiningOptions
 from ttsr.data.mining.mining_report import write_report
-from ttsr.data.mining.mining_results import MinedPair, MiningSummary, write_manifest
+from ttsr.data.mining.mining_results import MiningSummary, write_manifest
 from ttsr.data.mining.output_folder import atomic_folder
 from ttsr.data.mining.photo_folder import PhotoReader, list_photos
-from ttsr.data.mining.photo_matching import PhotoMatch, match_photos, open_keypoints, write_keypoints
+from ttsr.data.mining.photo_matching import PhotoMatch, match_photos, write_keypoints
 from ttsr.errors import DataError, ImageError
 from ttsr.progress import Progress
 from ttsr.registration.estimate import MIN_INLIERS
@@ -51,7 +52,7 @@ def mine_pairs(folder: Path, out: Path, options: MiningOptions, progress: Progre
         mining.write_crops(temporary, matches, progress.part(0.7, 0.95, "cropping"))
         progress.update(0.95, "writing the report")
         write_manifest(temporary / MANIFEST, mining.summary.pairs)
-        write_report(temporary / REPORT, temporary, reader, mining.summary)
+        write_report(temporary / REPORT, reader, mining.summary)
         progress.update(1, "writing the report")
     return mining.summary
 
@@ -68,53 +69,61 @@ class _Mining:
         summary = self.summary
         store.mkdir()
         write_keypoints(store, self._keypoints(names, progress.part(0, 0.4, "finding keypoints")))
-        if len(summary.photos) < 2:
-            raise DataError(f"{self.folder}: {self._why_too_few()}")
-        comparing = progress.part(0.4, 0.7, "comparing photos")
-        matches: list[PhotoMatch] = []
-        for some, done in match_photos(store, len(summary.photos), self.workers):
-            matches += some
-            comparing.update(done)
-        summary.compared, summary.matched = len(summary.photos) * (len(summary.photos) - 1) // 2, len(matches)
-        open_keypoints.cache_clear()
+        count = len(summary.photos)
+        if count < 2:
+            reasons = []
+            if summary.unreadable:
+                example = next(iter(summary.unreadable.values()))
+                reasons.append(f"{len(summary.unreadable)} cannot be read, such as {example}")
+            if summary.small:
+                example = ", ".join(next(iter(summary.small.items())))
+                too_small = f"{len(summary.small)} are smaller than the crops of {self.options.size} px"
+                reasons.append(f"{too_small}, such as {example}")
+            what = f"{count} of the pictures can be used, and pairs need two ({'; '.join(reasons)})"
+            raise DataError(f"{self.folder}: {what}")
+        matches = match_photos(store, summary.photos, self.workers, progress.part(0.4, 0.7, "comparing photos"))
+        summary.compared, summary.matched = count * (count - 1) // 2, len(matches)
         shutil.rmtree(store)
         if not matches:
             raise DataError(
-                f"{self.folder}: no two of its {len(summary.photos)} photos show the same thing ({summary.compared} "
-                f"photo pairs compared, none with {MIN_INLIERS} points that agree)",
+                f"{self.folder}: no two of its {count} photos show the same thing ({summary.compared} photo pairs "
+                f"compared, none with {MIN_INLIERS} points that agree)",
                 "add photos of one thing from several places",
             )
         return matches
 
     def write_crops(self, out: Path, matches: list[PhotoMatch], progress: Progress) -> None:
         """Extract the crops of the photo pairs and write them, numbered as they come; up to `max_pairs`."""
-        names, summary, limit = self.summary.photos, self.summary, self.options.max_pairs
-        tasks = [
-            CropTask(number, names[match.first], names[match.second], match.registration)
-            for number, match in enumerate(matches)
-        ]
+        summary, limit = self.summary, self.options.max_pairs
+        tasks = list(enumerate(matches))
         if limit is not None:
             order = np.random.default_rng(self.options.seed).permutation(len(tasks))
             tasks = [tasks[number] for number in order]
-        inputs, references = out / "input", out / "ref"
-        inputs.mkdir()
-        references.mkdir()
+        folders = out / "input", out / "ref"
+        for folder in folders:
+            folder.mkdir()
         read_pixels.cache_clear()  # of another run in this process
         with closing(self.workers.in_order(partial(extract_crops, self.reader, self.options), tasks)) as results:
-            for done, (task, extraction) in enumerate(zip(tasks, results, strict=False), 1):
+            for done, ((_, match), extraction) in enumerate(zip(tasks, results, strict=False), 1):
                 summary.rejected += extraction.rejected
                 if extraction.duplicate:
-                    summary.duplicates.append((task.first, task.second))
-                for pair in extraction.pairs[: None if limit is None else limit - len(summary.pairs)]:
+                    summary.duplicates.append((match.first, match.second))
+                for pair, *pngs in extraction.pairs[: None if limit is None else limit - len(summary.pairs)]:
                     name = f"{len(summary.pairs):06d}"
-                    (inputs / f"{name}.png").write_bytes(pair.input_png)
-                    (references / f"{name}.png").write_bytes(pair.reference_png)
-                    summary.pairs.append(MinedPair(name, pair.input, pair.reference, pair.crop, pair.inliers))
+                    for folder, png in zip(folders, pngs, strict=True):
+                        (folder / f"{name}.png").write_bytes(png)
+                    summary.pairs.append(replace(pair, name=name))
                 progress.update(done / len(tasks))
                 if len(summary.pairs) == limit:
                     break
-        if not summary.pairs:
-            raise self._no_crops()
+        if summary.pairs:
+            return
+        if len(summary.duplicates) == summary.matched:
+            what = f"the only photo pairs that match ({summary.matched}) are copies of one photo, no use as references"
+            raise DataError(f"{self.folder}: {what}")
+        reasons = ", ".join(f"{count} times {reason}" for reason, count in summary.rejected.most_common(3))
+        what = f"{summary.matched} photo pairs match, but no crop of {self.options.size} px passes ({reasons})"
+        raise DataError(f"{self.folder}: {what}", "take a smaller size or a smaller overlap")
 
     def _keypoints(self, names: list[str], progress: Progress) -> Iterator[Keypoints]:
         """The keypoints of the photos that can be used."""
@@ -128,26 +137,3 @@ class _Mining:
             else:
                 self.summary.photos.append(name)
                 yield keypoints
-
-    def _why_too_few(self) -> str:
-        unreadable, small, size = self.summary.unreadable, self.summary.small, self.options.size
-        reasons = []
-        if unreadable:
-            reasons.append(f"{len(unreadable)} cannot be read, such as {next(iter(unreadable.values()))}")
-        if small:
-            example = ", ".join(next(iter(small.items())))
-            reasons.append(f"{len(small)} are smaller than the crops of {size} px, such as {example}")
-        count = len(self.summary.photos)
-        return f"{count} of the pictures can be used, and pairs need two ({'; '.join(reasons)})"
-
-    def _no_crops(self) -> DataError:
-        summary = self.summary
-        if len(summary.duplicates) == summary.matched:
-            what = f"the only photo pairs that match ({summary.matched}) are copies of one photo, no use as references"
-            return DataError(f"{self.folder}: {what}")
-        reasons = ", ".join(f"{count} times {reason}" for reason, count in summary.rejected.most_common(3))
-        return DataError(
-            f"{self.folder}: {summary.matched} photo pairs match, but no crop of {self.options.size} px passes "
-            f"({reasons})",
-            "take a smaller size or a smaller overlap",
-        )
