@@ -155,11 +155,10 @@ class Upscaler:
             UserError: it does not fit into memory.
         """
         kept = [reference.grid for reference in (self._references if references is None else references)]
-        own = own_reference(picture.rgb[..., :1]).shape
-        new = [] if kept else [(own[0] // SCALE, own[1] // SCALE)]
-        lr = (picture.size[1], picture.size[0])
+        (width, height), config = picture.size, self.model.config
+        new = [] if kept else [(max(1, height // SCALE), max(1, width // SCALE))]  # its own reference
         return make_plan(
-            self.model.config, lr, kept, new, device=self.device, precision=self.precision, matcher=self.matcher
+            config, (height, width), kept, new, device=self.device, precision=self.precision, matcher=self.matcher
         )
 
     def upscale(

@@ -3,7 +3,8 @@
 import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,12 +48,7 @@ class _Inert:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The content of a checkpoint file.
-
-    Attributes:
-        tensors: by name, dense and on the CPU.
-        metadata: of safetensors, text to text; empty for a PyTorch file.
-    """
+    """The content of a checkpoint file: tensors, dense and on the CPU, and the metadata of safetensors."""
 
     tensors: dict[str, Tensor]
     metadata: dict[str, str]
@@ -78,8 +74,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
     if not start:
         raise WeightsError(f"{path}: the file is empty")
-    # A safetensors file starts with a length of eight bytes and a JSON object.
-    return _read_safetensors(path) if start[8:] == b"{" else _read_pickle(path)
+    if start[8:] != b"{":  # a safetensors file starts with a length of eight bytes and a JSON object
+        return _read_pickle(path)
+    with _safetensors(path) as file:
+        names = file.keys()
+        return Checkpoint({name: file.get_tensor(name) for name in names}, dict(file.metadata() or {}))
 
 
 def read_strings(path: Path) -> dict[str, str]:
@@ -88,20 +87,18 @@ def read_strings(path: Path) -> dict[str, str]:
     Raises:
         WeightsError: the file is unreadable or not safetensors.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            return dict(file.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a safetensors file, or damaged ({_reason(error)})") from None
+    with _safetensors(path) as file:
+        return dict(file.metadata() or {})
 
 
-def _read_safetensors(path: Path) -> Checkpoint:
+@contextmanager
+def _safetensors(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, "pt") as file:
-            names = file.keys()
-            return Checkpoint({name: file.get_tensor(name) for name in names}, dict(file.metadata() or {}))
+            yield file
     except (SafetensorError, OSError, KeyError, RuntimeError) as error:
-        raise WeightsError(f"{path}: the safetensors file is damaged or truncated ({_reason(error)})") from None
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise WeightsError(f"{path}: not a safetensors file, or damaged or truncated ({reason})") from None
 
 
 def _read_pickle(path: Path) -> Checkpoint:
@@ -142,7 +139,3 @@ def _unpacked_bytes(file: BinaryIO) -> int:
         return 0
     finally:
         file.seek(0)
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

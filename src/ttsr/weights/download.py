@@ -28,9 +28,8 @@ def fetch(url: str, progress: Progress | None = None) -> Path:
     """The local copy of a URL, from the user's cache or downloaded into it.
 
     A broken transfer is resumed (by three attempts here, then by the next call) if the file's name states its hash, so
-    that the result can be verified. The file gets its name only when it is complete.
-
-    Progress is the fraction of the file if the server states its size; it cancels the transfer too.
+    that the result can be verified. The file gets its name only when it is complete. The progress is the fraction of
+    the file, if the server states its size.
 
     Raises:
         WeightsError: the URL is malformed or not downloadable, the transfer breaks, the content does not match the

@@ -1,11 +1,9 @@
 """VGG19's weights as torchvision publishes them, and the initialization of the texture extractor from them."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from ttsr.errors import RecipeError, WeightsError
 from ttsr.models.extractor import LearnableTextureExtractor
@@ -20,9 +18,6 @@ URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 # Index of each convolution in torchvision's `features`: a ReLU follows each, and a pooling layer each block.
 _CONVOLUTIONS = [(block, number) for block, (_, count) in enumerate(BLOCKS) for number in range(count)]
 _INDICES = {f"conv{block + 1}_{number + 1}": 2 * k + block for k, (block, number) in enumerate(_CONVOLUTIONS)}
-
-# Channels of the texture extractor at full, half and quarter size.
-_WIDTHS = (BLOCKS[0][0], BLOCKS[1][0], BLOCKS[2][0])
 
 
 def load_vgg19(file: str | os.PathLike[str] | None = None, progress: Progress | None = None) -> VGG19:
@@ -42,7 +37,15 @@ def load_vgg19(file: str | os.PathLike[str] | None = None, progress: Progress | 
     with torch.device("meta"):
         vgg = VGG19()
     theirs = {f"{conv}.{kind}": f"features.{i}.{kind}" for conv, i in _INDICES.items() for kind in ("weight", "bias")}
-    _check({theirs[ours]: value.shape for ours, value in vgg.state_dict().items()}, tensors, path)
+    if missing := [key for key in theirs.values() if key not in tensors]:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise WeightsError(f"{path}: not VGG19 in torchvision's layout ({missing[0]} is missing{more})")
+    for ours, value in vgg.state_dict().items():
+        key, tensor = theirs[ours], tensors[theirs[ours]]
+        if tensor.shape != value.shape:
+            raise WeightsError(f"{path}: not VGG19: {key} is {tuple(tensor.shape)} instead of {tuple(value.shape)}")
+        if not tensor.is_floating_point() or not tensor.float().isfinite().all():
+            raise WeightsError(f"{path}: values that are not finite numbers in {key}")
     # Copies, so that the memory of the classifier, most of the file, is freed.
     state = {ours: tensors[key].to(torch.float32, copy=True) for ours, key in theirs.items()}
     vgg.load_state_dict(state, assign=True)
@@ -58,10 +61,10 @@ def start_extractor(extractor: LearnableTextureExtractor, vgg: VGG19) -> None:
     """
     state = {key: value for key, value in vgg.state_dict().items() if key in extractor.state_dict()}
     widths = tuple(conv.out_channels for conv in (extractor.conv1_1, extractor.conv2_1, extractor.conv3_1))
-    if widths != _WIDTHS:
+    if widths != (needed := tuple(width for width, _ in BLOCKS[:3])):
         raise RecipeError(
             f"an extractor of {widths} channels cannot start from VGG19",
-            f"leave model.extractor_channels at {_WIDTHS}, or set extractor.start to random or contrastive",
+            f"leave model.extractor_channels at {needed}, or set extractor.start to random or contrastive",
         )
     extractor.load_state_dict(state)
 
@@ -77,15 +80,3 @@ def _published(progress: Progress | None) -> Path:
             f"connect once, or download {URL} elsewhere and name the file (vgg19), or set extractor.start to random or "
             "contrastive",
         ) from None
-
-
-def _check(expected: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], path: Path) -> None:
-    if missing := [key for key in expected if key not in tensors]:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise WeightsError(f"{path}: not VGG19 in torchvision's layout ({missing[0]} is missing{more})")
-    for key, shape in expected.items():
-        tensor = tensors[key]
-        if tensor.shape != shape:
-            raise WeightsError(f"{path}: not VGG19: {key} is {tuple(tensor.shape)} instead of {tuple(shape)}")
-        if not tensor.is_floating_point() or not tensor.float().isfinite().all():
-            raise WeightsError(f"{path}: values that are not finite numbers in {key}")
