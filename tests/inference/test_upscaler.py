@@ -228,9 +228,9 @@ def test_other_failures_keep_their_name(upscaler: Upscaler, monkeypatch: pytest.
 
 def test_metadata_travels(upscaler: Upscaler) -> None:
     picture = read_picture(noise(4, 4, 3))
-    noted = Picture(picture.rgb, metadata=picture.metadata, notes=("it was turned",))
+    noted = Picture(picture.rgb, metadata=picture.metadata, notes=("it was reduced",))
     result = upscaler.upscale(noted)
-    assert result.notes == ("it was turned",)
+    assert result.notes == ("it was reduced",)
     assert result.picture.metadata is picture.metadata
 
 

@@ -101,10 +101,10 @@ def plan_jobs(inputs: Sequence[Path], out: str | None) -> list[Job]:
     folders = [path for path in inputs if os.path.isdir(path)]
     if out == "":
         raise ImageError("-o '': names no file; leave it away for NAME_x4.png, or give . for this folder")
-    if out is not None and not folders and len(files) == 1 and not _means_folder(out):
-        format_for(out)
-        return [Job(files[0], Path(out))]
-    if out is not None and not _means_folder(out):
+    if out is not None and not out.endswith(("/", os.sep)) and not os.path.isdir(out):
+        if len(files) == 1 and not folders:
+            format_for(out)
+            return [Job(files[0], Path(out))]
         if os.path.exists(out):
             raise ImageError(f"{out}: is a file, and several pictures need a folder")
         if Path(out).suffix.lower() in READ:
@@ -156,10 +156,6 @@ def check_writable(path: Path) -> None:
         raise UserError(f"{path}: is a folder; name another output")
     if not stat.S_ISREG(mode):  # to replace one of these would take it from other programs
         raise UserError(f"{path}: is a device or the like; name a file")
-
-
-def _means_folder(out: str) -> bool:
-    return out.endswith(("/", os.sep)) or os.path.isdir(out)
 
 
 def _named(placed: Sequence[Job]) -> list[Job]:

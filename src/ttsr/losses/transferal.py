@@ -18,7 +18,7 @@ def transferal_loss(
     features: as in both public implementations, which keep a frozen copy of the current extractor for them.
 
     Args:
-        extractor: `ttsr.models.extractor.LearnableTextureExtractor`.
+        extractor: a `LearnableTextureExtractor`.
         sr: (B, 3, 4h, 4w) in [0, 1].
         textures: coarse to fine: (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w).
         over_levels: `sum` of the three levels (MMagic) or `mean` (the authors).

@@ -19,8 +19,6 @@ from ttsr.system.device import choose_device
 
 T = TypeVar("T")
 
-_BAD_INPUT = 2  # the command line's exit code for it
-
 
 class Runtime:
     """This process among those of the run: joins the processes that were launched together, if any were.
@@ -94,7 +92,7 @@ class Runtime:
             return
         texts = [text for text in self.gather([str(failure) if failure else ""]) if text]
         if not self.is_main:
-            raise SystemExit(_BAD_INPUT)
+            raise SystemExit(2)  # as the command line does on bad input
         raise failure or UserError(texts[0])
 
     def wait(self) -> None:

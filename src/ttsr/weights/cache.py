@@ -26,8 +26,7 @@ def cache_folder() -> Path:
 def cache_path(url: str) -> Path:
     """The file that a URL is cached in.
 
-    A file name that states its hash is unique. Others are put in a folder named by the URL's hash, since two sites may
-    use the same name for different files.
+    A name that states the file's hash is unique; other files get a folder named by the hash of their URL.
 
     Raises:
         WeightsError: the URL is malformed.

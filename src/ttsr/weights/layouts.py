@@ -16,8 +16,7 @@ class Layout:
     Attributes:
         name: as on the command line.
         modules: our module names to theirs. No name is a prefix of another, so that each parameter belongs to one pair.
-        normalisation: their module that normalizes images for VGG19, as a fixed 1x1 convolution; ours has no
-            parameters. Empty if the layout has none.
+        normalisation: their module that normalizes images for VGG19 by a fixed 1x1 convolution, if there is one.
         ignored: prefixes of names that inference does not need.
     """
 
@@ -37,7 +36,7 @@ class Layout:
         return _rename(key, {theirs: ours for ours, theirs in self.modules.items()})
 
     def normalisation_state(self) -> dict[str, Tensor]:
-        """The fixed normalisation's parameters under this layout's names; empty if it has none."""
+        """The parameters of the fixed normalisation, if the layout has one, under its names."""
         if not self.normalisation:
             return {}
         mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
