@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from ttsr.data.pair_options import PhotosOptions, Warp
-from ttsr.data.photos import PhotoPairs
-from ttsr.data.template_matching import match_template
+from ttsr.data.photos import PhotoPairs, match_template
 from ttsr.data.views import color_jitter, two_views
 from ttsr.errors import DataError
 from ttsr.geometry import warp

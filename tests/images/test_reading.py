@@ -233,10 +233,12 @@ def test_bad_files_get_one_line_each(tmp_path: Path, rgb: np.ndarray) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "endless.png").symlink_to("/dev/zero")
     for name in ("pipe.png", "endless.png"):
-        with pytest.raises(ImageError, match=rf"{name}: is no regular file"):
+        with pytest.raises(ImageError, match=rf"{name}: is not a regular file"):
             read_picture(tmp_path / name)
     with pytest.raises(ImageError, match=r"x\.png: cannot be read \(File name too long\)"):
         read_picture(tmp_path / ("x" * 300 + "x.png"))
+    with pytest.raises(ImageError, match=r"x\\x00\.png': no file can have this name"):
+        read_picture(tmp_path / "x\0.png")
 
 
 @pytest.mark.parametrize("pixel", [np.float32(0.5), np.int32(-1)])

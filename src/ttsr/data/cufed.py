@@ -91,19 +91,15 @@ def _epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int_]:
 
 
 def fit_reference(reference: Pixels8, size: int, order: PaddingOrder) -> tuple[Pixels8, Pixels8, NDArray[np.bool_]]:
-    """A reference as a square of `size` pixels, its blurred form, and which cells are not padding.
+    """A reference (H, W, 3) uint8 cropped, or padded with zeros, at the right and the bottom to (size, size, 3).
 
-    A larger one is cropped at the right and the bottom, a smaller one is padded with zeros there.
+    Returns it, its blurred form, and a mask (size / 4, size / 4) bool: True for cells of 4x4 pixels without padding.
 
     Args:
-        reference: (H, W, 3) uint8, H and W at least 4.
+        reference: H and W at least 4.
         size: a multiple of 4.
         order: `degrade-then-pad`: blurred at its own size, both then padded (the authors). `pad-then-degrade`: padded
             first, so that the padding's edge is blurred too (MMagic).
-
-    Returns:
-        ref and ref_blur (size, size, 3) uint8, and a mask (size / 4, size / 4) bool: True for cells of 4x4 pixels
-        without padding.
     """
     reference = reference[:size, :size]
     height, width = reference.shape[:2]
@@ -152,7 +148,7 @@ def list_pairs(store: Store) -> list[tuple[str, str]]:
 
 def is_cufed(store: Store) -> bool:
     """Whether there are pictures in a folder of the layout; `list_pairs` says whether they are pairs."""
-    return any(_names_in(store, side) for side in ("input", "ref"))
+    return any(name.startswith(("input/", "ref/")) for name in store.names)
 
 
 def _names_in(store: Store, folder: str) -> list[str]:

@@ -1,11 +1,15 @@
 """Training pairs made on the fly from a plain folder of photos, or a packed one."""
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from ttsr.data.crops import Pixels8, flip, random_flip, rgb8
@@ -14,11 +18,12 @@ from ttsr.data.manifest import MANIFEST, open_rows, read_manifest
 from ttsr.data.pair_options import PhotosOptions
 from ttsr.data.sample import Pair
 from ttsr.data.store import Store, open_store
-from ttsr.data.template_matching import match_template
 from ttsr.data.views import color_jitter, draw_window, two_views
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
 from ttsr.system.memory import available_bytes
+
+_SHRINK = 8  # photos of a scene are compared at this part of their size
 
 
 class PhotoPairs(Dataset[Pair]):
@@ -95,6 +100,33 @@ class PhotoPairs(Dataset[Pair]):
         return Pair(np.ascontiguousarray(hr), np.ascontiguousarray(ref))
 
 
+def match_template(crop: Pixels8, photo: Pixels8) -> tuple[float, int, int]:
+    """The place of `photo` that correlates best with `crop`: template matching by zero-normalised cross-correlation.
+
+    Both are (H, W, 3) uint8, the photo no smaller than the crop. They are compared at an eighth of their size, where
+    small changes of view hardly matter. Returned are the ZNCC in [-1, 1], and the place's top and left in pixels.
+    """
+    template, image = _eighth(crop), _eighth(photo)
+    template = template - template.mean()
+    count = template.numel()
+    window = torch.ones_like(template)
+    mean = F.conv2d(image, window) / count
+    energy = F.conv2d(image.square(), window) - count * mean.square()
+    score = F.conv2d(image, template) / (energy.clamp_min(1e-6) * template.square().sum()).sqrt().clamp_min(1e-6)
+    best = int(score.argmax())
+    top, left = (place * _SHRINK for place in divmod(best, score.shape[3]))
+    top, left = min(top, photo.shape[0] - crop.shape[0]), min(left, photo.shape[1] - crop.shape[1])
+    return float(score.flatten()[best]), top, left
+
+
+def _eighth(image: Pixels8) -> Tensor:
+    """Gray (1, 1, h / 8, w / 8) in [0, 1]."""
+    height, width = (side // _SHRINK * _SHRINK for side in image.shape[:2])
+    gray = Image.fromarray(np.ascontiguousarray(image[:height, :width])).convert("L")
+    small = gray.resize((width // _SHRINK, height // _SHRINK), Image.Resampling.BOX)
+    return torch.from_numpy(np.asarray(small, dtype=np.float32) / 255)[None, None]
+
+
 def photo_groups(store: Store, only_open: bool) -> list[list[str]]:
     """Names of the photos, those of one scene together: the rows of `manifest.csv` where there is one, or all pictures.
 
@@ -119,12 +151,9 @@ def _check_memory(store: Store, names: list[str], smallest: int) -> None:
     """See that the decoded photos will fit into memory, by their headers."""
     needed = 0
     for name in names:
-        try:
+        with suppress(ImageError):  # skipped, with a message, on decoding
             width, height = store.size(name)
-        except ImageError:  # skipped, with a message, on decoding
-            continue
-        if min(width, height) >= smallest:
-            needed += 3 * width * height
+            needed += 3 * width * height if min(width, height) >= smallest else 0
     free = available_bytes(torch.device("cpu"))
     if needed > free:
         raise DataError(

@@ -6,7 +6,6 @@ slice of the file mapped into memory. `ttsr pack` writes it.
 
 import mmap
 import os
-import stat
 import struct
 import zipfile
 import zlib
@@ -18,7 +17,7 @@ from typing import IO
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
 from ttsr.images.picture import Picture
-from ttsr.images.reading import decode_picture, stored_size
+from ttsr.images.reading import decode_picture, open_file, stored_size
 
 # A member's local header: its signature, 22 bytes that the central directory repeats, and the lengths of the name and
 # of the extra field, after which the data begins. The extra field may differ from the central directory's.
@@ -76,15 +75,11 @@ class Store(ABC):
             raise DataError(f"{self.shown(name)}: not UTF-8 text", "save it as such") from None
 
     def picture(self, name: str) -> Picture:
-        """A picture, decoded.
-
-        Raises:
-            ImageError: as `read_picture`.
-        """
+        """A picture, decoded; raises as `read_picture`."""
         return decode_picture(self.read(name), self.shown(name))
 
     def size(self, name: str) -> tuple[int, int]:
-        """Width and height of a picture as stored, before it is rotated the right way up, without decoding it.
+        """Width and height of a picture by its header, before it is rotated the right way up.
 
         Raises:
             ImageError: unreadable header. Damage further on goes unnoticed.
@@ -137,21 +132,8 @@ class FolderStore(Store):
 
     def read(self, name: str, length: int | None = None) -> bytes:
         """See `Store.read`."""
-        path = self._folder / name
-        try:
-            # Checked first: opening a pipe may block forever, and so may reading a device.
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise ImageError(f"{self.shown(name)}: is not a regular file")
-            with path.open("rb") as file:
-                return file.read(length)
-        except (FileNotFoundError, NotADirectoryError):
-            raise ImageError(f"{self.shown(name)}: there is no such file") from None
-        except OSError as error:
-            raise ImageError(f"{self.shown(name)}: cannot be read ({error.strerror})") from None
-        except ImageError:
-            raise
-        except ValueError:  # a name that no file can have, from a manifest
-            raise ImageError(f"{self.shown(name)!r}: no file can have this name") from None
+        with open_file(self._folder / name, self.shown(name)) as file:
+            return file.read(length)
 
 
 class PackedStore(Store):

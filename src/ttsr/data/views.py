@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ttsr.data.crops import MIN_DETAIL, Pixels8, crop_mirrored, detail, flip, random_flip
 from ttsr.data.pair_options import Warp
 from ttsr.data.sample import Pair
-from ttsr.geometry import Homography, compose, invert, similarity, translation, warp
+from ttsr.geometry import compose, invert, similarity, translation, warp
 
 MAX_DRAWS = 8  # crops at most, in place of such as have too little detail
 
@@ -37,20 +37,16 @@ def two_views(photo: Pixels8, hr_size: int, ref_size: int, limits: Warp, rng: np
     window = draw_window(photo, side, hr_size, rng)
     margin = (side - hr_size) // 2
     hr = window[margin : margin + hr_size, margin : margin + hr_size]
-    to_window = random_homography(side, hr_size, ref_size, limits, rng)
-    ref = color_jitter(warp(window, to_window, (ref_size, ref_size)), limits, rng)
-    return Pair(np.ascontiguousarray(hr), ref, compose(invert(to_window), translation(margin, margin)))
-
-
-def random_homography(side: int, hr_size: int, ref_size: int, limits: Warp, rng: np.random.Generator) -> Homography:
-    """From points of a reference crop to points of the window (of `side` pixels) it is cut from, about its middle."""
+    # From points of the reference crop to points of the window, about its middle.
     rotation = rng.uniform(-limits.rotation, limits.rotation)
     scale = np.exp(rng.uniform(-limits.scale, limits.scale))
     shift = rng.uniform(-limits.shift, limits.shift, 2) * hr_size
     tilt = rng.uniform(-limits.perspective, limits.perspective, 2) / ref_size
     perspective = np.array([[1.0, 0, 0], [0, 1, 0], [tilt[0], tilt[1], 1]])
     to_window = similarity(scale, rotation, (side / 2 + shift[0], side / 2 + shift[1]))
-    return compose(to_window, perspective, translation(-ref_size / 2, -ref_size / 2))
+    to_window = compose(to_window, perspective, translation(-ref_size / 2, -ref_size / 2))
+    ref = color_jitter(warp(window, to_window, (ref_size, ref_size)), limits, rng)
+    return Pair(np.ascontiguousarray(hr), ref, compose(invert(to_window), translation(margin, margin)))
 
 
 def color_jitter(image: Pixels8, limits: Warp, rng: np.random.Generator) -> Pixels8:

@@ -23,7 +23,7 @@ READ = {
     ".jp2": "JPEG2000",
     ".avif": "AVIF",
 }
-WRITTEN = {suffix: name for suffix, name in READ.items() if name in ("PNG", "JPEG", "WEBP", "TIFF")}
+# Of the formats that can be written.
 _LARGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65535, "WEBP": 16383, "TIFF": 2**31 - 1}
 
 
@@ -33,10 +33,10 @@ def format_for(path: str | Path) -> str:
     Raises:
         ImageError: the suffix is none of those that can be written.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in WRITTEN:
+    name = READ.get(Path(path).suffix.lower(), "")
+    if name not in _LARGEST_SIDE:
         raise ImageError(f"{path}: cannot tell the format to write", "name it .png, .jpg, .webp or .tiff")
-    return WRITTEN[suffix]
+    return name
 
 
 def check_fits_format(path: str | Path, size: tuple[int, int]) -> None:

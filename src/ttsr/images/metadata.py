@@ -24,12 +24,9 @@ _XMP_KEY = "XML:com.adobe.xmp"
 
 
 def read_metadata(image: Image.Image, *, gray: bool, converted: bool) -> tuple[Metadata, tuple[str, ...]]:
-    """What a loaded Pillow image contains beside its pixels, and a sentence for each thing that was left out.
+    """What a Pillow image, as it was opened, contains beside its pixels; with a sentence for each thing left out.
 
-    Args:
-        image: as it was opened.
-        gray: whether its pixels are kept as gray, which decides whether its colour profile still fits.
-        converted: whether its pixels were converted to sRGB, so that its colour profile no longer applies.
+    A colour profile is kept if it fits pixels that are `gray` or not, and were not `converted` to sRGB.
     """
     notes: list[str] = []
     try:

@@ -13,13 +13,7 @@ _FRAME = (255, 60, 0)
 
 @dataclass(frozen=True)
 class Panel:
-    """One column of a comparison.
-
-    Attributes:
-        label: the text above it.
-        pixels: (H, W, 3) uint8.
-        detail: top and left of the square to enlarge, in pixels.
-    """
+    """One column of a comparison: a picture (H, W, 3) uint8, and top and left of its detail to enlarge, in pixels."""
 
     label: str
     pixels: NDArray[np.uint8]
@@ -29,10 +23,8 @@ class Panel:
 def side_by_side(panels: Sequence[Panel], side: int, *, panel_width: int = 288) -> Image.Image:
     """Draw panels from left to right on white: label, whole picture with a frame around the detail, detail.
 
-    Args:
-        panels: whole pictures get the height that fits the first one.
-        side: of the details, in pixels; what lies outside of a picture stays white.
-        panel_width: in pixels of the RGB result.
+    Whole pictures get the height that fits the first one; what of a detail lies outside of its picture stays white.
+    `side` is that of the details in pixels, `panel_width` is in pixels of the RGB result.
     """
     height, width = panels[0].pixels.shape[:2]
     whole_height = max(1, round(panel_width * height / width))
@@ -61,13 +53,11 @@ def matched_detail(
 ) -> tuple[int, int]:
     """Top and left of the square of a reference that most matches of a detail came from, around their median.
 
-    The square lies inside the reference where it fits.
-
     Args:
         index: (h, w, 3) on the LR grid: number of the reference, row and column in its pixels.
         detail: top and left of the detail in the result, in pixels.
         side: of both squares, in pixels.
-        size: (height, width) of the reference.
+        size: (height, width) of the reference, inside which the square lies where it fits.
     """
     top, left = detail
     places = index[top // 4 : (top + side) // 4, left // 4 : (left + side) // 4, 1:]

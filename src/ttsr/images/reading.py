@@ -41,37 +41,19 @@ def read_picture(source: Source) -> Picture:
         with _pillow_errors(getattr(source, "filename", "") or "the image"):
             return _from_pillow(source)
     path = Path(source)
-    try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise ImageError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from None
-    if stat.S_ISDIR(status.st_mode):
-        raise ImageError(f"{path}: is a folder, not a picture")
-    if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device might never end
-        raise ImageError(f"{path}: is no regular file")
-    if status.st_size == 0:
-        raise ImageError(f"{path}: the file is empty")
     # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be rotated.
-    with _pillow_errors(str(path)), path.open("rb") as file, _opened(file) as image:
+    with open_file(path, str(path)) as file, _pillow_errors(str(path)), _opened(file) as image:
         return _from_pillow(image)
 
 
 def decode_picture(data: bytes, name: str) -> Picture:
     """Read a picture from the bytes of a file like `read_picture`, which raises the same; errors call it `name`."""
-    if not data:
-        raise ImageError(f"{name}: the file is empty")
     with _pillow_errors(name), _opened(io.BytesIO(data)) as image:
         return _from_pillow(image)
 
 
 def stored_size(data: bytes, name: str) -> tuple[int, int]:
-    """Width and height from a picture's header, before its orientation is applied; `data` may end after it.
-
-    Raises:
-        ImageError: as `read_picture`, or the header is incomplete.
-    """
+    """Width and height from a picture's header, before its orientation is applied; `data` may end after it."""
     with _pillow_errors(name), _opened(io.BytesIO(data)) as image:
         return image.size
 
@@ -93,6 +75,32 @@ def pictures_in(folder: str | Path) -> list[Path]:
 
 
 @contextmanager
+def open_file(path: Path, name: str) -> Iterator[io.BufferedReader]:
+    """Open a regular file for reading; errors call it `name`.
+
+    Raises:
+        ImageError: it is missing, unreadable, or no regular file.
+    """
+    try:
+        # Checked first: opening a pipe may block forever, and so may reading a device.
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise ImageError(f"{name}: is a folder, not a picture")
+        if not stat.S_ISREG(mode):
+            raise ImageError(f"{name}: is not a regular file")
+        with path.open("rb") as file:
+            yield file
+    except ImageError:
+        raise
+    except (FileNotFoundError, NotADirectoryError):
+        raise ImageError(f"{name}: there is no such file") from None
+    except OSError as error:
+        raise ImageError(f"{name}: cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise ImageError(f"{name!r}: no file can have this name") from None
+
+
+@contextmanager
 def _pillow_errors(name: str) -> Iterator[None]:
     """Convert what Pillow raises on bad data to one line about `name`, and suppress its warnings."""
     try:
@@ -108,14 +116,15 @@ def _pillow_errors(name: str) -> Iterator[None]:
     except Image.DecompressionBombError:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
         raise ImageError(f"{name}: a decompression bomb, or a picture of more than {limit} megapixels") from None
-    except PermissionError:
-        raise ImageError(f"{name}: no permission to read it") from None
     except Exception as error:  # on damaged bytes decoders raise anything: SyntaxError, struct.error, KeyError ...
         reason = str(error).strip().splitlines()
         raise ImageError(f"{name}: damaged or cut off ({reason[0] if reason else type(error).__name__})") from None
 
 
 def _opened(file: IO[bytes]) -> Image.Image:
+    if not file.read(1):
+        raise ImageError("the file is empty")
+    file.seek(0)
     Image.init()
     return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
 

@@ -121,10 +121,8 @@ def locate_reference(box: Box, shape: Shape, ref_shape: Shape, registration: Reg
         raise CropRejected("the reference is too coarse there")
     side = box.width if scale <= MAX_SCALE else round(box.width * scale)
     ref_height, ref_width = ref_shape[:2]
-    if side > min(ref_height, ref_width):
-        raise CropRejected("the reference ends there")
     x, y = apply(homography, box.centre[None])[0] + shift
-    if not (0 <= x < ref_width and 0 <= y < ref_height):
+    if side > min(ref_height, ref_width) or not (0 <= x < ref_width and 0 <= y < ref_height):
         raise CropRejected("the reference ends there")
     left = min(max(round(x - side / 2), 0), ref_width - side)
     top = min(max(round(y - side / 2), 0), ref_height - side)

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ttsr.errors import DataError
@@ -48,15 +48,11 @@ def atomic_folder(out: Path, photos: Path) -> Iterator[Path]:
 
 def _move_up(temporary: Path) -> None:
     """Move all of a folder into the one that holds it, its folders first; or nothing of it."""
-    moved: list[Path] = []
-    try:
+    with ExitStack() as undoing:
         for entry in sorted(temporary.iterdir(), key=lambda entry: (entry.is_file(), entry.name)):
             target = temporary.parent / entry.name
             if os.path.lexists(target):  # a file would be replaced silently
                 raise DataError(f"{target}: appeared while the pairs were written", "name another folder")
             entry.rename(target)
-            moved.append(target)
-    except BaseException:
-        for target in moved:
-            target.rename(temporary / target.name)
-        raise
+            undoing.callback(target.rename, entry)
+        undoing.pop_all()

@@ -28,13 +28,8 @@ MANIFEST, REPORT = "manifest.csv", "report.html"
 def mine_pairs(folder: Path, out: Path, options: MiningOptions, progress: Progress | None = None) -> MiningSummary:
     """Write `out`/input/NAME.png, `out`/ref/NAME.png, manifest.csv and report.html from the photos of `folder`.
 
-    The same files for the same photos and options, whatever the number of workers. `out` appears when all is written.
-
-    Args:
-        folder: of the photos, which may lie in folders in it.
-        out: a new or empty folder.
-        options: how pairs are cropped.
-        progress: stages are "finding keypoints", "comparing photos", "cropping" and "writing the report".
+    The photos may lie in folders in it; `out` is new or empty, and appears when all is written. The files are the same
+    for the same photos and options, whatever the number of workers.
 
     Raises:
         DataError: `out` is in use, in `folder`, or cannot be written; fewer than two photos, none that match, or no
