@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ttsr.losses.perceptual import perceptual_loss
-from ttsr.losses.transferal import transferal_loss
+from ttsr.losses.perceptual import perceptual_loss, transferal_loss
 from ttsr.models.extractor import LearnableTextureExtractor
 
 

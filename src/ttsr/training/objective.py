@@ -10,9 +10,8 @@ from torch.func import functional_call
 from ttsr.data.sample import Batch
 from ttsr.losses.adversarial import discriminator_loss, generator_loss
 from ttsr.losses.contrastive import contrastive_loss
-from ttsr.losses.perceptual import perceptual_loss
+from ttsr.losses.perceptual import perceptual_loss, transferal_loss
 from ttsr.losses.reconstruction import reconstruction_loss
-from ttsr.losses.transferal import transferal_loss
 from ttsr.models.correspondence.types import EncodedReference
 from ttsr.models.discriminator import Discriminator
 from ttsr.models.ttsr import TTSR, TTSROutput

@@ -10,9 +10,8 @@ from torch import Tensor
 from ttsr.errors import WeightsError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
-from ttsr.weights import layouts
 from ttsr.weights.checkpoint_file import Checkpoint
-from ttsr.weights.layouts import Layout
+from ttsr.weights.layouts import AUTHORS, MMAGIC, TTSR as OURS, Layout
 from ttsr.weights.provenance import Metadata
 
 _LISTED = 4
@@ -30,7 +29,7 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
     layout = _layout_of(checkpoint.tensors, where)
     tensors = {key: tensor for key, tensor in checkpoint.tensors.items() if not key.startswith(layout.ignored)}
     config = _sizes(tensors, layout, where)
-    if layout is layouts.TTSR:
+    if layout is OURS:
         stated = Metadata.from_strings(checkpoint.metadata, where).config
         config = replace(config, bicubic_skip=stated.bicubic_skip, refinement_radius=stated.refinement_radius)
         if config != stated:
@@ -53,7 +52,7 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
 
 
 def _layout_of(tensors: Mapping[str, Tensor], where: str) -> Layout:
-    marks = {"synthesis.": layouts.TTSR, "MainNet.": layouts.AUTHORS, "generator.": layouts.MMAGIC}
+    marks = {"synthesis.": OURS, "MainNet.": AUTHORS, "generator.": MMAGIC}
     for mark, layout in marks.items():
         if any(key.startswith(mark) for key in tensors):
             return layout

@@ -11,9 +11,8 @@ from ttsr import __version__
 from ttsr.errors import WeightsError
 from ttsr.models.ttsr import TTSR
 from ttsr.system.files import atomic_path
-from ttsr.weights import layouts
 from ttsr.weights.checkpoint_file import read_strings
-from ttsr.weights.layouts import Layout
+from ttsr.weights.layouts import AUTHORS, TTSR as OURS, Layout
 from ttsr.weights.provenance import Metadata, Provenance
 
 StoredFloat = Literal["fp32", "fp16"]
@@ -26,7 +25,7 @@ def save(
     *,
     dtype: StoredFloat = "fp32",
     provenance: Provenance | None = None,
-    layout: Layout = layouts.TTSR,
+    layout: Layout = OURS,
 ) -> None:
     """Write a model's weights, completely or not at all; `ttsr.load` reads all layouts, always to fp32.
 
@@ -42,7 +41,7 @@ def save(
         WeightsError: the file cannot be written, a value is not finite in `dtype`, or the model has additions to the
             published network and the layout is not that of this package.
     """
-    if layout is not layouts.TTSR and model.config.additions:
+    if layout is not OURS and model.config.additions:
         additions = " and ".join(model.config.additions)
         raise WeightsError(f"{path}: a model with {additions} cannot be written in the {layout.name} layout")
     precision = torch.float16 if dtype == "fp16" else torch.float32
@@ -53,10 +52,10 @@ def save(
             raise WeightsError(f"{path}: not written, {key} has values that are not finite in {dtype}")
     try:
         with atomic_path(path) as temporary:
-            if layout is layouts.TTSR:
+            if layout is OURS:
                 save_file(state, temporary, Metadata(model.config, provenance or Provenance()).to_strings())
             else:
-                bare = layout is layouts.AUTHORS
+                bare = layout is AUTHORS
                 content = state if bare else {"meta": {"ttsr_version": __version__}, "state_dict": state}
                 # Given a path, torch.save refuses some names, and a full disk is no OSError.
                 with temporary.open("wb") as file:
