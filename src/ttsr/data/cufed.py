@@ -17,16 +17,12 @@ from ttsr.images.resize import SCALE, downscale4, resize_bicubic, upscale4
 
 
 class CufedPairs(Dataset[Pair]):
-    """Endless shuffled epochs over the pairs: pair i depends on the seed and i alone; each pair comes once an epoch.
+    """Endless shuffled epochs over the pairs of a folder or a packed file.
 
+    Pair i depends on the seed and i alone; each pair comes once an epoch.
     Both sides are degraded first and flipped after, as in both public implementations. A pair whose picture cannot be
     read, or whose input is smaller than the crop, is replaced by the next usable one of the epoch; `Pair.skipped`
     names it.
-
-    Args:
-        folder: a folder or a packed file.
-        options: how pairs are cropped, padded and flipped.
-        seed: of all draws.
 
     Raises:
         DataError: no such layout, no pairs, or inputs without a reference; on reading, no pair that can be used.

@@ -18,13 +18,7 @@ _FILE = re.compile(r"(?P<group>.+)_(?P<number>\d+)\.(?:png|jpe?g)", re.IGNORECAS
 
 @dataclass(frozen=True)
 class Group:
-    """A ground truth and its references.
-
-    Attributes:
-        name: the files' common part.
-        hr: the ground truth.
-        references: by number, in rising order: 1 is the most similar. There may be none.
-    """
+    """A ground truth, its references by rising number, 1 the most similar, and the common part of the files' names."""
 
     name: str
     hr: Path

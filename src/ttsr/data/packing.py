@@ -57,13 +57,7 @@ class PackOptions:
 
 @dataclass(frozen=True)
 class Packed:
-    """What was packed.
-
-    Attributes:
-        num_pictures: pictures written.
-        num_bytes: size of the file.
-        skipped: pictures left out, 'name: reason'.
-    """
+    """What was packed: the pictures written, the size of the file, and 'name: reason' of each picture left out."""
 
     num_pictures: int
     num_bytes: int

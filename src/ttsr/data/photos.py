@@ -27,14 +27,9 @@ _SHRINK = 8  # photos of a scene are compared at this part of their size
 
 
 class PhotoPairs(Dataset[Pair]):
-    """An endless data set: pair i depends on the seed and i alone, whatever the process and order.
+    """An endless data set from a folder or a packed file, whose photos are decoded once and kept in memory.
 
-    The photos are decoded once and kept in memory.
-
-    Args:
-        folder: a folder or a packed file.
-        options: how pairs are made.
-        seed: of all draws.
+    Pair i depends on the seed and i alone, whatever the process and order.
 
     Attributes:
         skipped: photos that could not be used, 'name: reason'; the pairs are those of a folder without them.

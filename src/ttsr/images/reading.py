@@ -158,10 +158,8 @@ def _from_pillow(image: Image.Image) -> Picture:
 
 
 def _stored_layout(image: Image.Image) -> str:
-    """How the file stores a pixel, in Pillow's terms such as `RGB;16B`; empty once the image is loaded.
-
-    The mode alone is not enough: Pillow opens 16-bit colour as 8-bit RGB without a warning.
-    """
+    """How the file stores a pixel, in Pillow's terms such as `RGB;16B`; empty once the image is loaded."""
+    # The mode alone is not enough: Pillow opens 16-bit colour as 8-bit RGB without a warning.
     tiles = getattr(image, "tile", None)
     if not tiles:
         return ""

@@ -22,10 +22,8 @@ _JPEG_SEGMENT = 65533  # bytes that one JPEG segment can hold, and with it EXIF 
 def write_picture(picture: Picture, path: str | Path) -> tuple[str, ...]:
     """Write `picture` with its colour profile and metadata, completely or not at all.
 
-    JPEG is written at quality 95 without colour subsampling, WebP at quality 95, PNG and TIFF without loss.
-
-    Returns:
-        A sentence for each thing that the format could not hold.
+    JPEG is written at quality 95 without colour subsampling, WebP at quality 95, PNG and TIFF without loss. Returned is
+    a sentence for each thing that the format could not hold.
 
     Raises:
         ImageError: the format is unknown or too small, the picture has 16 bits, or the file cannot be written.

@@ -30,13 +30,7 @@ MAX_SCALE_CHANGE = 6.0
 
 @dataclass(frozen=True)
 class Registration:
-    """Where a second photo shows what a first one shows.
-
-    Attributes:
-        homography: from points of the first photo to points of the second.
-        points: (N, 2) float64, the inliers in the first photo.
-        matched_points: (N, 2) float64, the inliers in the second photo.
-    """
+    """Where a second photo shows what a first one shows: a map of its points, and the (N, 2) inliers in both."""
 
     homography: Homography
     points: NDArray[np.float64]

@@ -28,12 +28,7 @@ KEYPOINT = np.dtype(
 
 @dataclass(frozen=True)
 class Keypoints:
-    """The keypoints of a photo.
-
-    Attributes:
-        size: (width, height) of the photo in pixels.
-        records: (N,) of `KEYPOINT`, the largest scale first.
-    """
+    """The keypoints of a photo of `size` (width, height) in pixels: (N,) of `KEYPOINT`, the largest scale first."""
 
     size: tuple[int, int]
     records: NDArray[Any]

@@ -48,11 +48,6 @@ class Box:
     width: int
     height: int
 
-    def contains(self, points: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """(N,): which of the (N, 2) points lie inside."""
-        x, y = points.T - [[self.left], [self.top]]
-        return (x >= 0) & (y >= 0) & (x < self.width) & (y < self.height)
-
     @property
     def centre(self) -> NDArray[np.float64]:
         """(x, y)."""
@@ -126,11 +121,11 @@ def locate_reference(box: Box, shape: Shape, ref_shape: Shape, registration: Reg
         raise CropRejected("the reference ends there")
     left = min(max(round(x - side / 2), 0), ref_width - side)
     top = min(max(round(y - side / 2), 0), ref_height - side)
-    ref_box = Box(left, top, side, side)
     steps = (np.arange(_GRID) + 0.5) / _GRID
     grid = np.stack(np.meshgrid(steps * box.width + box.left, steps * box.height + box.top), axis=-1).reshape(-1, 2)
-    overlap = float(ref_box.contains(apply(homography, grid) + shift).mean())
-    return CropPair(box, ref_box, overlap, scale, rotation)
+    seen = apply(homography, grid) + shift - (left, top)
+    overlap = float(((seen >= 0) & (seen < side)).all(axis=1).mean())
+    return CropPair(box, Box(left, top, side, side), overlap, scale, rotation)
 
 
 def crop_box(photo: Pixels8, box: Box, size: int) -> Pixels8:

@@ -18,14 +18,9 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class MinedPair:
-    """A pair of the data set.
+    """A pair of the data set: the names of its photos, where both were cropped, and how many of their keypoints agree.
 
-    Attributes:
-        input: name of the photo that the input was cropped from.
-        reference: name of the photo that the reference was cropped from.
-        crop: where both were cropped.
-        inliers: number of keypoints that agree between the photos.
-        name: of the files, NAME.png in both folders; empty until they are written.
+    Its files are NAME.png in both folders; the name is empty until they are written.
     """
 
     input: str

@@ -16,12 +16,7 @@ from ttsr.registration.keypoints import Keypoints, find_keypoints
 
 @dataclass(frozen=True)
 class PhotoReader:
-    """Reads the photos of one folder, all in the same way.
-
-    Attributes:
-        folder: with the photos.
-        longest_side: in pixels, to which larger photos are shrunk; None leaves them as they are.
-    """
+    """Reads the photos of one folder, the larger ones shrunk to a longest side in pixels if it is given."""
 
     folder: Path
     longest_side: int | None = None

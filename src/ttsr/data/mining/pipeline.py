@@ -29,7 +29,8 @@ def mine_pairs(folder: Path, out: Path, options: MiningOptions, progress: Progre
     """Write `out`/input/NAME.png, `out`/ref/NAME.png, manifest.csv and report.html from the photos of `folder`.
 
     The photos may lie in folders in it; `out` is new or empty, and appears when all is written. The files are the same
-    for the same photos and options, whatever the number of workers.
+    for the same photos and options, whatever the number of workers. The stages of `progress` are "finding keypoints",
+    "comparing photos", "cropping" and "writing the report".
 
     Raises:
         DataError: `out` is in use, in `folder`, or cannot be written; fewer than two photos, none that match, or no
@@ -42,7 +43,7 @@ def mine_pairs(folder: Path, out: Path, options: MiningOptions, progress: Progre
     names = list_photos(folder)
     reader = PhotoReader(folder, options.longest_side)
     with atomic_folder(out, folder) as temporary, Workers(options.workers) as workers:
-        mining = _Mining(folder, reader, options, workers)
+        mining = _Mining(reader, options, workers)
         matches = mining.match(temporary / "keypoints", names, progress)
         mining.write_crops(temporary, matches, progress.part(0.7, 0.95, "cropping"))
         progress.update(0.95, "writing the report")
@@ -55,8 +56,8 @@ def mine_pairs(folder: Path, out: Path, options: MiningOptions, progress: Progre
 class _Mining:
     """The steps of one run, which note in `summary` what became of the photos."""
 
-    def __init__(self, folder: Path, reader: PhotoReader, options: MiningOptions, workers: Workers) -> None:
-        self.folder, self.reader, self.options, self.workers = folder, reader, options, workers
+    def __init__(self, reader: PhotoReader, options: MiningOptions, workers: Workers) -> None:
+        self.folder, self.reader, self.options, self.workers = reader.folder, reader, options, workers
         self.summary = MiningSummary()
 
     def match(self, store: Path, names: list[str], progress: Progress) -> list[PhotoMatch]:
