@@ -47,10 +47,8 @@ def read_pair_manifest(store: Store) -> list[dict[str, str]] | None:
     Raises:
         DataError: not UTF-8, or not CSV.
     """
-    table = _read(store)
-    if table is None or "name" not in table[0]:
-        return None
-    return [row for _, row in table[1]]
+    columns, rows = _read(store) or ([], [])
+    return [row for _, row in rows] if "name" in columns else None
 
 
 def _read(store: Store) -> tuple[list[str], list[tuple[int, dict[str, str]]]] | None:

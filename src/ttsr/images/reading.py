@@ -76,11 +76,7 @@ def pictures_in(folder: str | Path) -> list[Path]:
 
 @contextmanager
 def open_file(path: Path, name: str) -> Iterator[io.BufferedReader]:
-    """Open a regular file for reading; errors call it `name`.
-
-    Raises:
-        ImageError: it is missing, unreadable, or no regular file.
-    """
+    """Open a regular file for reading, or raise an ImageError that calls it `name`."""
     try:
         # Checked first: opening a pipe may block forever, and so may reading a device.
         mode = path.stat().st_mode
@@ -160,16 +156,12 @@ def _from_pillow(image: Image.Image) -> Picture:
 def _stored_layout(image: Image.Image) -> str:
     """How the file stores a pixel, in Pillow's terms such as `RGB;16B`; empty once the image is loaded."""
     # The mode alone is not enough: Pillow opens 16-bit colour as 8-bit RGB without a warning.
-    tiles = getattr(image, "tile", None)
-    if not tiles:
-        return ""
-    arguments = tiles[0][3]
-    if isinstance(arguments, str):
-        return arguments
-    if not isinstance(arguments, tuple) or not arguments:
-        return ""
-    deep = tiles[0][0].startswith("ppm") and arguments[-1] > 255
-    return f"{arguments[0]};16" if deep else str(arguments[0])
+    match getattr(image, "tile", None):
+        case [[str(codec), _, _, (layout, *_, int(largest))], *_] if codec.startswith("ppm") and largest > 255:
+            return f"{layout};16"
+        case [[_, _, _, str(layout) | (layout, *_)], *_]:
+            return str(layout)
+    return ""
 
 
 def _to_eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:

@@ -90,7 +90,11 @@ def select_crops(
             continue
         try:
             crop = locate_reference(box, photo.shape[:2], ref_photo.shape[:2], registration)
-            _check(crop, photo, ref_photo, options.min_overlap)
+            if crop.overlap < options.min_overlap:
+                raise CropRejected("too little overlap")
+            both = crop_box(photo, crop.box, size), crop_box(ref_photo, crop.ref_box, size)
+            if min(map(detail, both)) < MIN_DETAIL:
+                raise CropRejected("too little detail")
         except CropRejected as reason:
             rejected[str(reason)] += 1
         else:
@@ -99,11 +103,7 @@ def select_crops(
 
 
 def locate_reference(box: Box, shape: Shape, ref_shape: Shape, registration: Registration) -> CropPair:
-    """The reference crop that shows what `box` shows. Shapes are (H, W) of both photos.
-
-    Raises:
-        CropRejected: there is none.
-    """
+    """The reference crop that shows what `box` shows, or a CropRejected. Shapes are (H, W) of both photos."""
     window = max(_WINDOW * box.width, _WINDOW_SHARE * max(shape[:2])) / 2
     homography, points = registration.homography, registration.points
     near = np.abs(points - box.centre).max(axis=1) <= window
@@ -132,14 +132,6 @@ def crop_box(photo: Pixels8, box: Box, size: int) -> Pixels8:
     """(size, size, 3) uint8: a box of the photo, shrunk by Pillow's bicubic filter if it is larger."""
     pixels = photo[box.top : box.top + box.height, box.left : box.left + box.width]
     return np.ascontiguousarray(pixels) if box.width == size else resize_bicubic(pixels, size, size)
-
-
-def _check(crop: CropPair, photo: Pixels8, ref_photo: Pixels8, min_overlap: float) -> None:
-    if crop.overlap < min_overlap:
-        raise CropRejected("too little overlap")
-    size = crop.box.width
-    if min(detail(crop_box(photo, crop.box, size)), detail(crop_box(ref_photo, crop.ref_box, size))) < MIN_DETAIL:
-        raise CropRejected("too little detail")
 
 
 def _candidates(photo: Pixels8, registration: Registration, size: int, count: int, rng: Generator) -> Iterator[Box]:

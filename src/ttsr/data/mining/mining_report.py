@@ -29,11 +29,7 @@ img { max-width: 100%; } figcaption { color: #555; overflow-wrap: anywhere; }
 
 
 def write_report(path: Path, reader: PhotoReader, summary: MiningSummary) -> None:
-    """Write the HTML page to `path`, beside input/ and ref/; `reader` shows again where the crops were taken from.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write the HTML page to `path`, beside input/ and ref/; `reader` shows again where the crops were taken from."""
     # At even steps from the least overlap to the greatest.
     ordered = sorted(summary.pairs, key=lambda pair: (pair.crop.overlap, pair.name))
     places = np.linspace(0, len(ordered) - 1, min(len(ordered), NUM_SHOWN))
@@ -59,7 +55,6 @@ def write_report(path: Path, reader: PhotoReader, summary: MiningSummary) -> Non
 
 
 def _counts(summary: MiningSummary) -> str:
-    least, lower, median, upper, greatest = summary.overlaps
     rows = [
         (len(summary.photos), "photos read"),
         (len(summary.unreadable), "unreadable pictures"),
@@ -71,7 +66,7 @@ def _counts(summary: MiningSummary) -> str:
         *((count, f"positions rejected: {reason}") for reason, count in summary.rejected.most_common()),
     ]
     cells = "".join(f"<tr><td>{count:,}</td><td>{html.escape(what)}</td></tr>" for count, what in rows)
-    overlaps = f"{least:.2f}, {lower:.2f}, {median:.2f}, {upper:.2f}, {greatest:.2f}"
+    overlaps = ", ".join(f"{overlap:.2f}" for overlap in summary.overlaps)
     return f"<table>{cells}</table><p>Overlap: least, quartiles and greatest {overlaps}.</p>"
 
 

@@ -66,9 +66,6 @@ def write_manifest(path: Path, pairs: Iterable[MinedPair]) -> None:
     """Write `manifest.csv`, one row a pair.
 
     Boxes are in pixels of the photos, overlap is a share, scale that of reference to input, rotation in degrees.
-
-    Raises:
-        OSError: it cannot be written.
     """
     # The bytes of a name that is not UTF-8 are escaped, so that the file is UTF-8.
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:

@@ -22,11 +22,7 @@ class PhotoReader:
     longest_side: int | None = None
 
     def pixels(self, name: str) -> Pixels8:
-        """(H, W, 3) uint8 RGB, the right way up.
-
-        Raises:
-            ImageError: it cannot be read.
-        """
+        """(H, W, 3) uint8 RGB, the right way up; an ImageError if it cannot be read."""
         rgb = rgb8(read_picture(self.folder / name))
         longest = max(rgb.shape[:2])
         if self.longest_side is None or longest <= self.longest_side:

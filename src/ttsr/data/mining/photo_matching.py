@@ -32,11 +32,7 @@ class PhotoMatch:
 
 
 def write_keypoints(folder: Path, photos: Iterable[Keypoints]) -> None:
-    """Write the keypoints of one photo after the other; only one photo's are held at a time.
-
-    Raises:
-        OSError: the folder cannot be written to, or the disk is full.
-    """
+    """Write the keypoints of one photo after the other; only one photo's are held at a time."""
     index: list[tuple[int, int, int]] = []
     with (folder / _DATA).open("wb") as data:
         for keypoints in photos:
