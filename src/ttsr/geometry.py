@@ -73,10 +73,7 @@ def scale_and_rotation(matrix: NDArray[np.float64]) -> tuple[float, float]:
 def warp(image: NDArray[Any], to_image: Homography, size: tuple[int, int]) -> NDArray[Any]:
     """Resample an image, (H, W) or (H, W, 3) uint8, by Pillow's bicubic filter; zeros outside it.
 
-    Args:
-        image: of any size.
-        to_image: from points of the result to points of `image`.
-        size: (width, height) of the result in pixels.
+    `to_image` maps points of the result to points of the image, and `size` is the result's (width, height) in pixels.
     """
     coefficients = tuple(normalize(to_image).ravel()[:8])
     source = Image.fromarray(np.ascontiguousarray(image))

@@ -12,8 +12,8 @@ class Progress:
     """Progress of a piece of work, reported to `show`, with a cancel that any thread may call.
 
     Args:
-        show: called with the fraction done in [0, 1] and the name of the stage at hand, which may be empty; called
-            by the thread that works. None shows nothing, and cancelling still works.
+        show: called by the thread that works, with the fraction done in [0, 1] and the name of the stage at hand, which
+            may be empty. None shows nothing, and cancelling still works.
     """
 
     def __init__(self, show: Callable[[float, str], None] | None = None) -> None:

@@ -58,14 +58,8 @@ def make_plan(
 ) -> Plan:
     """Estimate time and memory of one upscale, and choose the blocks.
 
-    Args:
-        config: of the model.
-        lr: (h, w) of the LR picture.
-        kept: (H/4, W/4) of the references that are encoded already.
-        new: the same of those still to be encoded.
-        device: where it will be computed.
-        precision: in what arithmetic.
-        matcher: by which search.
+    `lr` is (h, w) of the LR picture; `kept` and `new` are (H/4, W/4) of the references that are encoded already, and of
+    those still to be encoded.
 
     Raises:
         UserError: even the smallest blocks do not fit into free memory.

@@ -30,9 +30,6 @@ class PublishedWeights:
     provenance: Provenance
 
 
-Entry = BundledWeights | PublishedWeights
-
-
 def _mmagic(file: str, recipe: str, psnr: float, ssim: float) -> PublishedWeights:
     scores = {"CUFED5 reference 1 mmedit-rgb, as published": {"psnr": psnr, "ssim": ssim}}
     provenance = Provenance("MMagic (open-mmlab/mmagic)", recipe, scores, licence="Apache-2.0")
@@ -49,19 +46,16 @@ _PUBLISHED = {
 }
 
 
-def available_weights() -> dict[str, Entry]:
+def available_weights() -> dict[str, BundledWeights | PublishedWeights]:
     """The catalogue by name: weights that ship with the package, then those published elsewhere."""
     bundled = {file.stem: BundledWeights(file) for file in sorted(_BUNDLED.glob("*.safetensors"))}
     return bundled | _PUBLISHED
 
 
 def provenance_of(name: str, checkpoint: Checkpoint, file: str) -> Provenance:
-    """The provenance of weights, from the catalogue or from the metadata of their file.
+    """The provenance of weights, as the catalogue knows it by `name`, or else as their file states it.
 
-    Args:
-        name: as given to `load`.
-        checkpoint: the content of the file.
-        file: the file's name, the source if no other is known.
+    The source is the file's name if no other is known.
 
     Raises:
         WeightsError: the file's metadata is damaged.

@@ -15,15 +15,12 @@ from ttsr.weights.checkpoint_file import read_strings
 from ttsr.weights.layouts import AUTHORS, TTSR as OURS, Layout
 from ttsr.weights.provenance import Metadata, Provenance
 
-StoredFloat = Literal["fp32", "fp16"]
-"""The type of the parameters in a file."""
-
 
 def save(
     model: TTSR,
     path: str | Path,
     *,
-    dtype: StoredFloat = "fp32",
+    dtype: Literal["fp32", "fp16"] = "fp32",
     provenance: Provenance | None = None,
     layout: Layout = OURS,
 ) -> None:
