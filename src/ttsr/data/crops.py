@@ -8,11 +8,8 @@ from numpy.typing import NDArray
 from ttsr.errors import ImageError
 from ttsr.images.picture import Picture
 
-Pixels8 = NDArray[np.uint8]
-"""(H, W, 3) uint8 RGB, the right way up."""
-
-MIN_DETAIL = 4.0
-"""A crop of less `detail` teaches little: a piece of sky, say."""
+Pixels8 = NDArray[np.uint8]  # (H, W, 3) RGB, the right way up
+MIN_DETAIL = 4.0  # a crop of less `detail` teaches little: a piece of sky, say
 
 
 def rgb8(picture: Picture) -> Pixels8:

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ttsr.data.mining.duplicates import MAX_DIFFERENCE, difference
+from ttsr.data.mining.crop_extraction import MAX_DIFFERENCE, difference
 from ttsr.registration import Keypoints, find_keypoints, register
 
 Pixels = NDArray[np.uint8]
