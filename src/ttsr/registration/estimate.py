@@ -14,18 +14,13 @@ from numpy.typing import NDArray
 from ttsr.geometry import Homography, apply, invert, jacobian, normalize
 from ttsr.registration.keypoints import Keypoints, require_scikit_image
 
-# Lowe's ratio test: the nearest descriptor must be so much nearer than the second nearest.
-MAX_RATIO = 0.85
+MAX_RATIO = 0.85  # Lowe's ratio test: the nearest descriptor must be so much nearer than the second nearest
 # How far, of the photo's longest side, a match may lie from where one keypoint's position, scale and angle put it.
 LOOSE_TOLERANCE = 0.05
-# How far, of the photo's longest side, an inlier may lie from where the homography puts it.
-TOLERANCE = 0.006
-# Matches that must agree loosely before a homography is estimated.
-MIN_AGREEING = 5
-# Inliers that a homography needs for the photos to be taken to show the same thing.
-MIN_INLIERS = 8
-# A homography that changes the scale more than this is rejected.
-MAX_SCALE_CHANGE = 6.0
+TOLERANCE = 0.006  # how far, of the photo's longest side, an inlier may lie from where the homography puts it
+MIN_AGREEING = 5  # matches that must agree loosely before a homography is estimated
+MIN_INLIERS = 8  # inliers that a homography needs for the photos to be taken to show the same thing
+MAX_SCALE_CHANGE = 6.0  # a homography that changes the scale more than this is rejected
 
 
 @dataclass(frozen=True)

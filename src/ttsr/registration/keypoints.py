@@ -14,11 +14,9 @@ from PIL import Image
 
 from ttsr.errors import UserError
 
-# Longest side in pixels of the copy that keypoints are looked for in; smaller photos are taken as they are.
-COPY_SIDE = 640
+COPY_SIDE = 640  # longest side in pixels of the copy that keypoints are looked for in; smaller photos stay as they are
 _SMALLEST_SIDE = 12  # of the copy: SIFT's scales ask for it
-# Keypoints kept of a photo: those of the largest scales, which other photos are likeliest to show too.
-MAX_KEYPOINTS = 800
+MAX_KEYPOINTS = 800  # of a photo: those of the largest scales, which other photos are likeliest to show too
 
 KEYPOINT = np.dtype(
     [("point", np.float32, 2), ("scale", np.float32), ("angle", np.float32), ("descriptor", np.uint8, 128)]

@@ -19,12 +19,9 @@ from ttsr.registration.estimate import Registration
 
 # A reference of larger scale than this is shrunk to the input's scale: its crop would show too little otherwise.
 MAX_SCALE = 1.25
-# A reference of smaller scale than this lacks the detail that it should provide.
-MIN_SCALE = 0.5
-# Inliers that must lie in and around the input crop; they tell where the reference shows it.
-MIN_NEARBY = 4
-# Positions tried for each crop that is wanted.
-DRAWS = 12
+MIN_SCALE = 0.5  # a reference of smaller scale than this lacks the detail that it should provide
+MIN_NEARBY = 4  # inliers that must lie in and around the input crop; they tell where the reference shows it
+DRAWS = 12  # positions tried for each crop that is wanted
 # The window around a crop that inliers are counted in: so many crops wide, and at least this share of the longest side,
 # for keypoints are found in a small copy and a crop of a large photo holds few.
 _WINDOW, _WINDOW_SHARE = 1.5, 0.15
