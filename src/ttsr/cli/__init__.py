@@ -6,22 +6,24 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
-from cyclopts import App, CycloptsError, UnknownCommandError
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
+from rich.console import Console
 
 from ttsr import __version__
-from ttsr.cli.printing import say, silence, wide_console
+from ttsr.cli.printing import say, silence
 from ttsr.errors import UserError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+_MIN_COLUMNS = 40  # with 2, cyclopts wraps the help without end
 
 app = App(
     name="ttsr",
     help="Four times larger pictures, with the textures of another photo of the same thing.",
     version=f"ttsr {__version__}",
+    default_parameter=Parameter(negative=()),  # no --no-FLAG and --empty-LIST
     suppress_keyboard_interrupt=False,
 )
 app.command("ttsr.cli.upscale:upscale", name="upscale", help="Upscale pictures four times.")
@@ -42,15 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 2 for bad input (one line on stderr), 130 after Ctrl-C; commands may add their own.
     """
-    signal.signal(signal.SIGTERM, _leave)
+    # On SIGTERM unwind as after an error, so that no temporary file stays behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may hold what the terminal cannot show
     try:
-        _check_current_folder()
-        code = app(
-            arguments, console=wide_console(), exit_on_error=False, print_error=False, result_action="return_value"
-        )
+        os.getcwd()
+    except OSError:  # relative paths and PyTorch's libraries would fail in many ways
+        return _complain("the current folder does not exist any more: change to another folder")
+    console = Console()
+    console.width = max(console.width, _MIN_COLUMNS)
+    try:
+        code = app(arguments, console=console, exit_on_error=False, print_error=False, result_action="return_value")
         if sys.stdout is not None:
             sys.stdout.flush()
     except UnknownCommandError as error:  # its own text would import every command for their names
@@ -71,19 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _check_current_folder() -> None:
-    """Relative paths and PyTorch's libraries fail in many ways where the current folder was deleted."""
-    try:
-        os.getcwd()
-    except OSError:
-        raise UserError("the current folder does not exist any more", "change to another folder") from None
-
-
 def _complain(message: str) -> int:
     say(" ".join(message.split()))
     return BAD_INPUT
-
-
-def _leave(signal_number: int, frame: FrameType | None) -> None:
-    """On SIGTERM unwind as after an error, so that no temporary file stays behind."""
-    raise SystemExit(128 + signal_number)

@@ -31,7 +31,12 @@ def progress_bar(label: str, *, shown: bool = True) -> Iterator[Progress]:
             return
         text = f"{label}: {stage}" if stage else label
         if bar is None:
-            bar = _bar()
+            console = Console(stderr=True)
+            # Without markup: a file's name may hold brackets.
+            columns = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()
+            bar = RichProgress(
+                *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+            )
             bar.add_task(text, total=1.0)
             bar.start()
         bar.update(bar.task_ids[0], completed=fraction, description=text)
@@ -41,10 +46,3 @@ def progress_bar(label: str, *, shown: bool = True) -> Iterator[Progress]:
     finally:
         if bar is not None:
             bar.stop()
-
-
-def _bar() -> RichProgress:
-    console = Console(stderr=True)
-    # Without markup: a file's name may hold brackets.
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    return RichProgress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -1,9 +1,7 @@
 """`ttsr convert`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
-
-from cyclopts import Parameter
+from typing import Literal
 
 from ttsr.errors import WeightsError
 
@@ -16,7 +14,7 @@ def convert(
     source: str,
     out: Path,
     *,
-    half: Annotated[bool, Parameter(negative=())] = False,
+    half: bool = False,
     layout: LayoutName | None = None,
     recipe: str | None = None,
     licence: str | None = None,
@@ -26,23 +24,16 @@ def convert(
 
     Provenance (source, recipe, scores, licence) is copied from the source where it is known.
 
-    Parameters
-    ----------
-    source
-        A checkpoint file of this package, the authors, MMEditing or MMagic; a name from the catalogue; or a URL.
-    out
-        The file to write: .safetensors for this package's layout, .pt for the authors', .pth for MMagic's. A file that
-        exists is replaced.
-    half
-        Store the weights in 16 bits (fp16): half the size.
-    layout
-        The layout, if not by the suffix of the file to write.
-    recipe
-        The name of the training recipe, for the metadata.
-    licence
-        The licence of the weights, for the metadata.
-    scores
-        A report of ttsr evaluate --json, whose mean scores of this model go into the metadata.
+    Args:
+        source: A checkpoint file of this package, the authors, MMEditing or MMagic; a name from the catalogue; or a
+            URL.
+        out: The file to write: .safetensors for this package's layout, .pt for the authors', .pth for MMagic's. A file
+            that exists is replaced.
+        half: Store the weights in 16 bits (fp16): half the size.
+        layout: The layout, if not by the suffix of the file to write.
+        recipe: The name of the training recipe, for the metadata.
+        licence: The licence of the weights, for the metadata.
+        scores: A report of ttsr evaluate --json, whose mean scores of this model go into the metadata.
     """
     from dataclasses import replace
 
@@ -61,23 +52,14 @@ def convert(
         raise WeightsError(f"{out}: of no known layout", "name a .safetensors, .pt or .pth file, or give --layout")
     with progress_bar(source) as progress:
         file = locate(source, progress)
-    refuse_overwriting([out], [file, *([scores] if scores is not None else [])])
-    stated = {
-        "recipe": recipe,
-        "licence": licence,
-        "scores": read_mean_scores(scores, source, Path(source).name) if scores is not None else None,
-    }
+    refuse_overwriting([out], [file] if scores is None else [file, scores])
+    means = None if scores is None else read_mean_scores(scores, source, Path(source).name)
+    stated = {"recipe": recipe, "licence": licence, "scores": means}
     checkpoint = read_checkpoint(file)
     model = assemble(checkpoint, str(file))
     known = provenance_of(source, checkpoint, file.name)
     provenance = replace(known, **{name: value for name, value in stated.items() if value is not None})
-    save(
-        model,
-        out,
-        dtype="fp16" if half else "fp32",
-        provenance=provenance,
-        layout=LAYOUTS[chosen],
-    )
+    save(model, out, dtype="fp16" if half else "fp32", provenance=provenance, layout=LAYOUTS[chosen])
     num_parameters = sum(parameter.numel() for parameter in model.parameters())
-    size = out.stat().st_size
-    print(f"{source} -> {out}: {num_parameters / 1e6:.2f} M parameters, {size / 1e6:.1f} MB, {chosen} layout")
+    size = out.stat().st_size / 1e6
+    print(f"{source} -> {out}: {num_parameters / 1e6:.2f} M parameters, {size:.1f} MB, {chosen} layout")

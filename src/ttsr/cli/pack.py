@@ -1,9 +1,7 @@
 """`ttsr pack`."""
 
+import os
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from ttsr.cli.printing import say, tell
 from ttsr.errors import DataError
@@ -18,9 +16,9 @@ def pack(
     *,
     max_side: int | None = None,
     quality: int | None = None,
-    webp: Annotated[bool, Parameter(negative=())] = False,
-    only_open: Annotated[bool, Parameter(negative=())] = False,
-    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    webp: bool = False,
+    only_open: bool = False,
+    overwrite: bool = False,
 ) -> None:
     """Pack a training set into one file, for slow disks and for machines where many small files hurt.
 
@@ -39,8 +37,6 @@ def pack(
         only_open: Take only photos that manifest.csv marks as open = yes.
         overwrite: Replace an existing file.
     """
-    import os
-
     from ttsr.cli.bars import progress_bar
     from ttsr.data.packing import PackOptions, pack as write_packed
     from ttsr.data.store import open_store

@@ -1,5 +1,6 @@
 """`ttsr pairs`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ def pairs(
     from ttsr.cli.printing import say, tell
     from ttsr.data.mining import MANIFEST, REPORT, MiningOptions, mine_pairs
 
+    # Processors that this process may use, where the system tells.
+    num_processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     options = MiningOptions(
         size=size,
         min_overlap=min_overlap,
@@ -51,7 +54,7 @@ def pairs(
         max_pairs=max_pairs,
         longest_side=longest_side,
         seed=seed,
-        workers=workers if workers is not None else _num_processors(),
+        workers=workers if workers is not None else num_processors,
     )
     with progress_bar("pairs") as progress:
         summary = mine_pairs(folder, out, options, progress)
@@ -61,20 +64,10 @@ def pairs(
     tell(f"wrote {len(summary.pairs)} pairs to {out}: {out / MANIFEST}, and {out / REPORT} to look at")
 
 
-def _num_processors() -> int:
-    """Processors that this process may use, where the system tells."""
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _described(summary: "MiningSummary") -> str:
     """Counts and overlaps, a line each."""
-    left_out = [
-        f"{count} {why}"
-        for count, why in ((len(summary.unreadable), "unreadable"), (len(summary.small), "too small"))
-        if count
-    ]
+    counts = {"unreadable": len(summary.unreadable), "too small": len(summary.small)}
+    left_out = [f"{count} {why}" for why, count in counts.items() if count]
     lines = [
         f"{len(summary.photos)} photos" + (f" ({', '.join(left_out)} left out)" if left_out else ""),
         f"{summary.compared} photo pairs compared, {summary.matched} show the same thing",

@@ -2,12 +2,7 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-_MIN_COLUMNS = 40
+from typing import TextIO
 
 
 def tell(text: str) -> None:
@@ -37,12 +32,3 @@ def silence(stream: TextIO | None) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)
-
-
-def wide_console() -> "Console":
-    """A console for stdout that is never narrower than 40 columns: with 2, cyclopts wraps the help without end."""
-    from rich.console import Console
-
-    console = Console()
-    console.width = max(console.width, _MIN_COLUMNS)
-    return console

@@ -6,11 +6,9 @@ from ttsr.cli.printing import tell
 def recipes(name: str | None = None) -> None:
     """List the recipes of the package, or show one with a description of every field.
 
-    Parameters
-    ----------
-    name
-        A recipe of the package, or a YAML file, to print with every field. The output is a recipe too: save it as a
-        .yaml file to change it.
+    Args:
+        name: A recipe of the package, or a YAML file, to print with every field. The output is a recipe too: save it as
+            a .yaml file to change it.
     """
     from ttsr.training.recipe_text import described_recipe, read_recipe, recipe_names, recipe_summary
 

@@ -1,6 +1,7 @@
 """`ttsr train`."""
 
 import re
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,8 +41,8 @@ def train(
     data: Path,
     out: Path | None = None,
     max_time: str | None = None,
-    resume: Annotated[bool, Parameter(negative=())] = False,
-    accept_changes: Annotated[bool, Parameter(negative=())] = False,
+    resume: bool = False,
+    accept_changes: bool = False,
     validate: Path | None = None,
     vgg19: Path | None = None,
     workers: int = 1,
@@ -49,30 +50,22 @@ def train(
 ) -> int:
     """Train a model by a recipe. Exits with code 3 if stopped before the end.
 
-    Parameters
-    ----------
-    recipe
-        A recipe of the package by name (see ttsr recipes), or a YAML file.
-    overrides
-        Fields of the recipe to change, as --FIELD VALUE, such as --schedule.steps 1000; they are listed below.
-    data
-        The training data that the recipe asks for: a folder of photos, or of pairs (input/ and ref/), or either of
-        them packed by ttsr pack.
-    out
-        The folder of the run: checkpoints, log.jsonl, TensorBoard's files, recipe.yaml, environment.json and the
-        model's .safetensors; runs/RECIPE if not given.
-    max_time
-        Stop and save after this much time: HH:MM:SS, MM:SS or seconds.
-    resume
-        Continue from the last checkpoint in the folder.
-    accept_changes
-        Resume even if the recipe differs from the one that the run was started with.
-    validate
-        A test set in the layout of CUFED5, to score the model on regularly; the best model is saved.
-    vgg19
-        torchvision's weights of VGG19, for recipes that start from it or use its features; downloaded if not given.
-    workers
-        Processes that make training pairs, for each training process; 0 makes them between the steps.
+    Args:
+        recipe: A recipe of the package by name (see ttsr recipes), or a YAML file.
+        overrides: Fields of the recipe to change, as --FIELD VALUE, such as --schedule.steps 1000; they are listed
+            below.
+        data: The training data that the recipe asks for: a folder of photos, or of pairs (input/ and ref/), or either
+            of them packed by ttsr pack.
+        out: The folder of the run: checkpoints, log.jsonl, TensorBoard's files, recipe.yaml, environment.json and the
+            model's .safetensors; runs/RECIPE if not given.
+        max_time: Stop and save after this much time: HH:MM:SS, MM:SS or seconds.
+        resume: Continue from the last checkpoint in the folder.
+        accept_changes: Resume even if the recipe differs from the one that the run was started with.
+        validate: A test set in the layout of CUFED5, to score the model on regularly; the best model is saved.
+        vgg19: torchvision's weights of VGG19, for recipes that start from it or use its features; downloaded if not
+            given.
+        workers: Processes that make training pairs, for each training process; 0 makes them between the steps.
+        device: Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:N for one of several GPUs, or mps.
     """
     from ttsr.cli.bars import progress_bar
     from ttsr.system.distributed import Runtime
@@ -122,10 +115,7 @@ def parse_time(text: str) -> float:
     """
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
         raise RecipeError(f"--max-time {text}: not a time", "write it as HH:MM:SS, MM:SS or seconds")
-    seconds = 0.0
-    for part in text.split(":"):
-        seconds = seconds * 60 + float(part)
-    return seconds
+    return reduce(lambda seconds, part: 60 * seconds + float(part), text.split(":"), 0.0)
 
 
 def _tell(recipe: "Recipe", outcome: "Outcome", folder: Path) -> None:
