@@ -24,8 +24,12 @@ from ttsr.progress import Progress
 
 # On a CPU a block of products that stays in the cache beats a large one.
 CPU_BLOCK_BYTES = 8 * 2**20
-# Longer pieces of a query row leave a block so few rows of keys that their halo is most of it.
-_MAX_QUERY_COLUMNS = 1024
+# Query columns of a block. Longer pieces of a row leave no room for several rows or for enough keys.
+_QUERY_COLUMNS = 126
+# Query cells to make room for, halo included: fewer only where rows of keys are long.
+_QUERY_CELLS, _FEWEST_QUERY_CELLS = 512, 16
+# Rows of keys to make room for, halo included: two of them are multiplied anew for each block.
+_KEY_ROWS = 10
 
 
 class ExactMatcher:
@@ -134,16 +138,13 @@ class _BlockShape(NamedTuple):
 
 
 def _block_shape(query_grid: Grid, key_grid: Grid, elements: int) -> _BlockShape:
-    """A block of at most `elements` products, halos included, as near to square as that allows.
-
-    Whole rows of keys are taken, three at least with their halo; where they are long, only a piece of a query row.
-    """
+    """A block of at most `elements` products, halos included; more only where three rows of keys exceed it."""
     key_width = key_grid[1] + 2
-    query_columns = max(1, min(query_grid[1], _MAX_QUERY_COLUMNS, elements // (3 * key_width) - 2))
-    # Two rows of halo are multiplied anew for each block of keys: long blocks waste less.
-    key_rows = max(1, min(key_grid[0], elements // max(query_columns + 2, 512) // key_width - 2))
-    query_rows = elements // ((key_rows + 2) * key_width) // (query_columns + 2)
-    return _BlockShape(key_rows, max(1, min(query_grid[0], query_rows)), query_columns)
+    rows = max(elements // _QUERY_CELLS // key_width, min(_KEY_ROWS, elements // _FEWEST_QUERY_CELLS // key_width))
+    key_rows = max(1, min(key_grid[0], rows - 2))
+    cells = elements // ((key_rows + 2) * key_width)
+    query_columns = max(1, min(query_grid[1], _QUERY_COLUMNS, cells - 2))
+    return _BlockShape(key_rows, max(1, min(query_grid[0], cells // (query_columns + 2))), query_columns)
 
 
 class _KeyBlock:
