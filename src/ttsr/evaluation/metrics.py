@@ -13,26 +13,17 @@ SSIM_WINDOW = 11
 
 
 def psnr(target: np.ndarray, prediction: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB, pooled over pixels and channels; infinite for equal arrays.
-
-    Args:
-        target: any shape, on the scale [0, 255].
-        prediction: of the same shape and scale.
-    """
+    """Peak signal-to-noise ratio of two arrays of one shape, in dB, pooled over pixels and channels; or infinity."""
     assert target.shape == prediction.shape, f"{target.shape} against {prediction.shape}"
     error = float(np.mean(np.square(target.astype(np.float64) - prediction.astype(np.float64))))
     return math.inf if error == 0 else 10 * math.log10(255**2 / error)
 
 
 def ssim(target: np.ndarray, prediction: np.ndarray) -> float:
-    """Structural similarity (Wang et al., 2004, equation 13), averaged over channels.
+    """Structural similarity (Wang et al., 2004, equation 13) of two (H, W) or (H, W, C), averaged over channels.
 
     Gaussian window of 11x11 with sigma 1.5, population covariance, and the mean over the positions where the window
     lies inside the image (scikit-image excludes the border of 5 itself).
-
-    Args:
-        target: (H, W) or (H, W, C), on the scale [0, 255].
-        prediction: of the same shape and scale.
 
     Raises:
         UserError: an image is smaller than the window, or scikit-image is not installed.

@@ -66,7 +66,5 @@ def stack_references(references: Sequence[np.ndarray]) -> np.ndarray:
 
 def _crop_or_pad(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Crop or zero-pad at the right and bottom."""
-    canvas = np.zeros((*size, 3), np.uint8)
     kept = image[: size[0], : size[1]]
-    canvas[: kept.shape[0], : kept.shape[1]] = kept
-    return canvas
+    return np.pad(kept, ((0, size[0] - kept.shape[0]), (0, size[1] - kept.shape[1]), (0, 0)))

@@ -22,12 +22,9 @@ _MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
 def check_test_set(
     groups: Sequence[Group], references: Sequence[ReferenceChoice], protocols: Sequence[Protocol]
 ) -> dict[ReferenceChoice, list[ChosenReferences]]:
-    """Choose the references of every group, and check that all pictures can be read and scored.
+    """Return the files of each group for each choice of references, and check that they can be read and scored.
 
     Every ground truth is read, but of most references only the header.
-
-    Returns:
-        For each choice of references the files of each group.
 
     Raises:
         DataError: a group has no reference at all, or "unrelated" is requested with fewer than two groups.
@@ -36,9 +33,7 @@ def check_test_set(
         UserError: scikit-image is not installed.
     """
     scikit_image_ssim()
-    chosen: dict[ReferenceChoice, list[ChosenReferences]] = {
-        name: choose_references(groups, name) for name in references
-    }
+    chosen = {name: choose_references(groups, name) for name in references}
     strictest = max(protocols, key=lambda protocol: protocol.smallest_side)
     side = strictest.smallest_side
     for group in groups:

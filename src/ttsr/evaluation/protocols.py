@@ -51,11 +51,7 @@ class Protocol:
         return SSIM_WINDOW + 2 * self.crop
 
     def score(self, target: np.ndarray, prediction: np.ndarray) -> Score:
-        """Score a prediction against the ground truth.
-
-        Args:
-            target: (H, W, 3) uint8 RGB.
-            prediction: (H, W, 3) RGB on the scale [0, 255], uint8 or float; clipped to it.
+        """Score an RGB prediction, (H, W, 3) uint8 or float, clipped to [0, 255], against the ground truth in uint8.
 
         Raises:
             UserError: the images are too small to score, or scikit-image is not installed.

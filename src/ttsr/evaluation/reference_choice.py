@@ -52,10 +52,6 @@ def choose_references(groups: Sequence[Group], reference: ReferenceChoice) -> li
         half = len(groups) // 2
         others = [*groups[half:], *groups[:half]]
         return [ChosenReferences((next(iter(other.references.values())),)) for other in others]
-    return [_numbered(group, int(reference)) for group in groups]
-
-
-def _numbered(group: Group, number: int) -> ChosenReferences:
-    if number in group.references:
-        return ChosenReferences((group.references[number],))
-    return ChosenReferences((list(group.references.values())[-1],), substituted=True)
+    number = int(reference)
+    numbers = [number if number in group.references else max(group.references) for group in groups]
+    return [ChosenReferences((g.references[n],), substituted=n != number) for g, n in zip(groups, numbers, strict=True)]

@@ -18,13 +18,7 @@ _MAX_NAMED = 5
 
 @dataclass(frozen=True)
 class Row:
-    """One model with one choice of references, over all pictures.
-
-    Attributes:
-        model: its name.
-        reference: the choice of references.
-        pictures: the scores, in the order of the test set.
-    """
+    """One model with one choice of references, over all pictures in the order of the test set."""
 
     model: str
     reference: ReferenceChoice
@@ -63,34 +57,22 @@ class Row:
                     f"{len(larger)} of {count} with references larger than {STACKED_SIDE}x{STACKED_SIDE}, stacked on "
                     f"squares of up to {max(larger)}x{max(larger)}: the paper's set has none"
                 )
-        bicubic, model = ([getattr(picture, of) for picture in self.pictures] for of in ("bicubic", "model"))
-        notes += self._exact("bicubic", bicubic)
-        notes += self._exact(f"{self.model} with {label}", model)
+        for which, who in (("bicubic", "bicubic"), ("model", f"{self.model} with {label}")):
+            protocols: dict[tuple[str, ...], list[str]] = defaultdict(list)
+            for protocol in self.pictures[0].model:
+                exact = tuple(p.name for p in self.pictures if getattr(p, which)[protocol].psnr == math.inf)
+                if exact:
+                    protocols[exact].append(protocol)
+            for names, of in protocols.items():
+                more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+                where = f"{who} equals the ground truth on {', '.join(names[:_MAX_NAMED])}{more} by {', '.join(of)}"
+                notes.append(f"{where}: PSNR is infinite there, and so is its mean")
         return notes
-
-    def _exact(self, who: str, scores: Sequence[dict[str, Score]]) -> list[str]:
-        """Notes on pictures whose infinite PSNR makes the mean infinite."""
-        protocols: dict[tuple[str, ...], list[str]] = defaultdict(list)
-        for protocol in scores[0]:
-            pairs = zip(self.pictures, scores, strict=True)
-            names = tuple(picture.name for picture, score in pairs if score[protocol].psnr == math.inf)
-            if names:
-                protocols[names].append(protocol)
-        return [
-            f"{who} equals the ground truth on {_listed(names)} by {', '.join(of)}: "
-            "PSNR is infinite there, and so is its mean"
-            for names, of in protocols.items()
-        ]
 
 
 @dataclass(frozen=True)
 class Report:
-    """The scores of an evaluation.
-
-    Attributes:
-        protocols: in the requested order.
-        rows: by model, and within a model by choice of references, each in the requested order.
-    """
+    """The scores of an evaluation: rows by model, and within a model by choice of references, as requested."""
 
     protocols: tuple[Protocol, ...]
     rows: tuple[Row, ...]
@@ -125,15 +107,10 @@ class Report:
 
 
 def make_rows(model: str, scores: Iterable[PictureScore], references: Sequence[ReferenceChoice]) -> list[Row]:
-    """Group a model's scores into rows, one for each choice of references.
+    """Group a model's scores, in any order, into a row for each choice of references.
 
     The pictures of a row are in the order of the test set, and means are exactly rounded sums: the result does not
     depend on how processes shared the work.
-
-    Args:
-        model: the model's name.
-        scores: from one or several processes, in any order.
-        references: the choices of references, in the order of the rows.
     """
     ordered = sorted(scores, key=lambda score: score.number)
     return [
@@ -143,14 +120,6 @@ def make_rows(model: str, scores: Iterable[PictureScore], references: Sequence[R
 
 
 def _mean(scores: Sequence[Score]) -> Score:
-    return Score(_average([score.psnr for score in scores]), _average([score.ssim for score in scores]))
-
-
-def _average(values: Sequence[float]) -> float:
-    """NaN where infinities of both signs meet."""
-    return math.nan if math.inf in values and -math.inf in values else fmean(values)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
-    return ", ".join(names[:_MAX_NAMED]) + more
+    psnrs = [score.psnr for score in scores]
+    has_no_mean = math.inf in psnrs and -math.inf in psnrs
+    return Score(math.nan if has_no_mean else fmean(psnrs), fmean(score.ssim for score in scores))

@@ -11,21 +11,37 @@ from typing import Any
 from ttsr import __version__
 from ttsr.errors import DataError
 from ttsr.evaluation.protocols import Score
-from ttsr.evaluation.report import Report, Row
+from ttsr.evaluation.report import Report
 from ttsr.evaluation.scored_picture import PictureScore
 
 
 def as_json(report: Report, data: Path, device: str) -> dict[str, Any]:
     """The report as a JSON object: all scores, the test set, the device and versions. Infinite PSNR becomes null."""
+    versions = {name: version(name) for name in ("torch", "numpy", "pillow", "scikit-image")}
     return {
         "data": str(data),
         "num_pictures": report.num_pictures,
         "protocols": {protocol.name: protocol.source for protocol in report.protocols},
-        "rows": [_row(row, report) for row in report.rows],
+        "rows": [
+            {
+                "model": row.model,
+                "reference": row.reference,
+                "means": {
+                    protocol.name: {
+                        "model": _score(row.model_mean(protocol)),
+                        "bicubic": _score(row.bicubic_mean(protocol)),
+                        "gain": _score(row.gain(protocol)),
+                    }
+                    for protocol in report.protocols
+                },
+                "substituted": list(row.substituted),
+                "pictures": [_picture(picture) for picture in row.pictures],
+            }
+            for row in report.rows
+        ],
         "notes": report.notes(),
         "device": device,
-        "versions": {"ttsr": __version__}
-        | {name: version(name) for name in ("torch", "numpy", "pillow", "scikit-image")},
+        "versions": {"ttsr": __version__} | versions,
     }
 
 
@@ -34,7 +50,7 @@ def read_mean_scores(path: Path, *names: str) -> dict[str, dict[str, float]]:
 
     Args:
         path: a file with the object that `as_json` returned.
-        names: names that the model may have in the report; not used if the report has a single model.
+        names: that the model may have in the report; not used if the report has a single model.
 
     Raises:
         DataError: the file is unreadable or no report, or has scores of several models but not of this one.
@@ -86,23 +102,6 @@ def as_csv(report: Report) -> str:
     writer.writeheader()
     writer.writerows(lines)
     return out.getvalue()
-
-
-def _row(row: Row, report: Report) -> dict[str, Any]:
-    return {
-        "model": row.model,
-        "reference": row.reference,
-        "means": {
-            protocol.name: {
-                "model": _score(row.model_mean(protocol)),
-                "bicubic": _score(row.bicubic_mean(protocol)),
-                "gain": _score(row.gain(protocol)),
-            }
-            for protocol in report.protocols
-        },
-        "substituted": list(row.substituted),
-        "pictures": [_picture(picture) for picture in row.pictures],
-    }
 
 
 def _picture(picture: PictureScore) -> dict[str, Any]:

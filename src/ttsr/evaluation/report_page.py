@@ -5,9 +5,9 @@ import io
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -24,15 +24,8 @@ _QUALITY = 92
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One encoded image of the page.
-
-    Attributes:
-        number: index of the picture in the test set.
-        part: which image of the picture.
-        uri: the image as a data URI.
-    """
+class Panel(NamedTuple):
+    """One encoded image of the page: index of the picture in the test set, which image it is, and its data URI."""
 
     number: int
     part: str
@@ -51,12 +44,18 @@ def encode_panels(
         result_only: only the model's result, since another model's call has the rest.
         lossless: instead of quality 92.
     """
-    parts = {_part_of(model): images.sr}
+    parts = {f"by {model}": images.sr}
     if not result_only:
         parts |= {"LR": images.lr, "bicubic": images.bicubic, "ground truth": images.hr}
         if images.reference is not None:
             parts["reference"] = images.reference
-    return [Panel(score.number, part, _data_uri(image, lossless)) for part, image in parts.items()]
+    panels = []
+    for part, image in parts.items():
+        encoded = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(image)).save(encoded, "WEBP", quality=_QUALITY, lossless=lossless)
+        uri = f"data:image/webp;base64,{base64.b64encode(encoded.getvalue()).decode('ascii')}"
+        panels.append(Panel(score.number, part, uri))
+    return panels
 
 
 def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool) -> Iterator[str]:
@@ -154,12 +153,15 @@ def _picture(rows: Sequence[Row], place: int, protocol: Protocol, uris: Mapping[
     width, height = own.size
     captions = [("LR", "LR", f"{width // 4}x{height // 4}")]
     if "reference" in uris:
-        captions.append(("reference", _reference_name(own), "reference"))
+        name = " + ".join(own.files) or "LR"
+        if own.reference == "all" and len(own.files) > 1:
+            name = f"{own.files[0]}, first of {len(own.files)}"
+        captions.append(("reference", name, "reference"))
     captions.append(("bicubic", "bicubic", _score_text(bicubic)))
     for row in rows:
         score = row.pictures[place]
         text = f"{_score_text(score.model[protocol.name])}, {score.gain(protocol).psnr:+.2f}"
-        captions.append((_part_of(row.model), row.model, text))
+        captions.append((f"by {row.model}", row.model, text))
     captions.append(("ground truth", "ground truth", f"{width}x{height}"))
     figures = "".join(
         f'<figure><div class="view" style="aspect-ratio: {width}/{height}">'
@@ -174,28 +176,10 @@ def _picture(rows: Sequence[Row], place: int, protocol: Protocol, uris: Mapping[
     )
 
 
-def _reference_name(picture: PictureScore) -> str:
-    if picture.reference == "all" and len(picture.files) > 1:
-        return f"{picture.files[0]}, first of {len(picture.files)}"
-    return " + ".join(picture.files) or "LR"
-
-
 def _number(value: float) -> str:
     """Format for JavaScript's `Number()`."""
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return "NaN" if math.isnan(value) else f"{value:.6f}"
+    return f"{value:.6f}".replace("inf", "Infinity").replace("nan", "NaN")
 
 
 def _score_text(score: Score) -> str:
     return f"{score.psnr:.2f} dB, {score.ssim:.4f}"
-
-
-def _part_of(model: str) -> str:
-    return f"by {model}"
-
-
-def _data_uri(image: np.ndarray, lossless: bool) -> str:
-    encoded = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(image)).save(encoded, "WEBP", quality=_QUALITY, lossless=lossless)
-    return f"data:image/webp;base64,{base64.b64encode(encoded.getvalue()).decode('ascii')}"

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -81,8 +82,7 @@ class ScoredImages:
 OnPicture = Callable[[PictureScore, ScoredImages], None]
 
 
-@dataclass(frozen=True)
-class _Pass:
+class _Pass(NamedTuple):
     """A forward pass, cropped to the ground truth; `sr` and `bicubic` on the scale [0, 255]."""
 
     inputs: NetworkInputs
@@ -115,10 +115,12 @@ def score_picture(
         UserError: even the smallest blocks do not fit into memory.
     """
     hr = read_ground_truth(group.hr)
-    references, is_final = _references(hr, reference, chosen.files)
+    references = [own_reference(downscale4(hr))] if reference == "lr" else [read_reference(p) for p in chosen.files]
+    if reference == "stacked":
+        references = [stack_references(references)]
     # Where all sizes are equal already, every sizing gives the same inputs.
-    is_final = is_final or all(image.shape == hr.shape for image in references)
-    sizings: list[Sizing] = ["own size" if is_final else protocol.sizing for protocol in protocols]
+    as_is = reference in ("lr", "none", "stacked") or all(image.shape == hr.shape for image in references)
+    sizings: list[Sizing] = ["own size" if as_is else protocol.sizing for protocol in protocols]
     passes = {sizing: _run(model, hr, prepare_inputs(hr, references, sizing)) for sizing in dict.fromkeys(sizings)}
     first = passes[sizings[0]]
     used = first.inputs.references
@@ -165,16 +167,6 @@ def read_reference(path: Path) -> np.ndarray:
     if min(rgb.shape[:2]) < SCALE:
         raise ImageError(f"{path}: {rgb.shape[1]}x{rgb.shape[0]} pixels are too few", "take 4x4 at least")
     return rgb
-
-
-def _references(hr: np.ndarray, reference: ReferenceChoice, files: Sequence[Path]) -> tuple[list[np.ndarray], bool]:
-    """The reference images, and whether they are final, whatever the protocol."""
-    if reference == "none":
-        return [], True
-    if reference == "lr":
-        return [own_reference(downscale4(hr))], True
-    images = [read_reference(path) for path in files]
-    return ([stack_references(images)], True) if reference == "stacked" else (images, False)
 
 
 def _run(model: TTSR, hr: np.ndarray, inputs: NetworkInputs) -> _Pass:

@@ -11,15 +11,13 @@ from ttsr.evaluation.scored_picture import OnPicture, PictureScore, score_pictur
 from ttsr.models.ttsr import TTSR
 from ttsr.progress import Progress
 
-DEFAULT_PROTOCOLS = (PAPER_Y, MMAGIC_RGB)
-
 
 def evaluate(
     model: TTSR,
     groups: Sequence[Group],
     *,
     references: Sequence[ReferenceChoice] = ("1",),
-    protocols: Sequence[Protocol] = DEFAULT_PROTOCOLS,
+    protocols: Sequence[Protocol] = (PAPER_Y, MMAGIC_RGB),
     device: str | torch.device | None = None,
     on_picture: OnPicture | None = None,
     share: tuple[int, int] = (0, 1),
