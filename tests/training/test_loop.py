@@ -228,7 +228,7 @@ def test_resuming_with_another_recipe_names_the_changes_and_stops_unless_accepte
     assert outcome.finished and outcome.step == 3
 
 
-def test_an_adversary_may_join_a_run_that_had_none(photos, debug, losses, tmp_path):
+def test_a_discriminator_may_join_a_run_that_had_none(photos, debug, losses, tmp_path):
     """As a network trained by reconstruction goes on with all losses."""
     train(debug("rec", "--schedule.steps=6"), photos, tmp_path, num_workers=0)
     train(debug("gan", "--schedule.steps=8"), photos, tmp_path, resume=True, accept_changes=True, num_workers=0)

@@ -9,7 +9,7 @@ import docstring_parser
 import pytest
 
 from ttsr.errors import RecipeError
-from ttsr.training.recipe import Recipe, ScheduleOptions
+from ttsr.training.recipe import DiscriminatorOptions, Recipe, ScheduleOptions
 from ttsr.training.recipe_text import (
     described_recipe,
     differences,
@@ -158,8 +158,7 @@ def test_the_authors_recipes_have_their_values():
     assert rec.schedule == ScheduleOptions(steps=200 * epoch)
     assert gan.schedule == ScheduleOptions(steps=52 * epoch, pixel_steps=2 * epoch)
     assert gan.losses.transferal_levels == "mean" and gan.losses.adversarial_kind == "wgan-gp"
-    adversary = gan.discriminator
-    assert adversary.lr == 1e-4 and adversary.betas == (0, 0.9) and adversary.steps == 2 and adversary.first
+    assert gan.discriminator == DiscriminatorOptions(lr=1e-4, betas=(0, 0.9), steps=2, first=True)
 
 
 def test_differences_name_fields_with_both_values():

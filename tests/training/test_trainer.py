@@ -7,10 +7,11 @@ import torch
 
 from ttsr.data.photos import PhotoPairs
 from ttsr.data.sample import Batch, collate
-from ttsr.errors import RecipeError
+from ttsr.errors import RecipeError, WeightsError
 from ttsr.losses.adversarial import discriminator_loss
 from ttsr.models.extractor import LearnableTextureExtractor
 from ttsr.models.synthesis import SynthesisNetwork
+from ttsr.progress import Progress
 from ttsr.system.distributed import Runtime
 from ttsr.training.trainer import Trainer
 
@@ -176,3 +177,16 @@ def test_weights_to_start_from(debug, tmp_path):
     assert any(name.startswith("transfer.") for name in refined.state_dict())
     with pytest.raises(RecipeError, match=r"start: .*other\.safetensors has other sizes"):
         Trainer(replace(recipe, start=str(file), model=replace(recipe.model, channels=12)), Runtime("cpu"))
+
+
+def test_the_download_of_vgg19_reports_to_the_progress_of_the_run(debug, monkeypatch):
+    progress, seen = Progress(), []
+
+    def download(file, given):
+        seen.append((file, given))
+        raise WeightsError("not downloadable")
+
+    monkeypatch.setattr("ttsr.training.networks.load_vgg19", download)
+    with pytest.raises(WeightsError):
+        Trainer(debug("rec", "--extractor.start=vgg19"), Runtime("cpu"), progress=progress)
+    assert seen == [(None, progress)]

@@ -33,7 +33,7 @@ def check_test_set(
         UserError: scikit-image is not installed.
     """
     scikit_image_ssim()
-    chosen = {name: choose_references(groups, name) for name in references}
+    chosen: dict[ReferenceChoice, list[ChosenReferences]] = {r: choose_references(groups, r) for r in references}
     strictest = max(protocols, key=lambda protocol: protocol.smallest_side)
     side = strictest.smallest_side
     for group in groups:

@@ -21,7 +21,7 @@ _WRITTEN = {"name", "licence", "keep", "checkpoint_steps", "validation_steps", "
 
 
 def read_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe of the package by name, or one from a YAML file.
+    """Read a recipe of the package by name, or one from a YAML file.
 
     Args:
         name_or_path: a path if it ends in .yaml or .yml.
@@ -171,7 +171,12 @@ def _build(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind):
         return _build_dataclass(kind, value, where)
     if get_origin(kind) is tuple:
-        return _build_tuple(get_args(kind), value, where)
+        kinds = get_args(kind)
+        endless = kinds[-1] is Ellipsis
+        if not isinstance(value, list) or not (endless or len(value) == len(kinds)):
+            raise TypeError(f"{where} must be a list{'' if endless else f' of {len(kinds)}'}, not {value!r}")
+        wanted = [kinds[0]] * len(value) if endless else kinds
+        return tuple(_build(kind, item, where) for kind, item in zip(wanted, value, strict=True))
     if get_origin(kind) in (Literal, Union):
         if value not in get_args(kind):
             raise ValueError(f"{where} must be one of {', '.join(map(str, get_args(kind)))}, not {value!r}")
@@ -188,22 +193,11 @@ def _build(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _build_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
-    endless = kinds[-1] is Ellipsis
-    if not isinstance(value, list) or not (endless or len(value) == len(kinds)):
-        raise TypeError(f"{where} must be a list{'' if endless else f' of {len(kinds)}'}, not {value!r}")
-    wanted = [kinds[0]] * len(value) if endless else kinds
-    return tuple(_build(kind, item, where) for kind, item in zip(wanted, value, strict=True))
-
-
 def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise TypeError(f"{where or 'the file'} must hold named fields, not {value!r}")
-    hints = get_type_hints(kind)
-    known = {f.name: f for f in fields(kind)}
-    dotted = f"{where}." if where else ""
-    unknown = sorted(set(value) - set(known), key=str)
-    if unknown:
+    hints, known, dotted = get_type_hints(kind), {f.name: f for f in fields(kind)}, f"{where}." if where else ""
+    if unknown := sorted(value.keys() - known.keys(), key=str):
         names = ", ".join(dotted + str(name) for name in unknown)
         raise ValueError(f"unknown field{'s'[: len(unknown) > 1]} {names}; there are {', '.join(known)}")
     needed = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in value]

@@ -146,21 +146,21 @@ class Trainer:
         Raises:
             RecipeError: the loss was not finite for the tenth time in a row.
         """
-        recipe, adversary = self.recipe, self.discriminator_optimizer
+        recipe, discriminator_optimizer = self.recipe, self.discriminator_optimizer
         factor = recipe.schedule.rate_factor(self.step)
         self.optimizer.set_rates(factor, recipe.optimizer.lr, recipe.optimizer.extractor_lr)
-        optimizers = [optimizer for optimizer in (self.optimizer, adversary) if optimizer is not None]
+        optimizers = [optimizer for optimizer in (self.optimizer, discriminator_optimizer) if optimizer is not None]
         skipped_before = sum(optimizer.num_skipped for optimizer in optimizers)
         first = self.step * recipe.batch_size + self.runtime.rank * len(batch)
         parts = _split(batch, first, recipe.engine.accumulation)
         with fp32_products(rounded=recipe.engine.precision != "fp32"):
             if self.step < recipe.schedule.contrastive_steps:
                 metrics = self._optimize(self.optimizer, self.objective.extractor_loss, parts)
-            elif adversary is None or self.step < recipe.schedule.pixel_steps:
+            elif discriminator_optimizer is None or self.step < recipe.schedule.pixel_steps:
                 metrics, _ = self._network_step(parts)
             else:
-                adversary.set_rates(factor, recipe.discriminator.lr)
-                metrics = self._adversarial_step(parts, adversary)
+                discriminator_optimizer.set_rates(factor, recipe.discriminator.lr)
+                metrics = self._adversarial_step(parts, discriminator_optimizer)
         skipped = sum(optimizer.num_skipped for optimizer in optimizers) > skipped_before
         self.skipped += skipped
         self._skipped_in_a_row = self._skipped_in_a_row + 1 if skipped else 0
@@ -196,10 +196,10 @@ class Trainer:
 
         return self._optimize(self.optimizer, loss_of, parts), images
 
-    def _adversarial_step(self, parts: Sequence[Part], adversary: TrainingOptimizer) -> dict[str, float]:
+    def _adversarial_step(self, parts: Sequence[Part], discriminator_optimizer: TrainingOptimizer) -> dict[str, float]:
         if not self.recipe.discriminator.first:
             metrics, images = self._network_step(parts)
-            return metrics | self._discriminator_steps(parts, images, adversary)
+            return metrics | self._discriminator_steps(parts, images, discriminator_optimizer)
         # One forward pass serves both steps if there is one part; the graphs of several would take too much memory.
         forward_pass = None
         if len(parts) == 1:
@@ -209,17 +209,17 @@ class Trainer:
         else:
             with torch.no_grad(), self._autocast():
                 images = [at_least_float32(self.objective.forward(batch)[0].sr) for batch, _ in parts]
-        metrics = self._discriminator_steps(parts, images, adversary)
+        metrics = self._discriminator_steps(parts, images, discriminator_optimizer)
         return metrics | self._network_step(parts, forward_pass)[0]
 
     def _discriminator_steps(
-        self, parts: Sequence[Part], images: Sequence[Tensor], adversary: TrainingOptimizer
+        self, parts: Sequence[Part], images: Sequence[Tensor], discriminator_optimizer: TrainingOptimizer
     ) -> dict[str, float]:
         with_images = [(*part, sr) for part, sr in zip(parts, images, strict=True)]
         metrics: dict[str, float] = {}
         for repetition in range(self.recipe.discriminator.steps):
             loss_of = partial(self.objective.discriminator_loss, repetition=repetition)
-            metrics = self._optimize(adversary, loss_of, with_images, "discriminator_gradient")
+            metrics = self._optimize(discriminator_optimizer, loss_of, with_images, "discriminator_gradient")
         return metrics
 
     def _optimize(

@@ -13,11 +13,7 @@ from ttsr.system.files import atomic_path
 
 
 class TrainingLog:
-    """Metrics of a run from a step on. Lines of later steps, which a killed run wrote, are dropped.
-
-    Args:
-        folder: of the run.
-        step: the last step that is kept; 0 starts anew.
+    """Metrics of a run after its step `step`. Lines of later steps, which a killed run wrote, are dropped.
 
     Raises:
         RecipeError: TensorBoard is not installed.

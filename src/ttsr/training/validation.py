@@ -24,13 +24,7 @@ _DETAIL_SIDE = 96
 
 @dataclass(frozen=True)
 class ValidationScore:
-    """The result of a validation.
-
-    Attributes:
-        step: that was validated.
-        psnr: mean PSNR in dB (`paper-y`, reference 1).
-        test_set: folder of the test set.
-    """
+    """The step that was validated, its mean PSNR in dB (`paper-y`, reference 1), and the folder of the test set."""
 
     step: int
     psnr: float
@@ -50,14 +44,11 @@ class Validation:
         self.groups, self.test_set = list_groups(folder), str(folder)
 
     def __call__(self, trainer: Trainer, log: TrainingLog | None) -> ValidationScore:
-        """Score the averaged model, and log the metrics and the first pictures.
+        """Score the averaged model, the same on every process, and log the metrics and the first pictures.
 
         Args:
             trainer: the run.
             log: of the main process; None on the others.
-
-        Returns:
-            The score, the same on every process.
 
         Raises:
             DataError: a group has no reference.
