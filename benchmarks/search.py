@@ -10,7 +10,7 @@ from measure import compare, in_this_process
 
 from ttsr.models import textbook
 from ttsr.models.correspondence.cells import CellTransfer
-from ttsr.models.correspondence.exact import search
+from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.types import CELLS, Box, EncodedReference
 
 
@@ -22,7 +22,7 @@ def ours(queries: torch.Tensor, keys: torch.Tensor, textures: list[torch.Tensor]
         storages.append(transfer.storage(keys, grid, cell, texture.shape[1]))
         transfer.store(storages[-1], texture, cell, Box(0, grid[0], 0, grid[1]), grid)
     reference = EncodedReference(keys, (storages[0], storages[1], storages[2]))
-    transferred = transfer(search(queries, [keys]), [reference], queries)
+    transferred = transfer(EXACT(queries, [keys]), [reference], queries)
     for level in range(3):
         transferred.level(level)
 

@@ -15,14 +15,32 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 REACH = 12
 
 
+class ImageNetNormalisation(nn.Module):
+    """RGB in [0, 1] to what VGG19 was trained on: zero mean and unit variance over ImageNet."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reset()
+
+    def reset(self) -> None:
+        """Make the buffers, which no state dict holds; needed anew if the network was built on `meta`."""
+        # Explicitly float32: PyTorch's default type may have been changed.
+        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) to the same shape."""
+        return (image - self.mean) / self.std
+
+
 class LearnableTextureExtractor(nn.Module):
     """VGG19 up to relu3_1, trained along with the rest.
 
     widths: channels at full, half and quarter size; VGG19's own are (64, 128, 256).
     """
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(self, widths: tuple[int, int, int] = (64, 128, 256)) -> None:
         super().__init__()
@@ -32,13 +50,7 @@ class LearnableTextureExtractor(nn.Module):
         self.conv2_1 = Conv3x3(fine, middle)
         self.conv2_2 = Conv3x3(middle, middle)
         self.conv3_1 = Conv3x3(middle, coarse)
-        self.set_normalisation()
-
-    def set_normalisation(self) -> None:
-        """Make the fixed buffers, which no state dict holds; needed anew if the network was built on `meta`."""
-        # Explicitly float32: PyTorch's default type may have been changed.
-        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
+        self.normalise = ImageNetNormalisation()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Textures of three levels, coarse to fine.
@@ -46,7 +58,7 @@ class LearnableTextureExtractor(nn.Module):
         image: (B, 3, H, W) RGB in [0, 1], H and W multiples of 4. Returns relu3_1 (B, C3, H/4, W/4), relu2_1
         (B, C2, H/2, W/2) and relu1_1 (B, C1, H, W).
         """
-        fine = F.relu(self.conv1_1((image - self.mean) / self.std))
+        fine = F.relu(self.conv1_1(self.normalise(image)))
         middle = F.relu(self.conv2_1(F.max_pool2d(F.relu(self.conv1_2(fine)), 2)))
         coarse = F.relu(self.conv3_1(F.max_pool2d(F.relu(self.conv2_2(middle)), 2)))
         return coarse, middle, fine

@@ -10,9 +10,8 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
-from ttsr.models.config import SCALE, TTSRConfig
+from ttsr.models.config import SCALE
 from ttsr.models.correspondence.types import CELLS, Box, Grid, Textures
-from ttsr.models.cost import fine_cell_bytes
 from ttsr.models.extractor import REACH, LearnableTextureExtractor
 from ttsr.models.synthesis import SynthesisNetwork
 from ttsr.progress import Progress
@@ -94,29 +93,18 @@ def fine_in_strips(
     x1: Tensor,
     x2: Tensor,
     textures: Textures,
-    config: TTSRConfig,
-    num_references: int,
-    block_bytes: int,
+    block_cells: int,
     progress: Progress,
 ) -> Tensor:
     """`SynthesisNetwork.fine` strip by strip, each with its own 4x textures: (B, 3, 4h, 4w).
 
-    Args:
-        synthesis: the network.
-        x1: (B, C, h, w), from `SynthesisNetwork.coarse`.
-        x2: (B, C, 2h, 2w), likewise.
-        textures: the transferred textures.
-        config: the network's sizes.
-        num_references: how many references the textures come from.
-        block_bytes: what a strip may hold.
-        progress: updated after each strip.
+    `x1` and `x2` come from `SynthesisNetwork.coarse`. A strip holds `block_cells` LR cells of all images.
     """
     batch, _, height, width = x1.shape
     dim, halo = strip_dim(height, width), synthesis.fine_reach
     length, across = x1.shape[dim], x1.shape[5 - dim]
     sr = x1.new_empty(batch, 3, SCALE * height, SCALE * width, dtype=textures.attention.dtype)
-    line_bytes = batch * across * fine_cell_bytes(config, textures.attention.element_size(), num_references)
-    step = max(halo, block_bytes // line_bytes - 2 * halo)
+    step = max(halo, block_cells // (batch * across) - 2 * halo)
     for strip in strips(length, step, halo):
         size = strip.last - strip.first
         box = Box(strip.first, strip.last, 0, width) if dim == 2 else Box(0, height, strip.first, strip.last)

@@ -15,15 +15,10 @@ from ttsr.models.correspondence.exact import EXACT, relevance_at
 from ttsr.models.correspondence.pixels import PixelTransfer
 from ttsr.models.correspondence.refine import luma
 from ttsr.models.correspondence.types import CELLS, Box, EncodedReference, Matcher, Matches, Refinement, Textures
+from ttsr.models.cost import fine_cell_bytes
 from ttsr.models.extractor import LearnableTextureExtractor
 from ttsr.models.inputs import ReferenceImage, ReferenceInput, check_inputs, check_reference, stage_progress
-from ttsr.models.streaming import (
-    channels_last,
-    coarse_features,
-    features_in_strips,
-    fine_in_strips,
-    strip_dim,
-)
+from ttsr.models.streaming import channels_last, coarse_features, features_in_strips, fine_in_strips, strip_dim
 from ttsr.models.synthesis import SynthesisNetwork
 from ttsr.progress import Progress
 from ttsr.system.precision import at_least_float32
@@ -35,7 +30,7 @@ class TTSROutput:
 
     Attributes:
         sr: (B, 3, 4h, 4w) RGB; in [0, 1] in eval mode, not clamped while training.
-        matches: relevance S (B, 1, h, w), 0 without a reference, and index (B, h, w), -1 without a reference.
+        matches: relevance (B, 1, h, w), 0 without a reference, and index (B, h, w), -1 without a reference.
         attention: (B, 3, h, w), how far each level's texture is let in, coarse to fine: S as published, or the learned
             match confidence.
         refinement: the matches to the pixel; None for the published network or without a reference.
@@ -200,9 +195,8 @@ class TTSR(nn.Module):
         parts["coarse"].update(1)
         if not keep_textures and not torch.is_grad_enabled():
             del texture1, texture2
-            sr = fine_in_strips(
-                self.synthesis, x1, x2, textures, self.config, num_references, block_bytes, parts["fine"]
-            )
+            cell_bytes = fine_cell_bytes(self.config, textures.attention.element_size(), num_references)
+            sr = fine_in_strips(self.synthesis, x1, x2, textures, block_bytes // cell_bytes, parts["fine"])
             return sr, None
         texture4 = textures.level(2)
         sr = self.synthesis.fine(x1, x2, textures.attention, texture4)

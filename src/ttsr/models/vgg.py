@@ -1,10 +1,9 @@
 """VGG19 up to relu5_1: what the perceptual loss compares images by, and what the texture extractor starts from."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ttsr.models.extractor import IMAGENET_MEAN, IMAGENET_STD
+from ttsr.models.extractor import ImageNetNormalisation
 
 # Channels and number of convolutions of each block; a block's grid is half its predecessor's.
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 1))
@@ -19,9 +18,6 @@ class VGG19(nn.Module):
     Frozen: no parameter requires a gradient, while the image gets one.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self) -> None:
         super().__init__()
         before = 3
@@ -30,13 +26,7 @@ class VGG19(nn.Module):
                 self.add_module(f"conv{block}_{number}", nn.Conv2d(before, channels, 3, padding=1))
                 before = channels
         self.requires_grad_(False)
-        self.set_normalisation()
-
-    def set_normalisation(self) -> None:
-        """Make the fixed buffers, which no state dict holds; needed anew if the network was built on `meta`."""
-        # Explicitly float32: PyTorch's default type may have been changed.
-        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
+        self.normalise = ImageNetNormalisation()
 
     def forward(self, image: Tensor) -> Tensor:
         """relu5_1 (B, 512, H // 16, W // 16) of an image (B, 3, H, W), RGB in [0, 1].
@@ -46,7 +36,7 @@ class VGG19(nn.Module):
         """
         if min(image.shape[2:]) < _SMALLEST:
             raise ValueError(f"VGG19 needs sides of {_SMALLEST} pixels at least, not {tuple(image.shape)}")
-        x = (image - self.mean) / self.std
+        x = self.normalise(image)
         for block, (_, num_convs) in enumerate(BLOCKS, 1):
             if block > 1:
                 x = F.max_pool2d(x, 2)

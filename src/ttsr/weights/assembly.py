@@ -47,7 +47,7 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
         if (ours := layout.to_ours(key))
     }
     model.load_state_dict(state, strict=True, assign=True)
-    model.extractor.set_normalisation()
+    model.extractor.normalise.reset()
     return model.eval()
 
 

@@ -49,7 +49,7 @@ def load_vgg19(file: str | os.PathLike[str] | None = None, progress: Progress | 
     # Copies, so that the memory of the classifier, most of the file, is freed.
     state = {ours: tensors[key].to(torch.float32, copy=True) for ours, key in theirs.items()}
     vgg.load_state_dict(state, assign=True)
-    vgg.set_normalisation()
+    vgg.normalise.reset()
     return vgg.eval()
 
 

@@ -33,10 +33,15 @@ _KEY_ROWS = 10
 
 
 class ExactMatcher:
-    """The published search: every query against every key of all references. Implements `Matcher`."""
+    """The published search: every query against every key of all references. Implements `Matcher`.
+
+    Of equal keys the first of a reference and the first reference wins. About four times `block_bytes` are used beside
+    inputs and outputs, whatever their sizes.
+    """
 
     name = "exact"
 
+    @torch.no_grad()
     def __call__(
         self,
         queries: Tensor,
@@ -47,8 +52,35 @@ class ExactMatcher:
         progress: Progress | None = None,
         start: Tensor | None = None,
     ) -> Matches:
-        """Match as `search` does; `start` has no influence on an exhaustive search."""
-        return search(queries, keys, masks=masks, block_bytes=block_bytes, progress=progress)
+        """Equations 3 to 5; see `Matcher`. Masked keys still count as neighbours. `start` has no influence."""
+        masks = _checked(masks, keys)
+        batch, _, height, width = queries.shape
+        best = queries.new_full((batch, height, width), float("-inf"))
+        index = torch.zeros(batch, height, width, dtype=torch.long, device=queries.device)
+        if queries.device.type == "cpu":
+            block_bytes = min(block_bytes, CPU_BLOCK_BYTES)
+        total = batch * sum(key.shape[2] * key.shape[3] for key in keys)
+        done = 0
+        for item in range(batch):
+            lines = F.pad(queries[item], (1, 1, 0, 0)).permute(1, 2, 0).contiguous()  # h, w + 2, C
+            first = 0
+            for key, mask in zip(keys, masks, strict=True):
+                grid: Grid = (key.shape[2], key.shape[3])
+                shape = _block_shape((height, width), grid, block_bytes // queries.element_size())
+                inverse = 1 / patch_norm(key[item : item + 1])[0]
+                for top in range(0, grid[0], shape.key_rows):
+                    rows = slice(top, min(top + shape.key_rows, grid[0]))
+                    masked = None if mask is None else ~mask[item, rows]
+                    block = _KeyBlock(key[item], inverse, rows, masked, first + top * grid[1])
+                    for left in range(0, width, shape.query_columns):
+                        piece = slice(left, left + shape.query_columns)
+                        around = lines[:, left : left + shape.query_columns + 2]
+                        _fold_in(around, block, shape.query_rows, best[item, :, piece], index[item, :, piece])
+                    done += block.grid[0] * grid[1]
+                    if progress is not None:
+                        progress.update(done / total)
+                first += grid[0] * grid[1]
+        return Matches((best / patch_norm(queries))[:, None], index)
 
     def cost(self, query_grid: Grid, key_grids: Sequence[Grid], channels: int, element_bytes: int) -> MatchingCost:
         """All pairs; in memory the queries twice and the largest reference's keys once more."""
@@ -58,61 +90,6 @@ class ExactMatcher:
 
 
 EXACT = ExactMatcher()
-
-
-@torch.no_grad()
-def search(
-    queries: Tensor,
-    keys: Sequence[Tensor],
-    *,
-    masks: Sequence[Tensor | None] | None = None,
-    block_bytes: int = 2**30,
-    progress: Progress | None = None,
-) -> Matches:
-    """Best key of every query among all references (equations 3 to 5).
-
-    Of equal keys the first of a reference and the first reference wins. About four times `block_bytes` are used beside
-    inputs and outputs, whatever their sizes.
-
-    Args:
-        queries: (B, C, h, w).
-        keys: one (B, C, H, W) for each reference, of any sizes.
-        masks: for each reference None, or (B, H, W) bool, True where a key may win. The others still count as
-            neighbours.
-        block_bytes: about what one block of products may hold.
-        progress: updated with the fraction done.
-
-    Raises:
-        ValueError: of some item every key is masked.
-    """
-    masks = _checked(masks, keys)
-    batch, _, height, width = queries.shape
-    best = queries.new_full((batch, height, width), float("-inf"))
-    index = torch.zeros(batch, height, width, dtype=torch.long, device=queries.device)
-    if queries.device.type == "cpu":
-        block_bytes = min(block_bytes, CPU_BLOCK_BYTES)
-    total = batch * sum(key.shape[2] * key.shape[3] for key in keys)
-    done = 0
-    for item in range(batch):
-        lines = F.pad(queries[item], (1, 1, 0, 0)).permute(1, 2, 0).contiguous()  # h, w + 2, C
-        first = 0
-        for key, mask in zip(keys, masks, strict=True):
-            grid: Grid = (key.shape[2], key.shape[3])
-            shape = _block_shape((height, width), grid, block_bytes // queries.element_size())
-            inverse = 1 / patch_norm(key[item : item + 1])[0]
-            for top in range(0, grid[0], shape.key_rows):
-                rows = slice(top, min(top + shape.key_rows, grid[0]))
-                masked = None if mask is None else ~mask[item, rows]
-                block = _KeyBlock(key[item], inverse, rows, masked, first + top * grid[1])
-                for left in range(0, width, shape.query_columns):
-                    piece = slice(left, left + shape.query_columns)
-                    around = lines[:, left : left + shape.query_columns + 2]
-                    _fold_in(around, block, shape.query_rows, best[item, :, piece], index[item, :, piece])
-                done += block.grid[0] * grid[1]
-                if progress is not None:
-                    progress.update(done / total)
-            first += grid[0] * grid[1]
-    return Matches((best / patch_norm(queries))[:, None], index)
 
 
 def _checked(masks: Sequence[Tensor | None] | None, keys: Sequence[Tensor]) -> Sequence[Tensor | None]:

@@ -15,15 +15,7 @@ from ttsr.models.correspondence.confidence import MatchConfidence
 from ttsr.models.correspondence.gather import gather_mean
 from ttsr.models.correspondence.patches import OFFSETS
 from ttsr.models.correspondence.refine import coherence, luma, refine
-from ttsr.models.correspondence.types import (
-    CELLS,
-    Box,
-    EncodedReference,
-    Grid,
-    Matches,
-    Refinement,
-    Textures,
-)
+from ttsr.models.correspondence.types import CELLS, Box, EncodedReference, Grid, Matches, Refinement, Textures
 
 
 class PixelTransfer(nn.Module):
