@@ -9,7 +9,7 @@ import torch
 from measure import compare, in_this_process
 
 from ttsr.models import textbook
-from ttsr.models.correspondence.cells import CellTransfer
+from ttsr.models.correspondence.cell_transfer import CellTransfer
 from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.types import CELLS, Box, EncodedReference
 

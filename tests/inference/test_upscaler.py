@@ -15,7 +15,8 @@ from ttsr.images.resize import blur_by_resize, upscale4
 from ttsr.inference.plan import Plan
 from ttsr.inference.upscaler import Upscaler, places
 from ttsr.models.config import TTSRConfig
-from ttsr.models.correspondence.exact import EXACT, relevance_at
+from ttsr.models.correspondence.exact import EXACT
+from ttsr.models.correspondence.relevance import relevance_at
 from ttsr.models.correspondence.types import Matches
 from ttsr.models.ttsr import TTSR
 from ttsr.progress import Cancelled, Progress

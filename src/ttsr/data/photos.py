@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ttsr.data.crops import Pixels8, flip, random_flip, rgb8
-from ttsr.data.degradations import degrade
 from ttsr.data.manifest import MANIFEST, open_rows, read_manifest
 from ttsr.data.pair_options import PhotosOptions
+from ttsr.data.reference_degradations import degrade
 from ttsr.data.sample import Pair
 from ttsr.data.store import Store, open_store
 from ttsr.data.views import color_jitter, draw_window, two_views

@@ -84,7 +84,7 @@ def _options(format_name: str, metadata: Metadata, notes: list[str]) -> dict[str
         if xmp:
             directory[_XMP_TAG] = xmp
             exif = directory.tobytes()
-    else:
+    elif format_name == "PNG":
         options["pnginfo"] = texts = PngInfo()
         for key, value in metadata.text.items():
             texts.add_itxt(key, value)

@@ -17,7 +17,7 @@ class TTSRConfig:
         bicubic_skip: the network's output is added to the bicubic up-sampled LR instead of being the image itself. Not
             in the paper; short training then goes further.
         refinement_radius: matches are refined by up to so many pixels each way, and a learned confidence replaces the
-            relevance as soft attention (see `correspondence.pixels`); 4 at most, 0 for the published network.
+            relevance as soft attention (see `correspondence.pixel_transfer`); 4 at most, 0 for the published network.
 
     Raises:
         ValueError: a TTSR of these sizes cannot be built.

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ttsr.models.config import TTSRConfig
-from ttsr.models.correspondence.cells import CellTransfer
-from ttsr.models.correspondence.exact import EXACT, relevance_at
-from ttsr.models.correspondence.pixels import PixelTransfer
+from ttsr.models.correspondence.cell_transfer import CellTransfer
+from ttsr.models.correspondence.exact import EXACT
+from ttsr.models.correspondence.pixel_transfer import PixelTransfer
 from ttsr.models.correspondence.refine import luma
+from ttsr.models.correspondence.relevance import relevance_at
 from ttsr.models.correspondence.types import CELLS, Box, EncodedReference, Matcher, Matches, Refinement, Textures
 from ttsr.models.cost import fine_cell_bytes
 from ttsr.models.extractor import LearnableTextureExtractor

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from ttsr.models import textbook
 from ttsr.models.correspondence import exact as matching
-from ttsr.models.correspondence.exact import EXACT, relevance_at
+from ttsr.models.correspondence.exact import EXACT
+from ttsr.models.correspondence.relevance import relevance_at
 from ttsr.progress import Progress
 
 sides = st.integers(1, 9)

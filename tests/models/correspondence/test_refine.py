@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ttsr.models.config import TTSRConfig
 from ttsr.models.correspondence.confidence import MatchConfidence
-from ttsr.models.correspondence.pixels import PixelTransfer, gather_pixels
+from ttsr.models.correspondence.pixel_transfer import PixelTransfer, gather_pixels
 from ttsr.models.correspondence.refine import coherence, luma, refine
 from ttsr.models.correspondence.types import Box, Refinement
 from ttsr.models.ttsr import TTSR

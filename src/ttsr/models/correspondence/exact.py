@@ -12,13 +12,14 @@ folded into the running one.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttsr.models.correspondence.patches import OFFSETS, centre_rows, padded_table, patch_norm, split_references
+from ttsr.models.correspondence.patches import patch_norm
+from ttsr.models.correspondence.relevance import checked_masks
 from ttsr.models.correspondence.types import Grid, Matches, MatchingCost
 from ttsr.progress import Progress
 
@@ -53,7 +54,7 @@ class ExactMatcher:
         start: Tensor | None = None,
     ) -> Matches:
         """Equations 3 to 5; see `Matcher`. Masked keys still count as neighbours. `start` has no influence."""
-        masks = _checked(masks, keys)
+        masks = checked_masks(masks, keys)
         batch, _, height, width = queries.shape
         best = queries.new_full((batch, height, width), float("-inf"))
         index = torch.zeros(batch, height, width, dtype=torch.long, device=queries.device)
@@ -90,22 +91,6 @@ class ExactMatcher:
 
 
 EXACT = ExactMatcher()
-
-
-def _checked(masks: Sequence[Tensor | None] | None, keys: Sequence[Tensor]) -> Sequence[Tensor | None]:
-    """A mask or None for each reference, of its size, with something left to match in every item."""
-    masks = [None] * len(keys) if masks is None else masks
-    left = []
-    for key, mask in zip(keys, masks, strict=True):
-        if mask is None:
-            left.append(None)
-        elif mask.dtype != torch.bool or mask.shape != (key.shape[0], *key.shape[2:]):
-            raise ValueError(f"a mask of {mask.dtype} {tuple(mask.shape)} for keys {tuple(key.shape)}")
-        else:
-            left.append(mask.flatten(1).any(1))
-    if keys and None not in left and not torch.stack([item for item in left if item is not None]).any(0).all():
-        raise ValueError("every key of an item is masked: nothing is left to match")
-    return masks
 
 
 class _BlockShape(NamedTuple):
@@ -198,61 +183,3 @@ def _fold_in(lines: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, ind
             candidates = c if picked.all() else c[picked]
             index[y : y + count][broken] = candidates.argmax(1) + block.first_index
         along_x[:2] = along_x[count : count + 2] if count > 1 else along_x[count : count + 2].clone()
-
-
-def relevance_at(queries: Tensor, keys: Sequence[Tensor], index: Tensor) -> Tensor:
-    """The relevance S (B, 1, h, w) of given matches, with gradients to queries and keys.
-
-    Same shapes as in `search`; the index itself carries no gradient. No patches are unfolded, forward or backward.
-    """
-    batch, _, height, width = queries.shape
-    grid: Grid = (height, width)
-    cells = torch.arange(height * width, device=index.device)
-    query_table = padded_table(queries)
-    query_rows = _batched(centre_rows(cells, grid).expand(batch, -1), query_table)
-    total = queries.new_zeros(batch * height * width)
-    grids: list[Grid] = [(key.shape[2], key.shape[3]) for key in keys]
-    for number, inside, local in split_references(index.flatten(1), grids):
-        key_table = padded_table(keys[number])
-        key_rows = _batched(centre_rows(local, grids[number]), key_table)
-        product = _PatchProduct.apply(
-            query_table.flatten(0, 1), key_table.flatten(0, 1), query_rows, width + 2, key_rows, grids[number][1] + 2
-        )
-        norm = patch_norm(keys[number]).flatten(1).gather(1, local).flatten()
-        total = total + torch.where(inside.flatten(), product / norm, 0)
-    return (total.view(batch, height, width) / patch_norm(queries))[:, None]
-
-
-def _batched(rows: Tensor, table: Tensor) -> Tensor:
-    """(B, P) rows of each item's own table to flat (B P,) rows of the items' tables laid end to end."""
-    offset = torch.arange(rows.shape[0], device=rows.device)[:, None] * table.shape[1]
-    return (rows + offset).flatten()
-
-
-class _PatchProduct(torch.autograd.Function):
-    """Inner products of 3x3 patches, a gathered cell at a time: nothing but the tables is kept for the backward pass.
-
-    Inputs: tables q (Nq, C) and k (Nk, C), centre rows of each (P,), and their strides. Output (P,).
-    """
-
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, q_rows: Tensor, q_stride: int, k_rows: Tensor, k_stride: int) -> Tensor:
-        ctx.save_for_backward(q, k, q_rows, k_rows)
-        ctx.strides = q_stride, k_stride
-        total = q.new_zeros(len(q_rows))
-        for dy, dx in OFFSETS:
-            a = q.index_select(0, q_rows + (dy * q_stride + dx))
-            total += (a * k.index_select(0, k_rows + (dy * k_stride + dx))).sum(1)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, q_rows, k_rows = ctx.saved_tensors
-        q_stride, k_stride = ctx.strides
-        weight = gradients[0][:, None]
-        to_q, to_k = torch.zeros_like(q), torch.zeros_like(k)
-        for dy, dx in OFFSETS:
-            at_q, at_k = q_rows + (dy * q_stride + dx), k_rows + (dy * k_stride + dx)
-            to_q.index_add_(0, at_q, weight * k.index_select(0, at_k))
-            to_k.index_add_(0, at_k, weight * q.index_select(0, at_q))
-        return to_q, to_k, None, None, None, None

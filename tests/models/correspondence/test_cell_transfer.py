@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 from torch import Tensor
 
 from ttsr.models import textbook
-from ttsr.models.correspondence.cells import gather_cells
+from ttsr.models.correspondence.cell_transfer import gather_cells
 from ttsr.models.correspondence.patches import cells_to_pixels, empty_table, write_cells
 from ttsr.models.correspondence.types import Box
 
