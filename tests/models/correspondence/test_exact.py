@@ -164,6 +164,17 @@ def test_ties_and_black_images_equal_the_textbook_form(seed, query_grid, key_gri
     torch.testing.assert_close(relevance_at(queries, keys, index), expected, atol=2e-6, rtol=0)
 
 
+@pytest.mark.parametrize("query_grid", [(8, 65000), (65000, 8), (300, 300)], ids=str)
+@pytest.mark.parametrize("key_grid", [(75, 100), (2, 16250), (16250, 2), (190, 250)], ids=str)
+def test_halos_cost_little_at_any_shape(query_grid, key_grid):
+    shape = matching._block_shape(query_grid, key_grid, 2**21)
+    key_width, query_width = key_grid[1], query_grid[1]
+    row_products = (shape.key_rows + 2) / shape.key_rows * (shape.query_columns + 2) / shape.query_columns
+    in_one_block = (key_grid[0] + 2) / key_grid[0] * (query_width + 2) / query_width
+    assert row_products <= 1.3 * in_one_block
+    assert (shape.key_rows + 2) * (key_width + 2) * shape.query_rows * (shape.query_columns + 2) <= 2**21
+
+
 def test_long_rows_are_cut_into_pieces():
     shape = matching._block_shape((4, 900), (5, 700), 2**14)
     assert shape.query_columns < 20
