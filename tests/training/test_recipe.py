@@ -9,7 +9,8 @@ import docstring_parser
 import pytest
 
 from ttsr.errors import RecipeError
-from ttsr.training.recipe import DiscriminatorOptions, Recipe, ScheduleOptions
+from ttsr.training.recipe import Recipe
+from ttsr.training.recipe_options import DiscriminatorOptions, ScheduleOptions
 from ttsr.training.recipe_text import (
     described_recipe,
     differences,

@@ -20,7 +20,8 @@ from ttsr.system.distributed import Runtime
 from ttsr.system.files import atomic_path
 from ttsr.training.checkpoint import has_checkpoint
 from ttsr.training.loop import Outcome, train
-from ttsr.training.recipe import ExtractorOptions, Recipe, ScheduleOptions
+from ttsr.training.recipe import Recipe
+from ttsr.training.recipe_options import ExtractorOptions, ScheduleOptions
 from ttsr.training.recipe_text import differences, read_recipe, recipe_text
 from ttsr.training.trainer import Trainer
 

@@ -3,166 +3,20 @@
 The `Attributes:` sections are what `ttsr recipes NAME` and `ttsr train --help` print.
 """
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ttsr.data.pair_options import CufedOptions, PhotosOptions
 from ttsr.models.config import TTSRConfig
-from ttsr.options import DEFAULT_PRECISION, Precision
-
-
-def _require(holds: bool, rule: str, options: object) -> None:
-    if not holds:
-        raise ValueError(f"{type(options).__name__}: {rule}")
-
-
-@dataclass(frozen=True)
-class ExtractorOptions:
-    """How the texture extractor is initialised.
-
-    Attributes:
-        start: `vgg19` (ImageNet's, as in the paper), `random`, `contrastive` (random, then trained alone by the
-            contrastive loss for the first `schedule.contrastive_steps`), or the extractor of other weights (a name,
-            file or URL).
-    """
-
-    start: str = "random"
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of the losses, 0 for none, and their variants.
-
-    Attributes:
-        rec: weight of the reconstruction loss, L1 between SR and HR in [-1, 1] (equation 10).
-        perceptual: weight of the perceptual loss (equation 12, first term).
-        transferal: weight of the transferal perceptual loss (equation 12, second term).
-        adversarial: weight of the generator's adversarial loss (equation 11); 0 trains without a discriminator.
-        contrastive: weight of the contrastive loss, which needs known correspondences (`pairs` = `photos`).
-        perceptual_features: `vgg19` (relu5_1) or `extractor` (the coarse level of the extractor being trained).
-        transferal_levels: `sum` over the three levels (MMagic) or `mean` (the authors).
-        adversarial_kind: `bce` (MMagic) or `wgan-gp` (the authors).
-        contrastive_anchors: query cells drawn from each pair for the contrastive loss.
-        contrastive_group: consecutive pairs that share their negatives in the contrastive loss.
-    """
-
-    rec: float = 1.0
-    perceptual: float = 0.0
-    transferal: float = 0.0
-    adversarial: float = 0.0
-    contrastive: float = 0.0
-    perceptual_features: Literal["vgg19", "extractor"] = "vgg19"
-    transferal_levels: Literal["sum", "mean"] = "mean"
-    adversarial_kind: Literal["bce", "wgan-gp"] = "wgan-gp"
-    contrastive_anchors: int = 32
-    contrastive_group: int = 4
-
-    def __post_init__(self) -> None:
-        weights = (self.rec, self.perceptual, self.transferal, self.adversarial, self.contrastive)
-        _require(min(weights) >= 0, "weights of losses must not be negative", self)
-        _require(min(self.contrastive_anchors, self.contrastive_group) >= 1, "numbers must be at least 1", self)
-
-
-@dataclass(frozen=True)
-class OptimizerOptions:
-    """Adam, for the network.
-
-    Attributes:
-        lr: learning rate of the synthesis network.
-        extractor_lr: learning rate of the texture extractor.
-        betas: Adam's decay rates of the first and the second moment.
-        clip_norm: largest norm of the gradient, beyond which it is clipped; 0 for no clipping.
-    """
-
-    lr: float = 1e-4
-    extractor_lr: float = 1e-5
-    betas: tuple[float, float] = (0.9, 0.999)
-    clip_norm: float = 0.0
-
-    def __post_init__(self) -> None:
-        _require(min(self.lr, self.extractor_lr, self.clip_norm) >= 0, "rates and clip_norm must not be negative", self)
-        _require(all(0 <= beta < 1 for beta in self.betas), "betas must lie in [0, 1)", self)
-
-
-@dataclass(frozen=True)
-class DiscriminatorOptions:
-    """The discriminator and its Adam; used if `losses.adversarial` is not 0.
-
-    Attributes:
-        lr: learning rate of the discriminator.
-        betas: Adam's decay rates of the first and the second moment.
-        steps: optimizer steps of the discriminator for each step of the network.
-        first: the discriminator's steps come before the network's step (the authors) instead of after it (MMagic).
-        channels: channels of its first convolution.
-    """
-
-    lr: float = 1e-4
-    betas: tuple[float, float] = (0.0, 0.9)
-    steps: int = 2
-    first: bool = True
-    channels: int = 32
-
-    def __post_init__(self) -> None:
-        _require(self.lr >= 0, "lr must not be negative", self)
-        _require(all(0 <= beta < 1 for beta in self.betas), "betas must lie in [0, 1)", self)
-        _require(min(self.steps, self.channels) >= 1, "steps and channels must be at least 1", self)
-
-
-@dataclass(frozen=True)
-class ScheduleOptions:
-    """Length of the run, phases of the losses, and the learning rate over time.
-
-    Attributes:
-        steps: optimizer steps of the whole run.
-        warmup_steps: first steps, over which the learning rate rises linearly.
-        halve_at: steps after which the learning rate is halved.
-        decay_steps: last steps, over which the learning rate falls to zero as a cosine.
-        contrastive_steps: first steps, which train the extractor alone by the contrastive loss.
-        pixel_steps: step up to which only the reconstruction and contrastive losses are used.
-    """
-
-    steps: int = 200_000
-    warmup_steps: int = 0
-    halve_at: tuple[int, ...] = ()
-    decay_steps: int = 0
-    contrastive_steps: int = 0
-    pixel_steps: int = 0
-
-    def __post_init__(self) -> None:
-        _require(self.steps >= 1, "steps must be at least 1", self)
-        others = (self.warmup_steps, self.decay_steps, self.contrastive_steps, self.pixel_steps, *self.halve_at)
-        _require(min(others) >= 0, "numbers of steps must not be negative", self)
-
-    def rate_factor(self, step: int) -> float:
-        """Factor of the learning rate in step `step`, from 0. It depends on the step alone, so resuming is exact."""
-        if step < self.warmup_steps:
-            return (step + 1) / self.warmup_steps
-        plateau = 0.5 ** sum(step >= halving for halving in self.halve_at)
-        left = self.steps - step
-        if left < self.decay_steps:
-            return plateau * (0.5 - 0.5 * math.cos(math.pi * left / self.decay_steps))
-        return plateau
-
-
-@dataclass(frozen=True)
-class EngineOptions:
-    """How a step is computed. On a CPU the defaults are the fastest.
-
-    Attributes:
-        precision: `fp32` (exact), `tf32` (products rounded by the GPU), or autocast to `bf16` or `fp16`.
-        accumulation: parts that a batch is split into, one after the other, to save memory; the result is the same.
-        channels_last: store the weights of convolutions in the channels-last layout, faster on GPUs in 16 bits.
-        compile: compile the extractor and the synthesis network by torch.compile.
-    """
-
-    precision: Precision = DEFAULT_PRECISION
-    accumulation: int = 1
-    channels_last: bool = False
-    compile: bool = False
-
-    def __post_init__(self) -> None:
-        _require(self.accumulation >= 1, "accumulation must be at least 1", self)
+from ttsr.training.recipe_options import (
+    DiscriminatorOptions,
+    EngineOptions,
+    ExtractorOptions,
+    LossWeights,
+    OptimizerOptions,
+    ScheduleOptions,
+    require,
+)
 
 
 @dataclass(frozen=True)
@@ -217,14 +71,14 @@ class Recipe:
     licence: str = "Apache-2.0"
 
     def __post_init__(self) -> None:
-        _require(self.batch_size >= 1, "batch_size must be at least 1", self)
+        require(self.batch_size >= 1, "batch_size must be at least 1", self)
         positive = (self.checkpoint_steps, self.validation_steps, self.log_steps, self.keep)
-        _require(min(positive) >= 1, "checkpoint_steps, validation_steps, log_steps and keep must be at least 1", self)
-        _require(0 <= self.ema < 1, "ema must lie in [0, 1)", self)
-        _require(0 <= self.seed < 2**63, "seed must lie in [0, 2^63)", self)
-        _require(self.pairs == "photos" or not self.is_contrastive, "the contrastive loss needs pairs: photos", self)
+        require(min(positive) >= 1, "checkpoint_steps, validation_steps, log_steps and keep must be at least 1", self)
+        require(0 <= self.ema < 1, "ema must lie in [0, 1)", self)
+        require(0 <= self.seed < 2**63, "seed must lie in [0, 2^63)", self)
+        require(self.pairs == "photos" or not self.is_contrastive, "the contrastive loss needs pairs: photos", self)
         has_steps = self.extractor.start != "contrastive" or self.schedule.contrastive_steps > 0
-        _require(has_steps, "extractor.start: contrastive needs schedule.contrastive_steps", self)
+        require(has_steps, "extractor.start: contrastive needs schedule.contrastive_steps", self)
 
     @property
     def crop(self) -> int:
