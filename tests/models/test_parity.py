@@ -62,23 +62,23 @@ def tensor(image: NDArray[np.uint8]) -> Tensor:
 
 
 @pytest.mark.parametrize("case", ["same_size", "larger_ref", "odd_ref"])
-def test_output_is_that_of_the_public_implementation(implementation, case):
+def test_output_is_that_of_the_public_implementation(implementation, case, device):
     name, model = implementation
     vector = np.load(GOLDEN / f"{name}_{case}.npz")
     lr, ref = vector["lr"], cut_to_multiple(vector["ref"])
     with torch.inference_mode():
-        output = model(
-            tensor(lr),
-            tensor(ref),
-            lr_up=tensor(upscale4(lr)),
-            ref_blur=tensor(blur_by_resize(ref)),
+        output = model.to(device)(
+            tensor(lr).to(device),
+            tensor(ref).to(device),
+            lr_up=tensor(upscale4(lr)).to(device),
+            ref_blur=tensor(blur_by_resize(ref)).to(device),
             block_bytes=100_000,
         )
     assert output.textures is not None
-    difference = np.abs(output.sr[0].numpy() * 2 - 1 - vector["sr"])
+    difference = np.abs(output.sr[0].cpu().numpy() * 2 - 1 - vector["sr"])
     assert (difference > 1e-4).mean() <= 1e-3
-    assert np.abs(output.relevance[0, 0].numpy() - vector["relevance"]).max() <= 1e-5
-    coarse, middle, fine = (texture[0].numpy() for texture in output.textures)
+    assert np.abs(output.relevance[0, 0].cpu().numpy() - vector["relevance"]).max() <= 1e-5
+    coarse, middle, fine = (texture[0].cpu().numpy() for texture in output.textures)
     assert (np.abs(coarse - vector["texture_level3"]) > 1e-4).mean() <= 1e-3
     means = [key for key in vector.files if "mean" in key]
     assert len(means) == 2
@@ -87,10 +87,10 @@ def test_output_is_that_of_the_public_implementation(implementation, case):
         np.testing.assert_allclose(level.mean((1, 2)), wanted, atol=1e-4)
 
 
-def test_the_upscaler_gives_that_output_in_8_bits(implementation):
+def test_the_upscaler_gives_that_output_in_8_bits(implementation, device):
     name, model = implementation
     vector = np.load(GOLDEN / f"{name}_odd_ref.npz")
-    upscaler = Upscaler(model, device="cpu")
+    upscaler = Upscaler(model, device=device)
     upscaler.set_references([Image.fromarray(vector["ref"])])
     found = np.asarray(upscaler.upscale(vector["lr"]).image).astype(int)
     wanted = np.rint((vector["sr"].transpose(1, 2, 0) + 1) * 127.5).clip(0, 255).astype(int)

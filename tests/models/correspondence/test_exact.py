@@ -35,9 +35,9 @@ def features(seed: int, batch: int, channels: int, grid: tuple[int, int]) -> Ten
     key_grids=st.lists(grids, min_size=1, max_size=3),
     block_bytes=st.sampled_from([1, 400, 5000, 10**7]),
 )
-def test_equals_the_textbook_form(seed, batch, channels, query_grid, key_grids, block_bytes):
-    queries = features(seed, batch, channels, query_grid)
-    keys = [features(seed + 1 + i, batch, channels, grid) for i, grid in enumerate(key_grids)]
+def test_equals_the_textbook_form(device, seed, batch, channels, query_grid, key_grids, block_bytes):
+    queries = features(seed, batch, channels, query_grid).to(device)
+    keys = [features(seed + 1 + i, batch, channels, grid).to(device) for i, grid in enumerate(key_grids)]
     relevance, index = EXACT(queries, keys, block_bytes=block_bytes)
     expected, _ = textbook.search(queries, keys)
     torch.testing.assert_close(relevance, expected, atol=2e-6, rtol=0)
