@@ -145,6 +145,7 @@ def test_mmagics_recipes_have_its_values():
         assert recipe.model.channels == 64 and recipe.model.num_blocks == (16, 16, 8, 4) and recipe.batch_size == 9
         assert (recipe.optimizer.lr, recipe.optimizer.extractor_lr) == (1e-4, 1e-5) and recipe.crop == 160
         assert recipe.checkpoint_steps == recipe.validation_steps == 5000
+        assert recipe.losses.clamp and recipe.initialisation == "mmagic"
     assert rec.schedule == ScheduleOptions(steps=200_000, halve_at=(100_000,))
     assert [gan.schedule.rate_factor(step) for step in (99_999, 100_000, 250_000, 499_999)] == [1, 1 / 2, 1 / 4, 1 / 16]
     assert gan.schedule.pixel_steps == 25_000 and gan.losses.transferal_levels == "sum"
@@ -157,9 +158,15 @@ def test_the_authors_recipes_have_their_values():
     rec, gan = read_recipe("ttsr-rec_paper_CUFED"), read_recipe("ttsr-gan_paper_CUFED")
     epoch = 11_871 // 9
     assert rec.schedule == ScheduleOptions(steps=200 * epoch)
+    assert rec.losses.clamp and gan.losses.clamp and rec.initialisation == gan.initialisation == "pytorch"
     assert gan.schedule == ScheduleOptions(steps=52 * epoch, pixel_steps=2 * epoch)
     assert gan.losses.transferal_levels == "mean" and gan.losses.adversarial_kind == "wgan-gp"
     assert gan.discriminator == DiscriminatorOptions(lr=1e-4, betas=(0, 0.9), steps=2, first=True)
+
+
+def test_other_recipes_do_not_clamp_and_begin_with_pytorchs_weights():
+    for recipe in (read_recipe(name) for name in recipe_names() if not name.startswith(("ttsr-rec", "ttsr-gan"))):
+        assert not recipe.losses.clamp and recipe.initialisation == "pytorch"
 
 
 def test_differences_name_fields_with_both_values():

@@ -5,35 +5,43 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from ttsr.models.convolution import Conv3x3
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(relu(conv(x))), without normalisation. (B, C, H, W) to the same shape."""
+    """x + scale * conv(relu(conv(x))), without normalisation. (B, C, H, W) to the same shape."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, scale: float = 1.0) -> None:
         super().__init__()
+        self.scale = scale
         self.conv1 = Conv3x3(channels, channels)
         self.conv2 = Conv3x3(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        return x + self.conv2(F.relu(self.conv1(x)))
+        residual = self.conv2(F.relu(self.conv1(x)))
+        return x + (residual if self.scale == 1 else self.scale * residual)
 
 
 class ResidualChain(nn.Module):
-    """`num_blocks` residual blocks and a closing convolution, the whole bridged by a skip from `start`."""
+    """`num_blocks` residual blocks and a closing convolution, the whole bridged by a skip from `start`.
 
-    def __init__(self, channels: int, num_blocks: int) -> None:
+    Attributes:
+        checkpointed: keep only each block's input for the backward pass, and compute the rest of the block again there.
+    """
+
+    def __init__(self, channels: int, num_blocks: int, scale: float = 1.0) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(ResidualBlock(channels) for _ in range(num_blocks))
+        self.blocks = nn.ModuleList(ResidualBlock(channels, scale) for _ in range(num_blocks))
         self.tail = Conv3x3(channels, channels)
+        self.checkpointed = False
 
     def forward(self, x: Tensor, start: Tensor) -> Tensor:
         """Both (B, C, H, W)."""
         for block in self.blocks:
-            x = block(x)
+            x = checkpoint(block, x, use_reentrant=False) if self.checkpointed and torch.is_grad_enabled() else block(x)
         return start + self.tail(x)
 
 
@@ -99,6 +107,25 @@ def conv_of_parts(conv: nn.Conv2d, *parts: Tensor) -> Tensor:
         term = F.conv2d(part, weight, conv.bias if out is None else None, padding=1)
         out = term if out is None else out.add_(term)
     return cast(Tensor, out)
+
+
+def initialise_as_mmagic(network: nn.Module) -> None:
+    """Draw the weights that MMagic draws differently from PyTorch; the others stay.
+
+    Convolutions of residual blocks: 0.1 times Kaiming's normal distribution by fan-in; those of up-sampling: the same
+    without the factor; all with zero bias. As in MMagic, residual blocks whose `scale` is not 1 keep PyTorch's weights.
+    """
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, ResidualBlock) and module.scale == 1:
+                convolutions, factor = (module.conv1, module.conv2), 0.1
+            elif isinstance(module, PixelShuffleUp):
+                convolutions, factor = (module.conv,), 1.0
+            else:
+                continue
+            for conv in convolutions:
+                nn.init.kaiming_normal_(conv.weight, nonlinearity="relu").mul_(factor)
+                nn.init.zeros_(cast(Tensor, conv.bias))
 
 
 def scale_residuals(network: nn.Module, factor: float) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ttsr.errors import RecipeError
-from ttsr.models.blocks import scale_residuals
+from ttsr.models.blocks import initialise_as_mmagic, scale_residuals
 from ttsr.models.config import TTSRConfig
 from ttsr.models.discriminator import Discriminator
 from ttsr.models.ttsr import TTSR
@@ -45,6 +45,8 @@ def build_networks(
     losses, extractor_start = recipe.losses, "" if recipe.start or resumed else recipe.extractor.start
     torch.manual_seed(recipe.seed)
     model = make_network(recipe.model)
+    if recipe.initialisation == "mmagic":
+        initialise_as_mmagic(model)
     scale_residuals(model, recipe.residual_start)
     discriminator = Discriminator(recipe.crop, recipe.discriminator.channels) if losses.adversarial else None
     in_loss = losses.perceptual > 0 and losses.perceptual_features == "vgg19"

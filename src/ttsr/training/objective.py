@@ -1,6 +1,7 @@
 """The losses of one batch, as the recipe weighs them (section 3.3 of the paper)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -40,9 +41,12 @@ class Objective:
         self.recipe, self.model, self.discriminator, self.vgg19 = recipe, model, discriminator, vgg19
 
     def forward(self, batch: Batch) -> tuple[TTSROutput, EncodedReference]:
-        """Super-resolve a batch; also returns the encoded reference."""
+        """Super-resolve a batch, clamped if the recipe says so; also returns the encoded reference."""
         reference = self.model.encode_reference(batch.ref, batch.ref_blur, batch.ref_mask)
-        return self.model(batch.lr, reference, lr_up=batch.lr_up), reference
+        output = self.model(batch.lr, reference, lr_up=batch.lr_up)
+        if self.recipe.losses.clamp:
+            output = replace(output, sr=output.sr.clamp(0, 1))
+        return output, reference
 
     def extractor_loss(self, batch: Batch, numbers: Sequence[int]) -> tuple[Tensor, Metrics]:
         """The contrastive loss alone, which does not need the synthesis network."""

@@ -38,6 +38,8 @@ class Recipe:
         discriminator: the discriminator and its Adam.
         schedule: length, phases and learning rate.
         engine: precision, memory and speed.
+        initialisation: random weights of the network: `pytorch` (PyTorch's own, the authors) or `mmagic` (0.1 times
+            Kaiming's in residual blocks, Kaiming's in up-sampling convolutions, zero bias in both).
         residual_start: factor of the last convolution of every residual block in a random initialisation.
         ema: decay of the moving average of the weights, which is saved as the model; 0 for none.
         seed: seed of all random numbers.
@@ -61,6 +63,7 @@ class Recipe:
     discriminator: DiscriminatorOptions = field(default_factory=DiscriminatorOptions)
     schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
     engine: EngineOptions = field(default_factory=EngineOptions)
+    initialisation: Literal["pytorch", "mmagic"] = "pytorch"
     residual_start: float = 1.0
     ema: float = 0.0
     seed: int = 0

@@ -34,6 +34,7 @@ class LossWeights:
     """Weights of the losses, 0 for none, and their variants.
 
     Attributes:
+        clamp: clamp SR to [-1, 1] before all losses, as both public codes do; a clamped pixel has no gradient.
         rec: weight of the reconstruction loss, L1 between SR and HR in [-1, 1] (equation 10).
         perceptual: weight of the perceptual loss (equation 12, first term).
         transferal: weight of the transferal perceptual loss (equation 12, second term).
@@ -46,6 +47,7 @@ class LossWeights:
         contrastive_group: consecutive pairs that share their negatives in the contrastive loss.
     """
 
+    clamp: bool = False
     rec: float = 1.0
     perceptual: float = 0.0
     transferal: float = 0.0
