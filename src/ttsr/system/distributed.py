@@ -1,4 +1,4 @@
-"""The processes of a run: a single one, or several that `accelerate launch` or `torchrun` started.
+"""The processes of a run: a single one, or several that `torchrun`, `accelerate launch` or Slurm's `srun` started.
 
 Everything that uses Accelerate is here. Networks are not wrapped: they have several entry points, and a gradient
 penalty differentiates twice, which the wrappers do not support. Instead gradients are averaged in one message after the
@@ -16,6 +16,7 @@ from torch import Tensor
 from ttsr.errors import UserError
 from ttsr.options import DEFAULT_DEVICE
 from ttsr.system.device import choose_device
+from ttsr.system.slurm import slurm_world
 
 T = TypeVar("T")
 
@@ -34,6 +35,7 @@ class Runtime:
     """
 
     def __init__(self, device: str | torch.device = DEFAULT_DEVICE) -> None:
+        os.environ.update(slurm_world(os.environ))
         self.count = int(os.environ.get("WORLD_SIZE", "1"))
         if self.count == 1:
             self.rank, self.device = 0, choose_device(device)
