@@ -7,9 +7,12 @@ import torch
 
 from ttsr.data.photos import PhotoPairs
 from ttsr.data.sample import Batch, collate
+from ttsr.errors import RecipeError
+from ttsr.models.blocks import ResidualChain
 from ttsr.system.distributed import Runtime
 from ttsr.training.recipe import Recipe
 from ttsr.training.trainer import Trainer
+from ttsr.weights.saving import save
 
 
 def first_batch(photos, recipe: Recipe) -> Batch:
@@ -40,3 +43,28 @@ def test_clamped_sr_is_what_all_losses_see(photos, debug, clamp):
     metrics_alone.backward()
     gradient = trainer.model.synthesis.merge.tail2.bias.grad
     assert gradient is not None and (gradient[:2] == 0).all() == clamp and gradient[2] != 0
+
+
+def test_gradient_checkpointing_gives_the_same_steps(photos, debug):
+    weights = {}
+    for switch in ("false", "true"):
+        recipe = debug(
+            "gan", "--schedule.contrastive_steps=0", "--schedule.pixel_steps=0", "--extractor.start=random",
+            "--model.num_blocks=[2,2,1,3]", f"--engine.gradient_checkpointing={switch}",
+        )  # fmt: skip
+        trainer, batch = Trainer(recipe, Runtime("cpu")), first_batch(photos, recipe)
+        assert {chain.checkpointed for chain in trainer.model.modules() if isinstance(chain, ResidualChain)} == {
+            switch == "true"
+        }
+        for _ in range(2):
+            trainer.train_step(batch)
+        weights[switch] = trainer.model.state_dict()
+    assert all(torch.equal(value, weights["true"][key]) for key, value in weights["false"].items())
+
+
+def test_weights_of_another_res_scale_are_no_start(debug, tmp_path):
+    save(Trainer(debug("rec", "--model.res_scale=0.5"), Runtime("cpu")).model, tmp_path / "half.safetensors")
+    with pytest.raises(
+        RecipeError, match=r"half\.safetensors has res_scale 0\.5, the recipe's model 1\.0: set model\.res"
+    ):
+        Trainer(debug("rec", f"--start={tmp_path / 'half.safetensors'}"), Runtime("cpu"))

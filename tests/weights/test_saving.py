@@ -33,7 +33,7 @@ def test_metadata_there_and_back(small: TTSR, tmp_path: Path) -> None:
     assert metadata.provenance == PROVENANCE
 
 
-@pytest.mark.parametrize("beyond", [{"bicubic_skip": True}, {"refinement_radius": 2}], ids=str)
+@pytest.mark.parametrize("beyond", [{"bicubic_skip": True}, {"refinement_radius": 2}, {"res_scale": 0.1}], ids=str)
 def test_what_goes_beyond_the_paper_is_kept(
     assert_same_weights: Callable[..., None], beyond: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -96,3 +96,34 @@ def test_foreign_file_has_no_metadata(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(b"no such thing")
     with pytest.raises(WeightsError, match="not a safetensors file"):
         read_metadata(tmp_path / "a.safetensors")
+
+
+def test_res_scale_is_optional_in_metadata(small: TTSR, tmp_path: Path) -> None:
+    """Of 1 it is not even written, so that earlier versions read the file."""
+    path = tmp_path / "a.safetensors"
+    save(small, path)
+    assert "res_scale" not in json.loads(Metadata(small.config).to_strings()["config"])
+    assert load(path).config.res_scale == read_metadata(path).config.res_scale == 1.0
+    scaled = TTSR(TTSRConfig(4, (1, 0, 0, 1), (3, 4, 5), res_scale=0.25))
+    save(scaled, path)
+    assert load(path).config == read_metadata(path).config == scaled.config
+
+
+@pytest.mark.parametrize("value", ["fast", None, True, 0, -1.0, float("nan")])
+def test_a_damaged_res_scale_is_refused(value: Any, small: TTSR) -> None:
+    strings = Metadata(small.config).to_strings()
+    strings["config"] = json.dumps(json.loads(strings["config"]) | {"res_scale": value})
+    with pytest.raises(WeightsError, match=r"metadata is damaged \(res_scale"):
+        Metadata.from_strings(strings, "a")
+
+
+@pytest.mark.parametrize("layout", [AUTHORS, MMAGIC], ids=["authors", "mmagic"])
+def test_public_layouts_have_res_scale_in_their_weights(layout: Layout, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = TTSR(TTSRConfig(4, (2, 1, 1, 1), (3, 4, 5), res_scale=0.25)).eval()
+    save(model, tmp_path / "a.pt", layout=layout)
+    read = load(tmp_path / "a.pt")
+    assert read.config.res_scale == 1.0
+    lr, ref = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(read(lr, ref).sr, model(lr, ref).sr)

@@ -1,5 +1,7 @@
 """Convolution blocks that several parts of the network share."""
 
+import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -29,7 +31,8 @@ class ResidualChain(nn.Module):
     """`num_blocks` residual blocks and a closing convolution, the whole bridged by a skip from `start`.
 
     Attributes:
-        checkpointed: keep only each block's input for the backward pass, and compute the rest of the block again there.
+        checkpointed: keep for the backward pass only the inputs of about sqrt(`num_blocks`) runs of blocks, and compute
+            the rest of a run again there.
     """
 
     def __init__(self, channels: int, num_blocks: int, scale: float = 1.0) -> None:
@@ -40,9 +43,20 @@ class ResidualChain(nn.Module):
 
     def forward(self, x: Tensor, start: Tensor) -> Tensor:
         """Both (B, C, H, W)."""
-        for block in self.blocks:
-            x = checkpoint(block, x, use_reentrant=False) if self.checkpointed and torch.is_grad_enabled() else block(x)
+        blocks = list(self.blocks)
+        if self.checkpointed and torch.is_grad_enabled():
+            size = max(1, math.isqrt(len(blocks)))
+            for first in range(0, len(blocks), size):
+                x = checkpoint(_in_turn, blocks[first : first + size], x, use_reentrant=False)
+        else:
+            x = _in_turn(blocks, x)
         return start + self.tail(x)
+
+
+def _in_turn(blocks: Sequence[nn.Module], x: Tensor) -> Tensor:
+    for block in blocks:
+        x = block(x)
+    return x
 
 
 class PixelShuffleUp(nn.Module):
@@ -134,3 +148,13 @@ def scale_residuals(network: nn.Module, factor: float) -> None:
         for module in network.modules():
             if isinstance(module, ResidualBlock):
                 module.conv2.weight.mul_(factor)
+
+
+def unscaled_state(network: nn.Module) -> dict[str, Tensor]:
+    """The state dict of the same network with a `scale` of 1 in every residual block."""
+    state = network.state_dict()
+    for name, module in network.named_modules():
+        if isinstance(module, ResidualBlock) and module.scale != 1:
+            for kind in ("weight", "bias"):
+                state[f"{name}.conv2.{kind}"] = module.scale * state[f"{name}.conv2.{kind}"]
+    return state

@@ -1,5 +1,6 @@
 """The sizes of a TTSR."""
 
+import math
 from dataclasses import dataclass
 
 SCALE = 4
@@ -18,6 +19,7 @@ class TTSRConfig:
             in the paper; short training then goes further.
         refinement_radius: matches are refined by up to so many pixels each way, and a learned confidence replaces the
             relevance as soft attention (see `correspondence.pixel_transfer`); 4 at most, 0 for the published network.
+        res_scale: factor of the residual in every residual block; 1 in the published weights.
 
     Raises:
         ValueError: a TTSR of these sizes cannot be built.
@@ -28,6 +30,7 @@ class TTSRConfig:
     extractor_channels: tuple[int, int, int] = (64, 128, 256)
     bicubic_skip: bool = False
     refinement_radius: int = 0
+    res_scale: float = 1.0
 
     @property
     def additions(self) -> tuple[str, ...]:
@@ -37,6 +40,8 @@ class TTSRConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.refinement_radius <= SCALE:
             raise ValueError(f"refinement_radius takes 0 to {SCALE} pixels, not {self.refinement_radius}")
+        if not 0 < self.res_scale < math.inf:
+            raise ValueError(f"res_scale must be positive and finite, not {self.res_scale}")
         widths = (self.channels, *self.extractor_channels)
         if min(widths) < 1 or self.channels < 2 or min(self.num_blocks) < 0:
             raise ValueError(f"a TTSR of these sizes cannot be built: {self}")

@@ -13,10 +13,10 @@ from ttsr.models.convolution import Conv3x3
 class ShallowFeatures(nn.Module):
     """RGB in [-1, 1] to features on the LR grid."""
 
-    def __init__(self, channels: int, num_blocks: int) -> None:
+    def __init__(self, channels: int, num_blocks: int, res_scale: float = 1.0) -> None:
         super().__init__()
         self.head = Conv3x3(3, channels)
-        self.chain = ResidualChain(channels, num_blocks)
+        self.chain = ResidualChain(channels, num_blocks, res_scale)
 
     def forward(self, lr: Tensor) -> Tensor:
         """(B, 3, h, w) to (B, C, h, w)."""
@@ -114,6 +114,7 @@ class SynthesisNetwork(nn.Module):
         channels: width.
         num_blocks: residual blocks of the shallow features and of the 1x, 2x and 4x stages.
         texture_channels: of the three levels, coarse to fine.
+        res_scale: factor of the residual in every residual block.
     """
 
     def __init__(
@@ -121,23 +122,24 @@ class SynthesisNetwork(nn.Module):
         channels: int,
         num_blocks: tuple[int, int, int, int],
         texture_channels: tuple[int, int, int],
+        res_scale: float = 1.0,
     ) -> None:
         super().__init__()
         shallow, first, second, third = num_blocks
-        self.shallow = ShallowFeatures(channels, shallow)
+        self.shallow = ShallowFeatures(channels, shallow, res_scale)
         self.attention1 = SoftAttention(channels, texture_channels[0])
-        self.chain1 = ResidualChain(channels, first)
+        self.chain1 = ResidualChain(channels, first, res_scale)
         self.up2 = PixelShuffleUp(channels)
         self.attention2 = SoftAttention(channels, texture_channels[1])
         self.integration2 = Integration2(channels)
-        self.chain2_1 = ResidualChain(channels, second)
-        self.chain2_2 = ResidualChain(channels, second)
+        self.chain2_1 = ResidualChain(channels, second, res_scale)
+        self.chain2_2 = ResidualChain(channels, second, res_scale)
         self.up4 = PixelShuffleUp(channels)
         self.attention4 = SoftAttention(channels, texture_channels[2])
         self.integration4 = Integration4(channels)
-        self.chain4_1 = ResidualChain(channels, third)
-        self.chain4_2 = ResidualChain(channels, third)
-        self.chain4_4 = ResidualChain(channels, third)
+        self.chain4_1 = ResidualChain(channels, third, res_scale)
+        self.chain4_2 = ResidualChain(channels, third, res_scale)
+        self.chain4_4 = ResidualChain(channels, third, res_scale)
         self.merge = Merge(channels)
         self.fine_reach = fine_reach(third)
 

@@ -70,7 +70,8 @@ class TTSR(nn.Module):
         fine, middle, coarse = self.config.extractor_channels
         radius = self.config.refinement_radius
         self.extractor = LearnableTextureExtractor(self.config.extractor_channels)
-        self.synthesis = SynthesisNetwork(self.config.channels, self.config.num_blocks, (coarse, middle, fine))
+        widths, sizes = (coarse, middle, fine), self.config
+        self.synthesis = SynthesisNetwork(sizes.channels, sizes.num_blocks, widths, sizes.res_scale)
         self.transfer = PixelTransfer(radius) if radius else CellTransfer()
 
     def forward(

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ttsr.errors import RecipeError
-from ttsr.models.blocks import initialise_as_mmagic, scale_residuals
+from ttsr.models.blocks import ResidualChain, initialise_as_mmagic, scale_residuals
 from ttsr.models.config import TTSRConfig
 from ttsr.models.discriminator import Discriminator
 from ttsr.models.ttsr import TTSR
@@ -45,6 +45,9 @@ def build_networks(
     losses, extractor_start = recipe.losses, "" if recipe.start or resumed else recipe.extractor.start
     torch.manual_seed(recipe.seed)
     model = make_network(recipe.model)
+    for module in model.modules():
+        if isinstance(module, ResidualChain):
+            module.checkpointed = recipe.engine.gradient_checkpointing
     if recipe.initialisation == "mmagic":
         initialise_as_mmagic(model)
     scale_residuals(model, recipe.residual_start)
@@ -81,4 +84,9 @@ def _load_start(part: nn.Module, weights: str, field: str) -> None:
     given = {name: shape for name, shape in expected.items() if name.startswith("transfer.")} | given
     if expected != given:
         raise RecipeError(f"{field}: {weights} has other sizes than the recipe's model ({other.config})")
+    if isinstance(part, TTSR) and other.config.res_scale != part.config.res_scale:
+        raise RecipeError(
+            f"{field}: {weights} has res_scale {other.config.res_scale}, the recipe's model {part.config.res_scale}",
+            f"set model.res_scale to {other.config.res_scale}",
+        )
     part.load_state_dict(source.state_dict(), strict=False)

@@ -31,7 +31,8 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
     config = _sizes(tensors, layout, where)
     if layout is OURS:
         stated = Metadata.from_strings(checkpoint.metadata, where).config
-        config = replace(config, bicubic_skip=stated.bicubic_skip, refinement_radius=stated.refinement_radius)
+        unseen = ("bicubic_skip", "refinement_radius", "res_scale")  # in no shape
+        config = replace(config, **{name: getattr(stated, name) for name in unseen})
         if config != stated:
             raise WeightsError(f"{where}: its metadata states {stated}, its shapes {config}")
     try:

@@ -38,7 +38,10 @@ class Metadata:
     def to_strings(self) -> dict[str, str]:
         """The metadata as safetensors stores it: text to text."""
         provenance = asdict(self.provenance) | {"scores": json.dumps(self.provenance.scores)}
-        return {"format": FORMAT, "config": json.dumps(asdict(self.config)), **provenance}
+        sizes = asdict(self.config)
+        if self.config.res_scale == 1:
+            del sizes["res_scale"]  # so that earlier versions read the file
+        return {"format": FORMAT, "config": json.dumps(sizes), **provenance}
 
     @staticmethod
     def from_strings(strings: Mapping[str, str], where: str) -> "Metadata":
@@ -61,12 +64,14 @@ class Metadata:
 
 
 def _config(values: Any) -> TTSRConfig:
-    sizes = {"refinement_radius": 0} | values  # which older files lack
-    channels, blocks, widths, skip, radius = (sizes.pop(field.name) for field in fields(TTSRConfig))
+    sizes = {"refinement_radius": 0, "res_scale": 1.0} | values  # which older files lack
+    channels, blocks, widths, skip, radius, res_scale = (sizes.pop(field.name) for field in fields(TTSRConfig))
     if sizes:
         raise ValueError(f"unknown sizes {', '.join(sizes)}")
     if not (isinstance(skip, bool) and len(blocks) == 4 and len(widths) == 3):
         raise ValueError("sizes of the wrong type")
     if not all(type(number) is int for number in (channels, *blocks, *widths, radius)):
         raise ValueError("sizes that are not integers")
-    return TTSRConfig(channels, tuple(blocks), tuple(widths), skip, radius)
+    if type(res_scale) not in (int, float):
+        raise ValueError("res_scale is no number")
+    return TTSRConfig(channels, tuple(blocks), tuple(widths), skip, radius, float(res_scale))

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from ttsr import __version__
 from ttsr.errors import WeightsError
+from ttsr.models.blocks import unscaled_state
 from ttsr.models.ttsr import TTSR
 from ttsr.system.files import atomic_path
 from ttsr.weights.checkpoint_file import read_strings
@@ -32,7 +33,8 @@ def save(
         dtype: of the parameters in the file.
         provenance: for the metadata; only the layout of this package has any.
         layout: that of this package is safetensors with sizes and provenance in the metadata. The authors' is a flat
-            state dict, MMagic's a state dict under `state_dict`, both written by `torch.save`.
+            state dict, MMagic's a state dict under `state_dict`, both written by `torch.save`. They do not hold
+            `res_scale`: it is multiplied into the last convolution of each residual block, which is the same network.
 
     Raises:
         WeightsError: the file cannot be written, a value is not finite in `dtype`, or the model has additions to the
@@ -42,7 +44,8 @@ def save(
         additions = " and ".join(model.config.additions)
         raise WeightsError(f"{path}: a model with {additions} cannot be written in the {layout.name} layout")
     precision = torch.float16 if dtype == "fp16" else torch.float32
-    state = {layout.to_theirs(key): value for key, value in model.state_dict().items()} | layout.normalisation_state()
+    ours = model.state_dict() if layout is OURS else unscaled_state(model)
+    state = {layout.to_theirs(key): value for key, value in ours.items()} | layout.normalisation_state()
     state = {key: value.detach().to("cpu", precision, copy=True).contiguous() for key, value in state.items()}
     for key, value in state.items():
         if not value.isfinite().all():
