@@ -237,7 +237,17 @@ def test_a_discriminator_may_join_a_run_that_had_none(photos, debug, losses, tmp
 
 def test_nothing_to_resume(photos, debug, tmp_path):
     with pytest.raises(RecipeError, match="nothing to resume"):
-        train(debug("rec"), photos, tmp_path, resume=True)
+        train(debug("rec"), photos, tmp_path / "run", resume="must")
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_starts_where_there_is_nothing_yet(photos, unbroken, debug, losses, tmp_path):
+    """So that a scheduler may start and restart a run by the same command."""
+    recipe = debug("rec")
+    _, outcome = train(recipe, photos, tmp_path, num_workers=0, resume=True, on_step=stop_at(7, signal.SIGTERM))
+    assert outcome.step == 7
+    _, outcome = train(recipe, photos, tmp_path, num_workers=0, resume=True)
+    assert outcome.finished and losses(tmp_path) == losses(unbroken("rec", recipe))
 
 
 def test_an_empty_folder_is_named(debug, tmp_path):

@@ -17,6 +17,7 @@ from ttsr.errors import UserError
 BAD_INPUT = 2
 INTERRUPTED = 130
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+_OPTIONAL_VALUES = {"--resume": ("auto", "must")}  # options that may stand without a value: it is then the first
 _MIN_COLUMNS = 40  # with 2, cyclopts wraps the help without end
 
 app = App(
@@ -56,7 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     console.width = max(console.width, _MIN_COLUMNS)
     try:
-        code = app(arguments, console=console, exit_on_error=False, print_error=False, result_action="return_value")
+        code = app(
+            _with_values(sys.argv[1:] if arguments is None else arguments),
+            console=console,
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
         if sys.stdout is not None:
             sys.stdout.flush()
     except UnknownCommandError as error:  # its own text would import every command for their names
@@ -75,6 +82,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         silence(sys.stdout)
         return _complain(f"the output cannot be written ({error.strerror}): free some space, or write elsewhere")
     return code if isinstance(code, int) else 0
+
+
+def _with_values(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with the value written out of each option that stands without one."""
+    complete: list[str] = []
+    for word, following in zip(arguments, [*arguments[1:], None], strict=True):
+        complete.append(word)
+        if word in _OPTIONAL_VALUES and following not in _OPTIONAL_VALUES[word]:
+            complete.append(_OPTIONAL_VALUES[word][0])
+    return complete
 
 
 def _complain(message: str) -> int:

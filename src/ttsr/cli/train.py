@@ -1,9 +1,11 @@
 """`ttsr train`."""
 
 import re
-from functools import reduce
+import sys
+from datetime import timedelta
+from functools import partial, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -16,13 +18,14 @@ from ttsr.training.recipe_text import field_descriptions
 if TYPE_CHECKING:
     from ttsr.training.loop import Outcome
     from ttsr.training.recipe import Recipe
+    from ttsr.training.trainer import Trainer
 
 UNFINISHED = 3
 """Exit code of a run that was stopped before its end, by --max-time or a signal, and can be resumed."""
 
 _EPILOGUE = """\
-Exits with code 3 if stopped before the end. For several GPUs or hosts: `torchrun -m ttsr train ...`, or
-`accelerate launch -m ttsr train ...`.
+Exits with code 3 if stopped before the end. For several GPUs or hosts: `torchrun -m ttsr train ...`,
+`accelerate launch -m ttsr train ...`, or under Slurm `srun ttsr train ...`.
 
 Fields of a recipe, for --FIELD VALUE; `ttsr recipes NAME` shows their values:
 
@@ -41,11 +44,12 @@ def train(
     data: Path,
     out: Path | None = None,
     max_time: str | None = None,
-    resume: bool = False,
+    resume: Literal["auto", "must"] | None = None,
     accept_changes: bool = False,
     validate: Path | None = None,
     vgg19: Path | None = None,
     workers: int = 1,
+    wandb: str | None = None,
     device: DeviceOption = DEFAULT_DEVICE,
 ) -> int:
     """Train a model by a recipe. Exits with code 3 if stopped before the end.
@@ -59,12 +63,14 @@ def train(
         out: The folder of the run: checkpoints, log.jsonl, TensorBoard's files, recipe.yaml, environment.json and the
             model's .safetensors; runs/RECIPE if not given.
         max_time: Stop and save after this much time: HH:MM:SS, MM:SS or seconds.
-        resume: Continue from the last checkpoint in the folder.
+        resume: Continue from the last checkpoint in the folder. Without a value, or with auto, start where there is
+            none, so that one command line serves the start and every restart; with must, refuse.
         accept_changes: Resume even if the recipe differs from the one that the run was started with.
         validate: A test set in the layout of CUFED5, to score the model on regularly; the best model is saved.
         vgg19: torchvision's weights of VGG19, for recipes that start from it or use its features; downloaded if not
             given.
         workers: Processes that make training pairs, for each training process; 0 makes them between the steps.
+        wandb: A project of Weights & Biases to log to, beside TensorBoard (pip install "ttsr[wandb]").
         device: Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:N for one of several GPUs, or mps.
     """
     from ttsr.cli.bars import progress_bar
@@ -81,7 +87,7 @@ def train(
             raise RecipeError(f"--workers {workers}: take 0 or more")
         folder = out if out is not None else Path("runs") / chosen.name
         max_seconds = None if max_time is None else parse_time(max_time)
-        if not resume:
+        if resume is None:
             if has_checkpoint(folder):
                 raise RecipeError(f"{folder}: holds a run already", "continue it with --resume, or use another --out")
             refuse_overwriting([folder / "recipe.yaml"], [Path(recipe)])
@@ -92,12 +98,15 @@ def train(
             folder,
             runtime=runtime,
             max_seconds=max_seconds,
-            resume=resume,
+            resume="must" if resume == "must" else resume is not None,
             accept_changes=accept_changes,
             num_workers=workers,
             vgg19_file=vgg19,
             test_set=validate,
             progress=progress,
+            wandb_project=wandb,
+            on_start=_tell_start if runtime.is_main else None,
+            on_log=None if sys.stderr is not None and sys.stderr.isatty() else partial(_say_line, chosen),
             on_warning=say,
         )
     if runtime.is_main:
@@ -118,14 +127,32 @@ def parse_time(text: str) -> float:
     return reduce(lambda seconds, part: 60 * seconds + float(part), text.split(":"), 0.0)
 
 
+def _tell_start(trainer: "Trainer") -> None:
+    """What a step consists of, which depends on how many processes there are."""
+    recipe, count = trainer.recipe, trainer.runtime.count
+    num_pairs = recipe.pairs_per_step(count)
+    split = f" = {count} processes x {num_pairs // count}" if count > 1 else ""
+    begin = f"continues after step {trainer.step}" if trainer.step else "starts"
+    tell(f"{recipe.name}: {begin}, {num_pairs} pairs a step{split} (batch_per: {recipe.batch_per})")
+
+
+def _say_line(recipe: "Recipe", step: int, metrics: dict[str, float]) -> None:
+    """Progress as a line, where there is no terminal to draw a bar on."""
+    rates = ("rate", "lr", "extractor_lr", "discriminator_lr")
+    left = timedelta(seconds=round(metrics["step_s"] * (recipe.schedule.steps - step)))
+    hidden = ("step_s", "seconds", "skipped", "gradient", "discriminator_gradient", *rates)
+    losses = [f"{n} {v:.4g}" for n, v in metrics.items() if n not in hidden and not n.startswith("weighted_")]
+    speed = [f"lr {metrics['lr']:.3g}", f"{metrics['step_s']:.3g} s a step", f"{left} left"]
+    say(f"{recipe.name}: step {step} of {recipe.schedule.steps}: {', '.join(losses + speed)}")
+
+
 def _tell(recipe: "Recipe", outcome: "Outcome", folder: Path) -> None:
     from ttsr.training.run import BEST
 
     hours, minutes = divmod(round(outcome.seconds / 60), 60)
     state = "finished" if outcome.finished else f"stopped, continue with --resume --out {folder}"
     tell(f"{recipe.name}: step {outcome.step} of {recipe.schedule.steps} after {hours} h {minutes} min, {state}")
-    steps_per_s = outcome.pairs_per_s / recipe.batch_size
-    speed = f"{steps_per_s:.3g} steps/s, {outcome.pairs_per_s:.3g} pairs/s, " if steps_per_s else ""
+    speed = f"{outcome.steps_per_s:.3g} steps/s, {outcome.pairs_per_s:.3g} pairs/s, " if outcome.steps_per_s else ""
     tell(f"{speed}{outcome.peak_memory_gb:.2f} GB of memory at most")
     if outcome.skipped_steps:
         tell(f"{outcome.skipped_steps} steps were skipped: their loss was not finite")
@@ -133,4 +160,8 @@ def _tell(recipe: "Recipe", outcome: "Outcome", folder: Path) -> None:
         tell(f"{outcome.skipped_pictures} pictures were left out")
     if outcome.best is not None:
         tell(f"best validation: {outcome.best.psnr:.2f} dB at step {outcome.best.step}, in {folder / BEST}")
-    tell(f"wrote {outcome.weights}")
+        if recipe.losses.adversarial:
+            early = outcome.best.step <= recipe.schedule.pixel_steps
+            when = ", from before the adversarial loss" if early else ""
+            tell(f"that is the best PSNR{when}; the result of the GAN is the last step")
+    tell(f"wrote {outcome.weights}, the last step")

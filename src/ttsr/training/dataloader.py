@@ -30,19 +30,20 @@ def open_pairs(recipe: Recipe, data: Path) -> CufedPairs | PhotoPairs:
 
 
 def load_batches(
-    recipe: Recipe, pairs: Dataset[Pair], runtime: Runtime, first_step: int, num_workers: int
+    recipe: Recipe, pairs: Dataset[Pair], runtime: Runtime, step: int, num_workers: int, first_pair: int
 ) -> Iterator[Batch]:
-    """This process's share of each step's batch, from step `first_step` to the last.
+    """This process's share of each step's batch, from step `step` to the last.
 
-    Step s consists of the pairs s B ... (s + 1) B - 1 for a batch size of B, split over the processes in order.
+    Each step takes the next B pairs, from number `first_pair` on, for a batch of B pairs over all processes. They are
+    split over the processes in order.
 
     Raises:
         DataError: a pair cannot be made.
     """
     loader = DataLoader(
-        _Batches(pairs, recipe.batch_size, runtime),
+        _Batches(pairs, recipe.pairs_per_step(runtime.count), runtime, step, first_pair),
         batch_size=None,
-        sampler=range(first_step, recipe.schedule.steps),
+        sampler=range(step, recipe.schedule.steps),
         num_workers=num_workers,
         prefetch_factor=PREFETCHED if num_workers else None,
         worker_init_fn=_prepare_worker,
@@ -57,12 +58,12 @@ def load_batches(
 class _Batches(Dataset[Batch | DataError]):
     """This process's share of each step, or the error: raised in a worker, it would be wrapped in its traceback."""
 
-    def __init__(self, pairs: Dataset[Pair], batch_size: int, runtime: Runtime) -> None:
-        self.pairs, self.batch_size, self.share = pairs, batch_size, batch_size // runtime.count
-        self.first = runtime.rank * self.share
+    def __init__(self, pairs: Dataset[Pair], per_step: int, runtime: Runtime, first_step: int, first_pair: int) -> None:
+        self.pairs, self.per_step, self.share = pairs, per_step, per_step // runtime.count
+        self.first_step, self.first = first_step, first_pair + runtime.rank * self.share
 
     def __getitem__(self, step: int) -> Batch | DataError:
-        start = step * self.batch_size + self.first
+        start = self.first + (step - self.first_step) * self.per_step
         try:
             return collate([self.pairs[number] for number in range(start, start + self.share)])
         except DataError as error:

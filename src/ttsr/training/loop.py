@@ -3,19 +3,20 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 from ttsr.errors import RecipeError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 from ttsr.progress import Cancelled, Progress
 from ttsr.system.distributed import Runtime
+from ttsr.system.folder_lock import lock_folder
 from ttsr.system.memory import peak_bytes
-from ttsr.training.checkpoint import read_checkpoint
+from ttsr.training.checkpoint import has_checkpoint, read_checkpoint
 from ttsr.training.dataloader import load_batches, open_pairs
 from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_text import differences, parse_recipe
@@ -32,7 +33,8 @@ class Outcome:
         step: steps taken.
         finished: whether these are all steps of the recipe.
         seconds: time spent training, in all parts of the run.
-        pairs_per_s: in this part, without validations and the start.
+        steps_per_s: in this part, without validations and the start; 0 if it took no more than one step.
+        pairs_per_s: the same in pairs, of all processes.
         peak_memory_gb: of this process, or of the GPU.
         skipped_steps: steps without a finite loss, in all parts.
         skipped_pictures: files that could not be used in this part.
@@ -43,6 +45,7 @@ class Outcome:
     step: int
     finished: bool
     seconds: float
+    steps_per_s: float
     pairs_per_s: float
     peak_memory_gb: float
     skipped_steps: int
@@ -58,14 +61,17 @@ def train(
     *,
     runtime: Runtime | None = None,
     max_seconds: float | None = None,
-    resume: bool = False,
+    resume: bool | Literal["must"] = False,
     accept_changes: bool = False,
     num_workers: int = 1,
     vgg19_file: Path | None = None,
     test_set: Path | None = None,
     make_network: Callable[[TTSRConfig], TTSR] = TTSR,
     progress: Progress | None = None,
+    wandb_project: str | None = None,
+    on_start: Callable[[Trainer], None] | None = None,
     on_step: Callable[[int, dict[str, float]], None] | None = None,
+    on_log: Callable[[int, dict[str, float]], None] | None = None,
     on_warning: Callable[[str], None] | None = None,
 ) -> tuple[Trainer, Outcome]:
     """Run a recipe until it is finished, the time is up, SIGTERM or SIGINT comes, or `progress` is cancelled.
@@ -79,15 +85,19 @@ def train(
             TensorBoard's files, `recipe.yaml`, `environment.json`, and with `test_set` `best.safetensors`.
         runtime: the processes; by default this one, on the CPU.
         max_seconds: time after which this call stops.
-        resume: continue from the last checkpoint in `folder`.
+        resume: continue from the last checkpoint in `folder`; where there is none, start anew, or with `must` refuse.
         accept_changes: resume even if the recipe differs from the run's.
         num_workers: processes that make training pairs, for each process; 0 makes them between the steps.
         vgg19_file: torchvision's weights of VGG19; downloaded if needed and not given.
         test_set: a folder in CUFED5's layout to validate on.
         make_network: see `build_networks`.
         progress: shown with the main losses and the speed, and before with the download of VGG19.
+        wandb_project: a project of Weights & Biases to log to, beside TensorBoard.
+        on_start: called on each process before the first step.
         on_step: called after each step with its number, from 1, and its metrics: those of `Trainer.train_step`, and
             `step_s`, its time in seconds.
+        on_log: called on the main process with step and metrics of each line of the log: the means of those of
+            `on_step` over the steps since the line before.
         on_warning: called with a line for each picture that is left out and each unreadable checkpoint.
 
     Raises:
@@ -95,24 +105,35 @@ def train(
         WeightsError: weights to start from, or VGG19's, are not found or not downloadable, or the final weights
             cannot be written.
         RecipeError: nothing to resume, a checkpoint of another recipe, losses that are not finite (the last
-            checkpoint is from before), or a file cannot be written (the last checkpoint is complete).
+            checkpoint is from before), a file cannot be written (the last checkpoint is complete), or W&B refuses.
+        UserError: another run writes to `folder`.
         Cancelled: `progress` was cancelled during the download of VGG19.
     """
     started = time.monotonic()
-    runtime = runtime or Runtime("cpu")
+    runtime, held = runtime or Runtime("cpu"), ExitStack()
     try:
         with runtime.together():
+            if runtime.is_main:
+                held.enter_context(lock_folder(folder))
+            if resume is True:
+                resume = has_checkpoint(folder)
             state = _state_to_resume(recipe, folder, accept_changes, on_warning, runtime) if resume else None
             validation = None if test_set is None else Validation(test_set)
             pairs = open_pairs(recipe, data)
             trainer = Trainer(recipe, runtime, vgg19_file, state, make_network=make_network, progress=progress)
-            run = Run(trainer, folder, state, validation, on_warning)
+        at_one_step = len(set(runtime.gather([trainer.step]))) == 1
+        with runtime.together():
+            if not at_one_step:
+                raise RecipeError(f"{folder}: not all processes find its last checkpoint", "use a shared folder")
+            run = Run(trainer, folder, state, validation, on_warning, on_log, wandb_project)
+        if on_start is not None:
+            on_start(trainer)
         run.skip_pictures(pairs.skipped if runtime.is_main else ())
         seconds_before, num_timed, busy_seconds = trainer.seconds, -1, 0.0
         with closing(run), stop_requests() as stop_requested:
             if run.validation_is_due():  # where a resumed run was stopped before it
                 run.validate()
-            batches = load_batches(recipe, pairs, runtime, trainer.step, num_workers)
+            batches = load_batches(recipe, pairs, runtime, trainer.step, num_workers, trainer.num_pairs)
             while trainer.step < recipe.schedule.steps:
                 step_started = time.monotonic()
                 with runtime.together():
@@ -145,11 +166,15 @@ def train(
     except OSError as error:
         where = error.filename2 or error.filename or folder  # the system does not always give a name
         raise RecipeError(f"{where}: cannot be written ({error.strerror or error})") from None
+    finally:
+        held.close()
+    steps_per_s = num_timed / busy_seconds if busy_seconds else 0.0
     return trainer, Outcome(
         step=trainer.step,
         finished=trainer.step >= recipe.schedule.steps,
         seconds=trainer.seconds,
-        pairs_per_s=recipe.batch_size * num_timed / busy_seconds if busy_seconds else 0.0,
+        steps_per_s=steps_per_s,
+        pairs_per_s=steps_per_s * recipe.pairs_per_step(runtime.count),
         peak_memory_gb=peak_bytes(runtime.device) / 1e9,
         skipped_steps=trainer.skipped,
         skipped_pictures=len(set(runtime.gather(sorted(run.skipped)))),
@@ -188,6 +213,9 @@ def _state_to_resume(
 ) -> dict[str, Any]:
     state = read_checkpoint(folder, on_warning if runtime.is_main else None)
     changed = differences(parse_recipe(state["recipe"], str(folder)), recipe)
+    before, now = state.get("batch"), recipe.pairs_per_step(runtime.count)
+    if before not in (None, now) and not any("batch" in change for change in changed):
+        changed.append(f"pairs in a step of all processes: {before} -> {now}")
     if changed and not accept_changes:
         raise RecipeError(
             f"{folder}: the run was started with another recipe ({'; '.join(changed)})",

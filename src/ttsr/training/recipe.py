@@ -29,7 +29,9 @@ class Recipe:
         pairs: `cufed` (folders input/ and ref/) or `photos` (a folder of photos, pairs made on the fly); may be packed.
         cufed: how pairs are made from CUFED's layout.
         photos: how pairs are made from photos.
-        batch_size: pairs in a step, of all processes together.
+        batch_size: pairs in a step, of each process or of all together, as `batch_per` says.
+        batch_per: `process` (each process, and so each GPU, takes `batch_size` pairs a step, as in MMagic) or `run`
+            (all processes together do, whatever their number).
         start: weights of the same sizes to start from (a name, file or URL), the extractor's included; empty for
             random ones.
         extractor: how the texture extractor is initialised.
@@ -56,6 +58,7 @@ class Recipe:
     cufed: CufedOptions = field(default_factory=CufedOptions)
     photos: PhotosOptions = field(default_factory=PhotosOptions)
     batch_size: int = 9
+    batch_per: Literal["process", "run"] = "run"
     start: str = ""
     extractor: ExtractorOptions = field(default_factory=ExtractorOptions)
     losses: LossWeights = field(default_factory=LossWeights)
@@ -87,6 +90,10 @@ class Recipe:
     def crop(self) -> int:
         """Side of the HR crops in pixels."""
         return self.cufed.hr_size if self.pairs == "cufed" else self.photos.hr_size
+
+    def pairs_per_step(self, num_processes: int) -> int:
+        """Pairs in a step of all processes together."""
+        return self.batch_size * (num_processes if self.batch_per == "process" else 1)
 
     @property
     def is_contrastive(self) -> bool:

@@ -10,9 +10,10 @@ from ttsr.system.files import atomic_path
 from ttsr.training.checkpoint import discard_after, write_checkpoint
 from ttsr.training.environment import record_environment
 from ttsr.training.recipe_text import recipe_text
-from ttsr.training.trainer import Trainer
-from ttsr.training.training_log import TrainingLog
+from ttsr.training.trainer import RATES, Trainer
+from ttsr.training.training_log import LogWindow, TrainingLog
 from ttsr.training.validation import Validation, ValidationScore
+from ttsr.training.wandb_tracker import WandbTracker
 from ttsr.weights.provenance import Provenance
 from ttsr.weights.saving import save
 
@@ -28,13 +29,15 @@ class Run:
         state: of the checkpoint that the run continues from, or None.
         validation: None for a run without.
         on_warning: called with a line for each picture that is left out.
+        on_log: called with the step and the metrics of each line of the log but those of validations.
+        wandb_project: a project of W&B to log to, or None.
 
     Attributes:
         best: the best validation so far.
         skipped: pictures that this process could not use.
 
     Raises:
-        RecipeError: TensorBoard is not installed.
+        RecipeError: TensorBoard is not installed, or wandb where it is asked for, or it does not begin a run.
         OSError: a file cannot be written.
     """
 
@@ -45,33 +48,50 @@ class Run:
         state: dict[str, Any] | None,
         validation: Validation | None,
         on_warning: Callable[[str], None] | None,
+        on_log: Callable[[int, dict[str, float]], None] | None = None,
+        wandb_project: str | None = None,
     ) -> None:
         self.trainer, self.recipe, self.folder, self.runtime = trainer, trainer.recipe, folder, trainer.runtime
         self.best = ValidationScore(**state["best"]) if state and state["best"] else None
         self.skipped: set[str] = set()
-        self._validation, self._on_warning = validation, on_warning
+        self._validation, self._on_warning, self._on_log = validation, on_warning, on_log
         self._validated = state["validated"] if state else 0
         self._saved: tuple[int, ValidationScore | None, int] | None = None
         self._log: TrainingLog | None = None
+        self._window = LogWindow(["rate", *RATES], state.get("window") if state else None)
         if self.runtime.is_main:
             folder.mkdir(parents=True, exist_ok=True)
             discard_after(folder, trainer.step)
             with atomic_path(folder / "recipe.yaml") as temporary:
                 temporary.write_text(recipe_text(self.recipe), encoding="utf-8")
             record_environment(folder, self.recipe.seed, self.runtime, trainer.step)
-            self._log = TrainingLog(folder, trainer.step)
+            wandb = None
+            if wandb_project is not None:
+                wandb = WandbTracker(wandb_project, folder, self.recipe.name, asdict(self.recipe), trainer.step)
+            self._log = TrainingLog(folder, trainer.step, wandb)
 
     def close(self) -> None:
-        """Close the log."""
+        """Log the steps since the last line, and close the log."""
         if self._log is not None:
+            if self._window.steps:
+                self._log_window(self._log, partial=True)
             self._log.close()
 
     def log_step(self, metrics: dict[str, float]) -> None:
-        """Log the metrics of the last step, if it is the turn of one."""
-        if self._log is not None and self.trainer.step % self.recipe.log_steps == 0:
-            skipped = {"skipped": self.trainer.skipped} if self.trainer.skipped else {}
-            seconds = round(self.trainer.seconds, 1)
-            self._log.add_metrics(self.trainer.step, metrics | {"seconds": seconds} | skipped)
+        """Take note of the metrics of the last step, and log their means where a line is due."""
+        if self._log is not None:
+            self._window.add(metrics)
+            if self.trainer.step % self.recipe.log_steps == 0:
+                self._log_window(self._log)
+                self._window.clear()
+
+    def _log_window(self, log: TrainingLog, *, partial: bool = False) -> None:
+        means = self._window.means() | {"seconds": round(self.trainer.seconds, 1)}
+        if self.trainer.skipped:
+            means["skipped"] = self.trainer.skipped
+        log.add_metrics(self.trainer.step, means, partial=partial)
+        if self._on_log is not None:
+            self._on_log(self.trainer.step, means)
 
     def skip_pictures(self, pictures: Iterable[str]) -> None:
         """Warn once of each picture that is left out."""
@@ -87,7 +107,7 @@ class Run:
         return self._validation is not None and due and self._validated != step
 
     def validate(self) -> None:
-        """Score the model, and save it if it is the best so far."""
+        """Score the model, save it, and once more as the best if it is the best so far."""
         self._validated = self.trainer.step
         if self._validation is None or not self.trainer.is_sound:
             return
@@ -97,6 +117,7 @@ class Run:
             self.best = score
             self.save_model(BEST)
             self.save_checkpoint()
+        self.save_model(f"{self.recipe.name}.safetensors")
 
     def save_checkpoint(self) -> None:
         """Write a checkpoint, unless the state is saved already or its weights are not worth saving.
@@ -109,6 +130,7 @@ class Run:
             if self.runtime.is_main and self._saved != now and self.trainer.is_sound:
                 best = asdict(self.best) if self.best else None
                 state = self.trainer.state() | {"best": best, "validated": self._validated}
+                state["window"] = self._window.state()
                 write_checkpoint(self.folder, state, self.recipe.keep)
         self._saved = now
 

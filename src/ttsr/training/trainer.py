@@ -31,6 +31,9 @@ MAX_SKIPPED = 10
 SUSPECT_SKIPPED = 3
 """One skipped step may be a bad batch; after so many in a row the weights are to blame."""
 
+RATES = ("lr", "extractor_lr", "discriminator_lr")
+"""Metrics that are learning rates."""
+
 Part = tuple[Batch, range]
 """A part of a batch, and the numbers of its pairs."""
 
@@ -49,6 +52,7 @@ class Trainer:
         discriminator: None where the recipe has no adversarial loss.
         average: the moving average of the model's weights.
         step: steps taken.
+        num_pairs: pairs taken, by all processes: the number of the next one.
         seconds: time spent training, in all parts of the run.
         skipped: steps without a finite loss.
 
@@ -95,7 +99,7 @@ class Trainer:
             parameters = list(self.discriminator.parameters())
             adam = torch.optim.Adam(parameters, lr=recipe.discriminator.lr, betas=recipe.discriminator.betas)
             self.discriminator_optimizer = TrainingOptimizer(adam, runtime, scaled=scaled)
-        self.step, self.seconds, self.skipped, self._skipped_in_a_row = 0, 0.0, 0, 0
+        self.step, self.num_pairs, self.seconds, self.skipped, self._skipped_in_a_row = 0, 0, 0.0, 0, 0
         if state is not None:
             self._load_state(state)
 
@@ -110,6 +114,8 @@ class Trainer:
         state = {
             "recipe": recipe_text(self.recipe),
             "step": self.step,
+            "pairs": self.num_pairs,
+            "batch": self.recipe.pairs_per_step(self.runtime.count),
             "seconds": self.seconds,
             "skipped": [self.skipped, self._skipped_in_a_row],
             "model": self.model.state_dict(),
@@ -123,6 +129,7 @@ class Trainer:
 
     def _load_state(self, state: dict[str, Any]) -> None:
         self.step, self.seconds = state["step"], state["seconds"]
+        self.num_pairs = state.get("pairs", self.step * self.recipe.batch_size)  # of before 0.2
         self.skipped, self._skipped_in_a_row = state["skipped"]
         try:
             self.model.load_state_dict(state["model"])
@@ -140,8 +147,10 @@ class Trainer:
         """Take one step with this process's share of the batch.
 
         Returns:
-            The losses of the whole batch and other metrics: `gradient` is the gradient's norm, `rate` the factor of
-            the learning rate, `relevance` the mean soft attention, `right` the share of anchors matched correctly.
+            The losses of the whole batch and other metrics: `loss` is the network's total and `weighted_NAME` what the
+            loss NAME adds to it; `gradient` is the gradient's norm, `lr`, `extractor_lr` and `discriminator_lr` are the
+            learning rates and `rate` their factor, `relevance` is the mean soft attention, `right` the share of anchors
+            matched correctly.
 
         Raises:
             RecipeError: the loss was not finite for the tenth time in a row.
@@ -151,7 +160,7 @@ class Trainer:
         self.optimizer.set_rates(factor, recipe.optimizer.lr, recipe.optimizer.extractor_lr)
         optimizers = [optimizer for optimizer in (self.optimizer, discriminator_optimizer) if optimizer is not None]
         skipped_before = sum(optimizer.num_skipped for optimizer in optimizers)
-        first = self.step * recipe.batch_size + self.runtime.rank * len(batch)
+        first = self.num_pairs + self.runtime.rank * len(batch)
         parts = _split(batch, first, recipe.engine.accumulation)
         with fp32_products(rounded=recipe.engine.precision != "fp32"):
             if self.step < recipe.schedule.contrastive_steps:
@@ -175,7 +184,14 @@ class Trainer:
             values = list(self.model.state_dict().values())
             get_ema_multi_avg_fn(decay)(list(self.average.values()), values, self.step)
         self.step += 1
-        return metrics | {"rate": factor}
+        self.num_pairs += recipe.pairs_per_step(self.runtime.count)
+        return metrics | {"rate": factor} | self._learning_rates("discriminator" in metrics)
+
+    def _learning_rates(self, adversarial: bool) -> dict[str, float]:
+        groups = [*self.optimizer.optimizer.param_groups]
+        if adversarial and self.discriminator_optimizer is not None:
+            groups += self.discriminator_optimizer.optimizer.param_groups
+        return {name: group["lr"] for name, group in zip(RATES, groups, strict=False)}
 
     def averaged_model(self) -> TTSR:
         """The model with the averaged weights, in eval mode: the result of a run."""
@@ -245,13 +261,15 @@ class Trainer:
 
 def _check_split(recipe: Recipe, num_processes: int) -> None:
     """Check that a batch splits evenly over processes and parts, and its contrastive groups stay whole."""
-    num_parts = num_processes * recipe.engine.accumulation
+    shared = recipe.batch_per == "run"
+    num_parts = recipe.engine.accumulation * (num_processes if shared else 1)
     size, rest = divmod(recipe.batch_size, num_parts)
     if rest:
+        over = f"{num_processes} processes x {recipe.engine.accumulation} parts"
         raise RecipeError(
-            f"{recipe.name}: a batch of {recipe.batch_size} cannot be split evenly over {num_processes} processes x "
-            f"{recipe.engine.accumulation} parts",
-            f"set batch_size to a multiple of {num_parts}",
+            f"{recipe.name}: a batch of {recipe.batch_size} cannot be split evenly over "
+            f"{over if shared else f'{num_parts} parts'}",
+            f"set batch_size to a multiple of {num_parts}" + (", or batch_per to process" if shared else ""),
         )
     group = recipe.losses.contrastive_group
     if num_parts > 1 and recipe.is_contrastive and size % group:
