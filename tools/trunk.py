@@ -146,7 +146,7 @@ def main() -> None:
     photos = [store.picture(name).rgb for name in names]
     shares = np.array([photo.shape[0] * photo.shape[1] for photo in photos], float)
     shares /= shares.sum()
-    hr_files = [group.hr for group in list_groups(options.validate)] if options.validate else []
+    hr_files = [group.files[0] for group in list_groups(options.validate)] if options.validate else []
     trunk, averaged = Trunk(), Trunk()
     averaged.load_state_dict(trunk.state_dict())
     optimizer = torch.optim.Adam(trunk.parameters(), lr=RATE, betas=(0.9, 0.99))

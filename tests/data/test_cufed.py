@@ -220,7 +220,7 @@ def test_what_is_missing_is_named(cufed: Path, tmp_path: Path) -> None:
     (cufed / "ref" / "2.jpg").unlink()
     refused(r"2 of 6 inputs have no reference, the first is input/2\.png: add ref/2\.png or remove it")
     shutil.copytree(cufed, tmp_path / "whole" / "train")
-    refused("folder train/", tmp_path / "whole")
+    refused(r"whole/train: 2 of 6 inputs", tmp_path / "whole")
     for file in (cufed / "ref").iterdir():
         file.unlink()
     refused("no pictures in ref/, 6 beside it")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +52,19 @@ def packed(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", ["folder", "packed"])
+@pytest.fixture
+def deflated(tmp_path: Path) -> Path:
+    """As most programs make a ZIP, with the sizes after the content (a data descriptor)."""
+    path = tmp_path / "deflated.zip"
+    with path.open("wb") as file:
+        stream: Any = SimpleNamespace(write=file.write, flush=file.flush)  # that cannot seek back to the sizes
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in FILES.items():
+                archive.writestr(name, data)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["folder", "packed", "deflated"])
 def test_names_bytes_and_text(kind: str, request: pytest.FixtureRequest) -> None:
     path: Path = request.getfixturevalue(kind)
     store = open_store(path)
@@ -66,7 +80,7 @@ def test_names_bytes_and_text(kind: str, request: pytest.FixtureRequest) -> None
         store.picture("top.png")
 
 
-@pytest.mark.parametrize("kind", ["folder", "packed"])
+@pytest.mark.parametrize("kind", ["folder", "packed", "deflated"])
 def test_the_start_of_a_file_and_the_size_of_a_picture(kind: str, tmp_path: Path) -> None:
     """Also of a large file, and of one in a format that is checked as a whole."""
     (tmp_path / "set").mkdir()
@@ -76,9 +90,10 @@ def test_the_start_of_a_file_and_the_size_of_a_picture(kind: str, tmp_path: Path
         assert (tmp_path / "set" / name).stat().st_size > 150_000
     (tmp_path / "set" / "d.png").write_bytes(b"nothing")
     path = tmp_path / "set"
-    if kind == "packed":
+    if kind != "folder":
         path = tmp_path / "set.zip"
-        with zipfile.ZipFile(path, "w") as archive:
+        method = zipfile.ZIP_DEFLATED if kind == "deflated" else zipfile.ZIP_STORED
+        with zipfile.ZipFile(path, "w", method) as archive:
             for file in sorted((tmp_path / "set").iterdir()):
                 archive.write(file, file.name)
     store = open_store(path)
@@ -86,7 +101,7 @@ def test_the_start_of_a_file_and_the_size_of_a_picture(kind: str, tmp_path: Path
     with pytest.raises(ImageError, match=r"d\.png: not a picture"):
         store.size("d.png")
     assert [store.read("d.png", length) for length in (3, 100)] == [b"not", b"nothing"]
-    assert set(store.files()) == ({path} if kind == "packed" else {path / name for name in store.names})
+    assert set(store.files()) == ({path} if kind != "folder" else {path / name for name in store.names})
 
 
 def test_what_might_never_end_is_not_read(folder: Path) -> None:
@@ -138,10 +153,10 @@ def test_beyond_4_gb(tmp_path: Path) -> None:
     assert read_all(open_store(path)) == [b"1" * 70, b"2" * 80]
 
 
-def picture_pack(path: Path) -> bytes:
+def picture_pack(path: Path, method: int = zipfile.ZIP_STORED) -> bytes:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
     Image.fromarray(pixels).save(path.with_suffix(".png"))
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", method) as archive:
         for name in ("a.png", "b.png"):
             archive.write(path.with_suffix(".png"), name)
     return path.read_bytes()
@@ -156,9 +171,10 @@ def test_wherever_it_is_cut_off_it_is_refused(tmp_path: Path) -> None:
             open_store(cut)
 
 
-def test_a_flipped_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_flipped_byte_is_noticed_or_harmless(method: int, tmp_path: Path) -> None:
     """Never other pixels, never another error than ours."""
-    whole = picture_pack(tmp_path / "whole.zip")
+    whole = picture_pack(tmp_path / "whole.zip", method)
     right = {name: open_store(tmp_path / "whole.zip").read(name) for name in ("a.png", "b.png")}
     damaged = tmp_path / "damaged.zip"
     noticed = 0
@@ -174,8 +190,18 @@ def test_a_flipped_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
 
 
 def compressed(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.png", b"0" * 1000)
+
+
+def bomb(path: Path) -> None:
+    """A member of 100 bytes that declares a gigabyte."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.png", b"0" * 1000)
+    content = bytearray(path.read_bytes())
+    central = content.index(b"PK\1\2")
+    content[central + 24 : central + 28] = (10**9).to_bytes(4, "little")
+    path.write_bytes(content)
 
 
 def encrypted(path: Path) -> None:
@@ -189,7 +215,8 @@ def encrypted(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (compressed, r"a\.png is compressed in it: unpack it"),
+        (compressed, r"a\.png is compressed by another method than deflate in it: unpack it"),
+        (bomb, r"a\.png would unpack to far more than its size"),
         (encrypted, r"a\.png is encrypted in it: unpack it"),
         (lambda path: path.write_bytes(b""), "not a packed data set"),
         (lambda path: path.write_bytes(b"\x89PNG\r\n" * 100), "not a packed data set"),

@@ -142,7 +142,7 @@ def write_text(path: Path, text: str) -> None:
 
 def _digest(groups: Sequence[Group]) -> str:
     """Hash the pictures' contents: their names are the same in every set of this layout."""
-    files = (path for group in groups for path in (group.hr, *group.references.values()))
+    files = (path for group in groups for path in group.files)
     return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()
 
 

@@ -125,7 +125,8 @@ def _section(name: str, upscaler: Upscaler, groups: Sequence[Group], weights: Pa
     local.mkdir(parents=True, exist_ok=True)
     for exhibit in selected:
         group = groups[exhibit.score.number]
-        pair = read_pair(group.hr, group.hr.with_name(exhibit.score.files[0]))
+        hr = group.files[0]
+        pair = read_pair(hr, hr.with_name(exhibit.score.files[0]))
         compare(upscaler, *pair).save(name, local / exhibit.file_name)
     shown = comparisons(upscaler, name, example_pairs(), options.docs, SHOWN)
     chart = f"{SHOWN}/{file_part(name)}-gains.svg"

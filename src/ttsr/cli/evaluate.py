@@ -38,7 +38,8 @@ def evaluate(
     Under torchrun or accelerate launch the processes share the pictures; the scores are those of a single process.
 
     Args:
-        data: The folder: NNN_0.png are the ground truths, NNN_1.png to NNN_5.png their references (.png or .jpg).
+        data: The test set, or CUFED with CUFED5 in it (CUFED5/ or test/CUFED5/), a folder or a ZIP: NNN_0.png are the
+            ground truths, NNN_1.png to NNN_5.png their references (.png or .jpg).
         model: A name from the catalogue, a checkpoint file, or a URL. May be given several times.
         reference: 1 to 5: that reference; a picture without it uses its last one. all: all references of a picture at
             once. stacked: all of them on black squares of 500x500, one below the other, as in the paper. lr: the LR
@@ -74,7 +75,7 @@ def evaluate(
             groups = list_groups(data)
             with progress_bar("weights", shown=runtime.is_main) as progress:
                 weights = {name: locate(name, progress) for name in dict.fromkeys(model)}
-            inputs = [path for group in groups for path in (group.hr, *group.references.values())]
+            inputs = [path for group in groups for path in group.files]
             refuse_overwriting(outputs, [*weights.values(), *inputs])
             # All models at once, so that a bad file is reported before the first model is scored.
             networks = {name: load(file) for name, file in _named(weights).items()}

@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from ttsr.data.crops import Pixels8, flip, random_flip, rgb8
+from ttsr.data.cufed_layout import open_training_set
 from ttsr.data.pair_options import CufedOptions, PaddingOrder
 from ttsr.data.sample import Pair
-from ttsr.data.store import Store, open_store
+from ttsr.data.store import Store
 from ttsr.errors import DataError, ImageError
 from ttsr.images.resize import SCALE, downscale4, resize_bicubic, upscale4
 
 
 class CufedPairs(Dataset[Pair]):
-    """Endless shuffled epochs over the pairs of a folder or a packed file.
+    """Endless shuffled epochs over the pairs of a folder or a packed file, found as `ttsr.data.cufed_layout` says.
 
     Pair i depends on the seed and i alone; each pair comes once an epoch.
     Both sides are degraded first and flipped after, as in both public implementations. A pair whose picture cannot be
@@ -33,7 +34,7 @@ class CufedPairs(Dataset[Pair]):
 
     def __init__(self, folder: Path, options: CufedOptions, seed: int) -> None:
         self.options, self.seed = options, seed
-        self.store = open_store(folder)
+        self.store = open_training_set(folder)
         self.pairs = list_pairs(self.store)
         self._unusable: dict[int, str] = {}
 
@@ -120,10 +121,6 @@ def list_pairs(store: Store) -> list[tuple[str, str]]:
         DataError: not this layout, or inputs without a reference, or with several.
     """
     inputs, references = (_names_in(store, side) for side in ("input", "ref"))
-    if not inputs and not references:
-        if _names_in(store, "train/input"):
-            raise DataError(f"{store.where}: CUFED's pairs are in its folder train/", "give that one")
-        raise DataError(f"{store.where}: not a CUFED data set", "pictures must be in its folders input/ and ref/")
     for side, names, others in (("input", inputs, references), ("ref", references, inputs)):
         if not names:
             raise DataError(f"{store.where}: no pictures in {side}/, {len(others)} beside it", "each needs its partner")
@@ -140,11 +137,6 @@ def list_pairs(store: Store) -> list[tuple[str, str]]:
         what = f"{len(unpaired)} of {len(inputs)} inputs have no reference, the first is input/{unpaired[0]}"
         raise DataError(f"{store.where}: {what}", f"add ref/{unpaired[0]} or remove it")
     return [(f"input/{name}", f"ref/{found[0]}") for name, found in candidates.items()]
-
-
-def is_cufed(store: Store) -> bool:
-    """Whether there are pictures in a folder of the layout; `list_pairs` says whether they are pairs."""
-    return any(name.startswith(("input/", "ref/")) for name in store.names)
 
 
 def _names_in(store: Store, folder: str) -> list[str]:

@@ -7,7 +7,7 @@ import csv
 import io
 from pathlib import PurePosixPath, PureWindowsPath
 
-from ttsr.data.cufed import is_cufed
+from ttsr.data.cufed_layout import find_pairs
 from ttsr.data.store import Store
 from ttsr.errors import DataError
 
@@ -26,7 +26,7 @@ def read_manifest(store: Store) -> list[dict[str, str]] | None:
     columns, rows = table
     where = store.shown(MANIFEST)
     if "file" not in columns:
-        if is_cufed(store):
+        if find_pairs(store):
             remedy = "take a recipe with `pairs: cufed`, such as ttsr-lite_CUFED"
             raise DataError(f"{store.where}: holds pairs in CUFED's layout, not photos", remedy)
         raise DataError(f"{where}: no column `file`", "its first line must name the columns")

@@ -11,7 +11,8 @@ from typing import Literal
 
 from PIL import Image
 
-from ttsr.data.cufed import is_cufed, list_pairs
+from ttsr.data.cufed import list_pairs
+from ttsr.data.cufed_layout import find_pairs
 from ttsr.data.manifest import MANIFEST, manifest_text, open_rows, read_manifest, read_pair_manifest
 from ttsr.data.store import Store
 from ttsr.errors import DataError, ImageError
@@ -82,7 +83,9 @@ def pack(store: Store, out: Path, options: PackOptions, progress: Progress | Non
             names files outside the folder, no readable picture, two that would get one name, `only_open` without a
             manifest, or a file that cannot be written. Nothing is left behind then.
     """
-    if is_cufed(store):
+    pairs = find_pairs(store)
+    if pairs is not None:
+        store = pairs
         if options.only_open:
             raise DataError(f"{store.where}: in CUFED's layout no manifest tells which pictures are open")
         units: list[tuple[str, ...]] = [*list_pairs(store)]

@@ -1,7 +1,7 @@
 """A data set's files: a folder of them, or one packed file.
 
-The packed form is a ZIP whose members are stored as they are, not compressed: any tool opens it, and each picture is a
-slice of the file mapped into memory. `ttsr pack` writes it.
+The packed form is a ZIP, mapped into memory. `ttsr pack` writes it with members that are stored as they are, so that each
+picture is a slice of the file; members that are deflated, as in most ZIPs for download, are inflated when they are read.
 """
 
 import mmap
@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -24,6 +25,9 @@ from ttsr.images.reading import decode_picture, open_file, stored_size
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LOCAL_SIGNATURE = b"PK\3\4"
 _ENCRYPTED = 0x1
+
+# Deflate shrinks to a 1032nd at most; and no picture of a data set is larger than this.
+_MOST_INFLATION, _MOST_INFLATED = 1032, 2**30
 
 _HEAD = 2**16  # bytes that hold nearly every picture's header
 
@@ -94,7 +98,7 @@ def open_store(path: Path) -> Store:
     """The folder, or the packed file, at `path`.
 
     Raises:
-        DataError: neither is there, or it cannot be read, is cut off, or is not a ZIP of stored members.
+        DataError: neither is there, or it cannot be read, is cut off, or is no ZIP of stored or deflated members.
     """
     if os.path.isdir(path):  # unlike Path's, not raising on a name that is too long
         return FolderStore(path)
@@ -136,8 +140,19 @@ class FolderStore(Store):
             return file.read(length)
 
 
+@dataclass(frozen=True)
+class _Member:
+    """Where a member of a ZIP lies, and what its content must be."""
+
+    offset: int
+    packed_size: int
+    size: int
+    checksum: int
+    deflated: bool
+
+
 class PackedStore(Store):
-    """A ZIP of stored members, mapped into memory. Sent to another process, it is reopened there."""
+    """A ZIP of stored or deflated members, mapped into memory. Sent to another process, it is reopened there."""
 
     def __init__(self, file: Path) -> None:
         self.where, self._file = str(file), file
@@ -164,16 +179,29 @@ class PackedStore(Store):
         """See `Store.read`."""
         if name not in self._members:
             raise ImageError(f"{self.shown(name)}: there is no such file in it")
-        offset, size, checksum = self._members[name]
-        header = self._map[offset : offset + _LOCAL_HEADER.size]
+        member = self._members[name]
+        header = self._map[member.offset : member.offset + _LOCAL_HEADER.size]
         if len(header) == _LOCAL_HEADER.size:
             signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-            start = offset + _LOCAL_HEADER.size + name_length + extra_length
-            if signature == _LOCAL_SIGNATURE and start + size <= len(self._map):
-                data = self._map[start : start + (size if length is None else min(length, size))]
-                if length is not None or zlib.crc32(data) == checksum:
+            start = member.offset + _LOCAL_HEADER.size + name_length + extra_length
+            wanted = member.size if length is None else min(length, member.size)
+            if signature == _LOCAL_SIGNATURE and start + member.packed_size <= len(self._map):
+                data = self._content(member, start, wanted)
+                if len(data) == wanted and (length is not None or zlib.crc32(data) == member.checksum):
                     return data
         raise ImageError(f"{self.shown(name)}: damaged in the packed file", "pack it anew")
+
+    def _content(self, member: _Member, start: int, wanted: int) -> bytes:
+        """The first `wanted` bytes of a member's content, never more; fewer where it is damaged."""
+        if not member.deflated:
+            return self._map[start : start + wanted]
+        if not wanted:
+            return b""
+        try:
+            packed = self._map[start : start + member.packed_size]
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, wanted)
+        except zlib.error:
+            return b""
 
 
 def _is_cyclic(path: str, here: str) -> bool:
@@ -181,8 +209,8 @@ def _is_cyclic(path: str, here: str) -> bool:
     return os.path.islink(path) and Path(here).is_relative_to(os.path.realpath(path))
 
 
-def _read_index(opened: IO[bytes], file: Path) -> dict[str, tuple[int, int, int]]:
-    """Offset of the local header, size and checksum of each member."""
+def _read_index(opened: IO[bytes], file: Path) -> dict[str, _Member]:
+    """The members by name."""
     try:
         with zipfile.ZipFile(opened) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
@@ -191,13 +219,27 @@ def _read_index(opened: IO[bytes], file: Path) -> dict[str, tuple[int, int, int]
     except Exception as error:  # damaged bytes make zipfile raise struct.error, ValueError and more beside BadZipFile
         raise DataError(f"{file}: not a packed data set, or cut off ({error})", "make it with `ttsr pack`") from None
     for member in members:
-        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & _ENCRYPTED:
-            kind = "encrypted" if member.flag_bits & _ENCRYPTED else "compressed"
+        encrypted = member.flag_bits & _ENCRYPTED
+        if encrypted or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            kind = "encrypted" if encrypted else "compressed by another method than deflate"
             remedy = "unpack it, and pack the folder by `ttsr pack`"
             raise DataError(f"{file}: {member.filename} is {kind} in it", remedy)
         if member.header_offset < 0:
             raise DataError(f"{file}: damaged: {member.filename} would begin before the file", "make it anew")
-    return {member.filename: (member.header_offset, member.file_size, member.CRC) for member in members}
+        deflated = member.compress_type == zipfile.ZIP_DEFLATED
+        most = min(member.compress_size * _MOST_INFLATION, _MOST_INFLATED) if deflated else member.compress_size
+        if member.file_size > most:
+            raise DataError(f"{file}: {member.filename} would unpack to far more than its size", "make it anew")
+    return {
+        member.filename: _Member(
+            member.header_offset,
+            member.compress_size,
+            member.file_size,
+            member.CRC,
+            member.compress_type == zipfile.ZIP_DEFLATED,
+        )
+        for member in members
+    }
 
 
 def _pictures(names: Iterable[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ttsr.data.cufed5 import Group, ReferenceChoice
+from ttsr.data.cufed5 import Group, PictureFile, ReferenceChoice
 from ttsr.errors import ImageError
 from ttsr.evaluation.metrics import scikit_image_ssim
 from ttsr.evaluation.protocols import Protocol
@@ -47,8 +47,8 @@ def check_test_set(
     return chosen
 
 
-def _has_valid_header(path: Path) -> bool:
-    if not path.is_file():  # opening a pipe might block forever
+def _has_valid_header(path: PictureFile) -> bool:
+    if not isinstance(path, Path) or not path.is_file():  # opening a pipe might block forever
         return False
     try:
         with warnings.catch_warnings():

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from ttsr.data.cufed5 import Group, ReferenceChoice
+from ttsr.data.cufed5 import Group, PictureFile, ReferenceChoice
 from ttsr.errors import DataError
 
 LEVELS: tuple[ReferenceChoice, ...] = ("1", "2", "3", "4", "lr")
@@ -29,7 +28,7 @@ class ChosenReferences:
         substituted: the requested reference is missing, and the picture's last reference replaces it.
     """
 
-    files: tuple[Path, ...]
+    files: tuple[PictureFile, ...]
     substituted: bool = False
 
 

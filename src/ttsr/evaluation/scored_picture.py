@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ttsr.data.cufed5 import Group, ReferenceChoice
+from ttsr.data.cufed5 import Group, PictureFile, ReferenceChoice
 from ttsr.errors import ImageError
 from ttsr.evaluation.network_inputs import NetworkInputs, Sizing, prepare_inputs, stack_references
 from ttsr.evaluation.protocols import Protocol, Score
@@ -148,7 +148,7 @@ def score_picture(
     return score, images
 
 
-def read_ground_truth(path: Path) -> np.ndarray:
+def read_ground_truth(path: PictureFile) -> np.ndarray:
     """Read a ground truth, cropped to multiples of 4 as it is scored: (H, W, 3) uint8.
 
     Raises:
@@ -157,13 +157,13 @@ def read_ground_truth(path: Path) -> np.ndarray:
     return cut_to_multiple(read_reference(path))
 
 
-def read_reference(path: Path) -> np.ndarray:
+def read_reference(path: PictureFile) -> np.ndarray:
     """Read a reference at its own size: (H, W, 3) uint8.
 
     Raises:
         ImageError: it is unreadable or smaller than 4x4.
     """
-    rgb = read_picture(path).rgb
+    rgb = (read_picture(path) if isinstance(path, Path) else path.read()).rgb
     if min(rgb.shape[:2]) < SCALE:
         raise ImageError(f"{path}: {rgb.shape[1]}x{rgb.shape[0]} pixels are too few", "take 4x4 at least")
     return rgb
