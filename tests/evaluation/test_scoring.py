@@ -95,7 +95,7 @@ def test_bicubic_gains_nothing_over_bicubic(folder: Path) -> None:
     for score in scores:
         for name, value in score.model.items():
             assert value == pytest.approx(score.bicubic[name], abs=1e-4)
-    with Image.open(groups[0].hr) as image:
+    with Image.open(groups[0].files[0]) as image:
         hr = np.asarray(image)[:36, :40]
     assert scores[0].bicubic["paper-y"] == PAPER_Y.score(hr, upscale4(downscale4(hr)))
     assert scores[0].bicubic["mmagic-rgb"] == MMAGIC_RGB.score(hr, upscale4(downscale4(hr)))
@@ -105,7 +105,7 @@ def test_c2_matching_degrades_the_padded_ground_truth(folder: Path) -> None:
     groups = list_groups(folder)[:1]
     Image.new("RGB", (44, 36)).save(folder / "000_1.png")
     (score,) = evaluate(bicubic_plus(0), groups, protocols=[C2_MATCHING, PAPER_Y])
-    with Image.open(groups[0].hr) as image:
+    with Image.open(groups[0].files[0]) as image:
         hr = np.asarray(image)[:36, :40]
     padded = np.pad(hr, ((0, 0), (0, 4), (0, 0)))
     assert score.bicubic["c2-matching"] == C2_MATCHING.score(hr, upscale4(downscale4(padded))[:, :40])

@@ -6,8 +6,8 @@
 | the authors | `train/input/`, `train/ref/` | `test/CUFED5/` |
 | SRNTT | `train/CUFED/input/`, `train/CUFED/ref/` | `test/CUFED5/` |
 
-Each may have folders on top that hold nothing else, and be a folder or one ZIP; the folder may hold ZIPs instead, such as
-`input.zip`, `ref.zip` and `CUFED5.zip`.
+Each may have folders on top that hold nothing else, and be a folder or one ZIP; the folder may hold ZIPs instead, such
+as `input.zip`, `ref.zip` and `CUFED5.zip`.
 """
 
 import os
@@ -94,7 +94,7 @@ def open_training_set(data: Path) -> Store:
 
 
 def find_pairs(store: Store) -> Store | None:
-    """The part of a store that has `input/` and `ref/`, or None; at its top one of them is enough to be taken for it."""
+    """The part of a store that has `input/` and `ref/`, or None. At the very top, one of them is taken for the layout."""
     for top in tops(store.names):
         for part in _TRAINING_PARTS:
             inner = top + part

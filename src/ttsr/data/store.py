@@ -1,7 +1,7 @@
 """A data set's files: a folder of them, or one packed file.
 
-The packed form is a ZIP, mapped into memory. `ttsr pack` writes it with members that are stored as they are, so that each
-picture is a slice of the file; members that are deflated, as in most ZIPs for download, are inflated when they are read.
+The packed form is a ZIP, mapped into memory. `ttsr pack` writes it with members that are stored as they are, so that
+each picture is a slice of the file; deflated members, as in most ZIPs for download, are inflated when they are read.
 """
 
 import mmap
