@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from ttsr.losses.adversarial import discriminator_loss, generator_loss
 from ttsr.models.discriminator import Discriminator
 
+KINDS = ("bce", "vanilla", "lsgan", "hinge", "wgan", "wgan-gp")
+
 
 class Ramp(nn.Module):
     """Logit w * sum over the image of x^2 / 2: its gradient by x is w x, known without any backward pass."""
@@ -53,6 +55,31 @@ def test_bce_is_the_sum_of_both_cross_entropies():
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "on_real", "on_fake", "of_generator"),
+    [
+        ("vanilla", lambda d: -torch.sigmoid(d).log(), lambda d: -torch.sigmoid(-d).log(), None),
+        ("lsgan", lambda d: (d - 1) ** 2, lambda d: d**2, lambda d: (d - 1) ** 2),
+        ("hinge", lambda d: max(1 - d, 0 * d), lambda d: max(1 + d, 0 * d), lambda d: -d),
+        ("wgan", lambda d: -d, lambda d: d, lambda d: -d),
+    ],
+)
+def test_the_other_kinds_are_their_definitions(kind, on_real, on_fake, of_generator):
+    network, (sr, hr, mixture) = small(), pairs()
+    # Logits on both sides of every kink.
+    with torch.no_grad():
+        weight, bias = network.get_parameter("last.2.weight"), network.get_parameter("last.2.bias")
+        weight.mul_(2 / torch.stack(logits(network, hr)).std())
+        bias.sub_(torch.stack(logits(network, hr)).mean() - 1)
+    real, fake = logits(network, hr), logits(network, sr)
+    assert min(real) < 1 < max(real)
+    loss, metrics = discriminator_loss(kind, network, sr, hr, mixture)
+    torch.testing.assert_close(loss, mean([on_real(d) for d in real]) + mean([on_fake(d) for d in fake]))
+    assert set(metrics) == {"d_real", "d_fake"}
+    expected = mean([(of_generator or on_real)(d) for d in fake])
+    torch.testing.assert_close(generator_loss(kind, network, sr), expected)
+
+
 def test_wgan_gp_is_its_definition():
     network, (sr, hr, mixture) = small(), pairs()
     loss, metrics = discriminator_loss("wgan-gp", network, sr, hr, mixture)
@@ -80,7 +107,7 @@ def test_the_penalty_is_differentiated_through_its_gradient():
     torch.testing.assert_close(network.weight.grad, expected)
 
 
-@pytest.mark.parametrize("kind", ["bce", "wgan-gp"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_side_trains_itself_alone(kind):
     network, (sr, hr, mixture) = small(), pairs()
     sr.requires_grad_()
@@ -91,12 +118,13 @@ def test_each_side_trains_itself_alone(kind):
     discriminator_loss(kind, network, sr, hr, mixture)[0].backward()
     assert sr.grad is None
     for name, parameter in network.named_parameters():
-        # Moving both logits alike is no progress to WGAN: only there has the last bias nothing to learn.
-        if name != "last.2.bias" or kind == "bce":
+        # Moving both logits alike is no progress to WGAN, nor to hinge within its margins: only there has the last
+        # bias nothing to learn.
+        if name != "last.2.bias" or kind in ("bce", "vanilla", "lsgan"):
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
-@pytest.mark.parametrize("kind", ["bce", "wgan-gp"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_is_the_mean_of_its_pairs(kind):
     network, (sr, hr, mixture) = small(), pairs(4)
     whole = discriminator_loss(kind, network, sr, hr, mixture)[0]

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from ttsr.losses.perceptual import perceptual_loss, transferal_loss
+from ttsr.losses.perceptual import perceptual_loss, style_loss, transferal_loss
 from ttsr.models.extractor import LearnableTextureExtractor
 
 
@@ -26,12 +27,32 @@ def test_perceptual_is_the_mean_square_over_all_features():
     extractor, (sr, hr) = small_extractor(), images(2)
     difference = extractor.coarse(sr) - extractor.coarse(hr)
     expected = (difference**2).sum() / (2 * 5 * 2 * 3)
-    torch.testing.assert_close(perceptual_loss(extractor.coarse, sr, hr), expected)
+    torch.testing.assert_close(perceptual_loss([extractor.coarse(sr)], [extractor.coarse(hr)]), expected)
 
 
-def test_perceptual_gives_hr_no_gradient():
+@pytest.mark.parametrize(("criterion", "power"), [("mse", 2), ("l1", 1)])
+def test_perceptual_is_weighted_and_summed_over_layers(criterion, power):
+    extractor, (sr, hr) = small_extractor(), images(2)
+    terms = [((a - b).abs() ** power).mean() for a, b in zip(extractor(sr), extractor(hr), strict=True)]
+    expected = 0.5 * terms[0] + 2 * terms[1] + 3 * terms[2]
+    torch.testing.assert_close(perceptual_loss(extractor(sr), extractor(hr), (0.5, 2, 3), criterion), expected)
+
+
+@pytest.mark.parametrize(("criterion", "power"), [("mse", 2), ("l1", 1)])
+def test_style_compares_gram_matrices(criterion, power):
+    (sr, hr), expected = images(2), torch.zeros((), dtype=torch.double)
+    for weight, a, b in ((0.5, sr, hr), (2.0, sr[:, :2, :4], hr[:, :2, :4])):
+        _, c, h, w = a.shape
+        grams = [torch.einsum("bihw,bjhw->bij", x, x) / (c * h * w) for x in (a, b)]
+        expected = expected + weight * ((grams[0] - grams[1]).abs() ** power).sum() / (2 * c * c)
+    on_sr, on_hr = ([image, image[:, :2, :4]] for image in (sr, hr))
+    torch.testing.assert_close(style_loss(on_sr, on_hr, (0.5, 2.0), criterion), expected)
+
+
+def test_perceptual_and_style_give_hr_no_gradient():
     extractor, (sr, hr) = small_extractor(), [image.requires_grad_() for image in images(2)]
-    perceptual_loss(extractor.coarse, sr, hr).backward()
+    features = [extractor.coarse(sr)], [extractor.coarse(hr)]
+    (perceptual_loss(*features) + style_loss(*features)).backward()
     assert hr.grad is None
     assert sr.grad is not None and sr.grad.abs().sum() > 0
 
@@ -42,6 +63,27 @@ def test_transferal_is_the_mean_square_of_each_level(over_levels, divisor):
     textures = extractor(other)
     expected = sum(((a - b) ** 2).sum() / a.numel() for a, b in zip(extractor(sr), textures, strict=True)) / divisor
     torch.testing.assert_close(transferal_loss(extractor, sr, textures, over_levels), expected)
+
+
+@pytest.mark.parametrize(("criterion", "power"), [("mse", 2), ("l1", 1)])
+@pytest.mark.parametrize("attention", ["none", "sigmoid", "mmagic"])
+def test_transferal_is_weighted_by_relevance_as_published(criterion, power, attention):
+    """The authors: the sigmoid of S up-sampled; MMagic: the sigmoid only at the coarse level."""
+    extractor, (sr, other) = small_extractor(), images(2)
+    relevance = torch.rand(2, 1, 2, 3, dtype=torch.double, generator=torch.Generator().manual_seed(9))
+    textures, expected = extractor(other), torch.zeros((), dtype=torch.double)
+    for factor, a, b in zip((1, 2, 4), extractor(sr), textures, strict=True):
+        share = relevance
+        if factor > 1:
+            share = F.interpolate(relevance, scale_factor=factor, mode="bicubic", align_corners=False)
+        if attention == "none":
+            share = torch.ones_like(share)
+        elif attention == "sigmoid" or factor == 1:
+            share = 1 / (1 + torch.exp(-share))
+        expected = expected + ((a * share - b * share).abs() ** power).sum() / a.numel()
+    loss = transferal_loss(extractor, sr, textures, "sum", criterion, relevance, attention)
+    # Up-sampling is by matrices of 32 bits where there are gradients.
+    torch.testing.assert_close(loss, expected, rtol=1e-6, atol=0)
 
 
 def test_transferal_reaches_the_image_and_the_textures_but_not_the_extractor():

@@ -1,14 +1,17 @@
 """VGG19 against torchvision's list of layers, as its documentation states it."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ttsr.models.extractor import LearnableTextureExtractor
 from ttsr.models.vgg import VGG19
+from ttsr.models.vgg_layers import layer_name
 
-# Configuration E; M is a pooling layer. What follows conv5_1 is left out.
-LAYERS = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512)
+# Configuration E; M is a pooling layer.
+LAYERS = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512, "M")
 
 
 @pytest.fixture(scope="module")
@@ -17,20 +20,48 @@ def vgg() -> VGG19:
     return VGG19()
 
 
-def test_equals_the_list_of_layers(vgg):
+def torchvisions_features(vgg: VGG19, layers: Sequence[int | str]) -> nn.Sequential:
+    """torchvision's `features` with the convolutions of `vgg`."""
     convolutions = iter([layer for layer in vgg.children() if isinstance(layer, nn.Conv2d)])
-    layers: list[nn.Module] = []
-    for layer in LAYERS:
-        if layer == "M":
-            layers.append(nn.MaxPool2d(2, 2))
-        else:
-            layers += [next(convolutions), nn.ReLU()]
+    features: list[nn.Module] = []
+    for layer in layers:
+        features += [nn.MaxPool2d(2, 2)] if layer == "M" else [next(convolutions), nn.ReLU()]
     assert not list(convolutions)
-    image = torch.rand(2, 3, 35, 20, generator=torch.Generator().manual_seed(0))
+    return nn.Sequential(*features)
+
+
+def normalised(image: Tensor) -> Tensor:
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    expected = nn.Sequential(*layers)((image - mean[:, None, None]) / std[:, None, None])
+    return (image - mean[:, None, None]) / std[:, None, None]
+
+
+def test_equals_the_list_of_layers(vgg):
+    image = torch.rand(2, 3, 35, 20, generator=torch.Generator().manual_seed(0))
+    expected = torchvisions_features(vgg, LAYERS[:17])(normalised(image))
     assert expected.shape == (2, 512, 2, 1) and expected.abs().sum() > 0
     torch.testing.assert_close(vgg(image), expected)
+
+
+def test_every_layer_is_found_by_name_and_by_torchvisions_index():
+    torch.manual_seed(0)
+    vgg = VGG19("pool5")
+    x, features = (
+        torch.rand(1, 3, 35, 33, generator=torch.Generator().manual_seed(0)),
+        torchvisions_features(vgg, LAYERS),
+    )
+    ours = vgg.features(x, [layer_name(str(index)) for index in range(len(features))])
+    x = normalised(x)
+    for layer, found in zip(features, ours, strict=True):
+        x = layer(x)
+        torch.testing.assert_close(found, x)
+    assert [layer_name(index) for index in ("8", "29", "34")] == ["relu2_2", "relu5_1", "conv5_4"]
+    assert layer_name("relu3_4") == "relu3_4"
+
+
+@pytest.mark.parametrize("layer", ["37", "-1", "relu5_5", "fc6", ""])
+def test_an_unknown_layer_is_named(layer):
+    with pytest.raises(ValueError, match=f"no layer '{layer}'; there are conv1_1"):
+        layer_name(layer)
 
 
 def test_is_frozen_while_the_image_gets_a_gradient(vgg):

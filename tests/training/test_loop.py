@@ -176,7 +176,7 @@ def test_a_run_that_is_stopped_after_a_skipped_step_keeps_its_steps(photos, debu
     """A skipped step has moved no weights: there is nothing wrong with keeping them."""
     calls = []
 
-    def seventh_fails(sr, hr):
+    def seventh_fails(sr, hr, *options):
         calls.append(sr)
         return reconstruction_loss(sr, hr) * (float("nan") if len(calls) == 7 else 1)
 

@@ -1,15 +1,19 @@
 """The losses of a batch as the recipe weighs them, against their formulas."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from ttsr.data.photos import PhotoPairs
 from ttsr.data.sample import Batch, collate
 from ttsr.errors import RecipeError
 from ttsr.models.blocks import ResidualChain
+from ttsr.models.vgg import VGG19
 from ttsr.system.distributed import Runtime
+from ttsr.training.objective import Objective
 from ttsr.training.recipe import Recipe
 from ttsr.training.trainer import Trainer
 from ttsr.weights.saving import save
@@ -28,7 +32,7 @@ def test_clamped_sr_is_what_all_losses_see(photos, debug, clamp):
     recipe = debug("gan", f"--losses.clamp={str(clamp).lower()}", "--losses.contrastive=0")
     trainer, batch = Trainer(recipe, Runtime("cpu")), first_batch(photos, recipe)
     with torch.no_grad():
-        trainer.model.synthesis.merge.tail2.bias.copy_(torch.tensor([9.0, -9.0, 0.0]))
+        trainer.model.get_parameter("synthesis.merge.tail2.bias").copy_(torch.tensor([9.0, -9.0, 0.0]))
     seen = []
     assert trainer.discriminator is not None
     trainer.discriminator.register_forward_pre_hook(lambda _, images: seen.append(images[0].detach()))
@@ -39,9 +43,8 @@ def test_clamped_sr_is_what_all_losses_see(photos, debug, clamp):
     expected = sr.detach().clamp(0, 1) if clamp else sr.detach()
     torch.testing.assert_close(metrics["rec"], 2 * (expected - batch.hr).abs().mean())
     torch.testing.assert_close(seen[0], 2 * expected - 1)
-    metrics_alone = trainer.objective.network_loss(batch, NUMBERS, forward_pass, pixel_only=True)[0]
-    metrics_alone.backward()
-    gradient = trainer.model.synthesis.merge.tail2.bias.grad
+    trainer.objective.network_loss(batch, NUMBERS, forward_pass, pixel_only=True)[0].backward()
+    gradient = trainer.model.get_parameter("synthesis.merge.tail2.bias").grad
     assert gradient is not None and (gradient[:2] == 0).all() == clamp and gradient[2] != 0
 
 
@@ -68,3 +71,57 @@ def test_weights_of_another_res_scale_are_no_start(debug, tmp_path):
         RecipeError, match=r"half\.safetensors has res_scale 0\.5, the recipe's model 1\.0: set model\.res"
     ):
         Trainer(debug("rec", f"--start={tmp_path / 'half.safetensors'}"), Runtime("cpu"))
+
+
+def test_every_option_of_the_losses_reaches_its_formula(photos, debug):
+    """All at once, with a VGG19 of random weights; each loss against its own computation."""
+    recipe = debug(
+        "rec", "--losses.contrastive=0", "--losses.rec=0.5", "--losses.rec_kind=mse",
+        "--losses.perceptual=2", "--losses.perceptual_layers=[relu1_2,'8']", "--losses.perceptual_layer_weights=[1,3]",
+        "--losses.perceptual_kind=l1", "--losses.style=5", "--losses.style_layers=[conv2_1]",
+        "--losses.style_layer_weights=[7]", "--losses.style_kind=mse", "--losses.transferal=0.1",
+        "--losses.transferal_kind=l1", "--losses.transferal_attention=sigmoid", "--losses.transferal_levels=sum",
+    )  # fmt: skip
+    torch.manual_seed(0)
+    vgg19, batch = VGG19("relu2_2"), first_batch(photos, recipe)
+    assert recipe.losses.vgg19_layers == ("relu1_2", "conv2_1", "relu2_2")
+    # The trainer would load the published VGG19.
+    without = replace(recipe, losses=replace(recipe.losses, perceptual=0.0, style=0.0))
+    model = Trainer(without, Runtime("cpu")).model
+    objective = Objective(recipe, model, None, vgg19)
+    output, reference = objective.forward(batch)
+    loss, metrics = objective.network_loss(batch, NUMBERS, (output, reference), pixel_only=False)
+
+    sr, hr = vgg19.features(output.sr, recipe.losses.vgg19_layers), vgg19.features(batch.hr, recipe.losses.vgg19_layers)
+    gram = [torch.einsum("bihw,bjhw->bij", x, x) / x[0].numel() for x in (sr[1], hr[1])]
+    share = [F.interpolate(output.relevance, scale_factor=f, mode="bicubic").sigmoid() for f in (1, 2, 4)]
+    assert output.textures is not None
+    levels = zip(share, model.extractor(output.sr), output.textures, strict=True)
+    expected = {
+        "rec": (2 * output.sr - 2 * batch.hr).square().mean(),
+        "perceptual": (sr[0] - hr[0]).abs().mean() + 3 * (sr[2] - hr[2]).abs().mean(),
+        "style": 7 * (gram[0] - gram[1]).square().mean(),
+        "transferal": sum((s * a - s * b).abs().mean() for s, a, b in levels),
+    }
+    for name, value in expected.items():
+        torch.testing.assert_close(metrics[name], torch.as_tensor(value).detach(), rtol=1e-4, atol=1e-8)
+    weights = {"rec": 0.5, "perceptual": 2.0, "style": 5.0, "transferal": 0.1}
+    total = sum(weights[name] * value.item() for name, value in metrics.items() if name in weights)
+    assert loss.item() == pytest.approx(total)
+    alone, metrics = objective.network_loss(batch, NUMBERS, (output, reference), pixel_only=True)
+    assert alone.item() == pytest.approx(0.5 * metrics["rec"].item())
+
+
+@pytest.mark.parametrize("kind", ["vanilla", "lsgan", "hinge", "wgan", "wgan-gp"])
+def test_every_adversarial_kind_trains(photos, debug, kind):
+    recipe = debug(
+        "gan", f"--losses.adversarial_kind={kind}", "--schedule.pixel_steps=0", "--schedule.contrastive_steps=0",
+        "--extractor.start=random",
+    )  # fmt: skip
+    trainer, batch = Trainer(recipe, Runtime("cpu")), first_batch(photos, recipe)
+    assert trainer.discriminator is not None
+    first = trainer.discriminator.get_parameter("body.0.weight")
+    before = first.detach().clone()
+    metrics = trainer.train_step(batch)
+    assert trainer.skipped == 0 and {"adversarial", "discriminator"} <= metrics.keys()
+    assert not torch.equal(first, before)

@@ -182,7 +182,7 @@ def test_weights_to_start_from(debug, tmp_path):
 def test_the_download_of_vgg19_reports_to_the_progress_of_the_run(debug, monkeypatch):
     progress, seen = Progress(), []
 
-    def download(file, given):
+    def download(file, given, last):
         seen.append((file, given))
         raise WeightsError("not downloadable")
 

@@ -1,4 +1,4 @@
-"""Adversarial losses: WGAN-GP (equation 11, the authors) and binary cross-entropy (MMagic).
+"""Adversarial losses: WGAN-GP (equation 11, the authors), binary cross-entropy (MMagic) and MMagic's other kinds.
 
 Images are in [0, 1], and scaled to [-1, 1] for the discriminator, as published. Every term is a mean over the pairs.
 """
@@ -12,7 +12,7 @@ from torch.func import functional_call
 
 from ttsr.system.precision import at_least_float32
 
-AdversarialKind = Literal["bce", "wgan-gp"]
+AdversarialKind = Literal["bce", "vanilla", "lsgan", "hinge", "wgan", "wgan-gp"]
 
 # Weight of the gradient penalty, lambda of Gulrajani et al. (2017).
 PENALTY_WEIGHT = 10.0
@@ -23,15 +23,17 @@ def discriminator_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The discriminator's loss. SR carries no gradient.
 
-    `bce`: cross-entropy of HR against 1 plus that of SR against 0, not halved.
-    `wgan-gp`: mean D(SR) - D(HR), plus 10 times the mean of (|gradient of D at x| - 1)^2, x = e HR + (1 - e) SR.
+    `bce`, or `vanilla`: cross-entropy of HR against 1 plus that of SR against 0, not halved.
+    `lsgan`: mean (D(HR) - 1)^2 + D(SR)^2. `hinge`: mean max(0, 1 - D(HR)) + max(0, 1 + D(SR)).
+    `wgan`: mean D(SR) - D(HR). `wgan-gp`: the same, plus 10 times the mean of (|gradient of D at x| - 1)^2,
+    x = e HR + (1 - e) SR.
 
     Args:
-        kind: one of the two.
+        kind: one of them.
         discriminator: (B, 3, H, W) in [-1, 1] to logits.
         sr: (B, 3, H, W) in [0, 1], as `hr`.
         hr: the ground truth.
-        mixture: (B,) in [0, 1], the e of each pair; not used by `bce`.
+        mixture: (B,) in [0, 1], the e of each pair; only `wgan-gp` uses it.
 
     Returns:
         The loss, and detached metrics: the mean logits `d_real` and `d_fake`, and for `wgan-gp` the weighted `penalty`.
@@ -39,8 +41,12 @@ def discriminator_loss(
     real, fake = _scaled(hr), _scaled(sr.detach())
     on_real, on_fake = at_least_float32(discriminator(torch.cat([real, fake]))).chunk(2)
     metrics = {"d_real": on_real.detach().mean(), "d_fake": on_fake.detach().mean()}
-    if kind == "bce":
-        return _cross_entropy(on_real, 1.0) + _cross_entropy(on_fake, 0.0), metrics
+    if kind == "hinge":
+        return F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean(), metrics
+    if kind == "wgan":
+        return (on_fake - on_real).mean(), metrics
+    if kind != "wgan-gp":
+        return _distance(kind, on_real, 1.0) + _distance(kind, on_fake, 0.0), metrics
     penalty = PENALTY_WEIGHT * _gradient_penalty(discriminator, real, fake, mixture)
     return (on_fake - on_real).mean() + penalty, metrics | {"penalty": penalty.detach()}
 
@@ -48,19 +54,21 @@ def discriminator_loss(
 def generator_loss(kind: AdversarialKind, discriminator: nn.Module, sr: Tensor) -> Tensor:
     """The generator's loss, low where SR (B, 3, H, W) in [0, 1] looks real; the discriminator gets no gradient.
 
-    `bce`: cross-entropy of SR against 1. `wgan-gp`: mean -D(SR).
+    `bce`, `vanilla`: cross-entropy of SR against 1. `lsgan`: mean (D(SR) - 1)^2. The others: mean -D(SR).
     """
     frozen = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
     logits = at_least_float32(functional_call(discriminator, frozen, (_scaled(sr),)))
-    return _cross_entropy(logits, 1.0) if kind == "bce" else -logits.mean()
+    return _distance(kind, logits, 1.0) if kind in ("bce", "vanilla", "lsgan") else -logits.mean()
 
 
 def _scaled(image: Tensor) -> Tensor:
     return 2 * at_least_float32(image) - 1
 
 
-def _cross_entropy(logits: Tensor, target: float) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+def _distance(kind: AdversarialKind, logits: Tensor, target: float) -> Tensor:
+    """Mean squared distance from the target (`lsgan`), or cross-entropy."""
+    measure = F.mse_loss if kind == "lsgan" else F.binary_cross_entropy_with_logits
+    return measure(logits, torch.full_like(logits, target))
 
 
 def _gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor, mixture: Tensor) -> Tensor:

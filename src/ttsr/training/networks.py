@@ -11,6 +11,8 @@ from ttsr.models.blocks import ResidualChain, initialise_as_mmagic, scale_residu
 from ttsr.models.config import TTSRConfig
 from ttsr.models.discriminator import Discriminator
 from ttsr.models.ttsr import TTSR
+from ttsr.models.vgg import VGG19
+from ttsr.models.vgg_layers import LAYERS
 from ttsr.progress import Progress
 from ttsr.training.recipe import Recipe
 from ttsr.weights.loading import load
@@ -25,8 +27,8 @@ def build_networks(
     resumed: bool = False,
     make_network: Callable[[TTSRConfig], TTSR] = TTSR,
     progress: Progress | None = None,
-) -> tuple[TTSR, Discriminator | None, nn.Module | None]:
-    """Build the network, the discriminator for the adversarial loss, and VGG19 if the perceptual loss uses it.
+) -> tuple[TTSR, Discriminator | None, VGG19 | None]:
+    """Build the network, the discriminator for the adversarial loss, and VGG19 if a loss uses it.
 
     They are in training mode, and the same for the same recipe.
 
@@ -52,8 +54,8 @@ def build_networks(
         initialise_as_mmagic(model)
     scale_residuals(model, recipe.residual_start)
     discriminator = Discriminator(recipe.crop, recipe.discriminator.channels) if losses.adversarial else None
-    in_loss = losses.perceptual > 0 and losses.perceptual_features == "vgg19"
-    vgg19 = load_vgg19(vgg19_file, progress) if in_loss or extractor_start == "vgg19" else None
+    in_loss, last = losses.vgg19_layers, max(("relu5_1", *losses.vgg19_layers), key=LAYERS.index)
+    vgg19 = load_vgg19(vgg19_file, progress, last) if in_loss or extractor_start == "vgg19" else None
     if recipe.start and not resumed:
         _load_start(model, recipe.start, "start")
     if extractor_start == "vgg19" and vgg19 is not None:

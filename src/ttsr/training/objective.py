@@ -5,21 +5,25 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
 from ttsr.data.sample import Batch
 from ttsr.losses.adversarial import discriminator_loss, generator_loss
 from ttsr.losses.contrastive import contrastive_loss
-from ttsr.losses.perceptual import perceptual_loss, transferal_loss
+from ttsr.losses.perceptual import perceptual_loss, style_loss, transferal_loss
 from ttsr.losses.reconstruction import reconstruction_loss
 from ttsr.models.correspondence.types import EncodedReference
 from ttsr.models.discriminator import Discriminator
 from ttsr.models.ttsr import TTSR, TTSROutput
+from ttsr.models.vgg import VGG19
 from ttsr.system.precision import at_least_float32
 from ttsr.training.recipe import Recipe
 
 Metrics = dict[str, Tensor]
+
+TERMS = ("rec", "contrastive", "perceptual", "style", "transferal", "adversarial")
+"""Losses in the network's total, and fields of their weights in `losses`."""
 
 # Random streams of a pair, so that neither depends on how much the other draws.
 _ANCHORS, _MIXTURE = 1, 2
@@ -32,12 +36,10 @@ class Objective:
         recipe: weights and variants of the losses.
         model: the network to train.
         discriminator: for the adversarial loss.
-        vgg19: for the perceptual loss, unless it uses the extractor of `model`.
+        vgg19: for the perceptual and the style loss, unless they use the extractor of `model`.
     """
 
-    def __init__(
-        self, recipe: Recipe, model: TTSR, discriminator: Discriminator | None, vgg19: nn.Module | None
-    ) -> None:
+    def __init__(self, recipe: Recipe, model: TTSR, discriminator: Discriminator | None, vgg19: VGG19 | None) -> None:
         self.recipe, self.model, self.discriminator, self.vgg19 = recipe, model, discriminator, vgg19
 
     def forward(self, batch: Batch) -> tuple[TTSROutput, EncodedReference]:
@@ -52,7 +54,7 @@ class Objective:
         """The contrastive loss alone, which does not need the synthesis network."""
         coarse = self.model.extractor.coarse
         metrics = self._contrastive(coarse(batch.lr_up), coarse(batch.ref_blur), batch, numbers)
-        return metrics["contrastive"], _detached(metrics)
+        return metrics["contrastive"], _detached(metrics | {"loss": metrics["contrastive"]})
 
     def network_loss(
         self,
@@ -62,7 +64,7 @@ class Objective:
         *,
         pixel_only: bool,
     ) -> tuple[Tensor, Metrics]:
-        """The weighted sum of the network's losses, and each of them.
+        """The weighted sum of the network's losses, and each of them: as it is, and as `weighted_NAME` in the sum.
 
         Args:
             batch: the pairs.
@@ -72,22 +74,29 @@ class Objective:
         """
         (output, reference), weights = forward_pass, self.recipe.losses
         sr = at_least_float32(output.sr)
-        metrics = {"rec": reconstruction_loss(sr, batch.hr), "relevance": output.relevance.mean()}
+        rec = reconstruction_loss(sr, batch.hr, weights.rec_kind, weights.charbonnier_eps)
+        metrics = {"rec": rec, "relevance": output.relevance.mean()}
         if weights.contrastive:
             assert output.queries is not None
             metrics |= self._contrastive(output.queries, reference.keys, batch, numbers)
-        if weights.perceptual and not pixel_only:
-            metrics["perceptual"] = perceptual_loss(self.vgg19 or self._frozen_coarse, sr, batch.hr)
+        if (weights.perceptual or weights.style) and not pixel_only:
+            metrics |= self._of_features(sr, batch.hr)
         if weights.transferal and not pixel_only:
             assert output.textures is not None
-            levels = weights.transferal_levels
-            metrics["transferal"] = transferal_loss(self.model.extractor, sr, output.textures, levels)
+            metrics["transferal"] = transferal_loss(
+                self.model.extractor,
+                sr,
+                output.textures,
+                weights.transferal_levels,
+                weights.transferal_kind,
+                at_least_float32(output.relevance),
+                weights.transferal_attention,
+            )
         if self.discriminator is not None and not pixel_only:
             metrics["adversarial"] = generator_loss(weights.adversarial_kind, self.discriminator, sr)
-        loss = weights.rec * metrics["rec"]
-        for name in ("contrastive", "perceptual", "transferal", "adversarial"):
-            if name in metrics:
-                loss = loss + getattr(weights, name) * metrics[name]
+        terms = {name: getattr(weights, name) * metrics[name] for name in TERMS if name in metrics}
+        loss = sum(terms.values(), torch.zeros_like(metrics["rec"]))
+        metrics |= {"loss": loss} | {f"weighted_{name}": term for name, term in terms.items()}
         return loss, _detached(metrics)
 
     def discriminator_loss(
@@ -100,6 +109,27 @@ class Objective:
         kind = self.recipe.losses.adversarial_kind
         loss, metrics = discriminator_loss(kind, self.discriminator, sr, batch.hr, mixture)
         return loss, metrics | {"discriminator": loss.detach()}
+
+    def _of_features(self, sr: Tensor, hr: Tensor) -> Metrics:
+        """The perceptual and the style loss, which share features."""
+        options, metrics = self.recipe.losses, {}
+        with torch.no_grad():
+            on_hr = self._features(hr)
+        on_sr = self._features(sr)
+        if options.perceptual:
+            layers, weights = _chosen(options.perceptual_terms, on_sr, on_hr)
+            metrics["perceptual"] = perceptual_loss(*layers, weights, options.perceptual_kind)
+        if options.style:
+            layers, weights = _chosen(options.style_terms, on_sr, on_hr)
+            metrics["style"] = style_loss(*layers, weights, options.style_kind)
+        return metrics
+
+    def _features(self, image: Tensor) -> dict[str, Tensor]:
+        """The features that the losses use, by layer; the extractor's under the name of VGG19's default layer."""
+        if self.vgg19 is None:
+            return dict.fromkeys(self.recipe.losses.perceptual_terms, self._frozen_coarse(image))
+        layers = self.recipe.losses.vgg19_layers
+        return dict(zip(layers, self.vgg19.features(image, layers), strict=True))
 
     def _contrastive(self, queries: Tensor, keys: Tensor, batch: Batch, numbers: Sequence[int]) -> Metrics:
         options, num_cells = self.recipe.losses, queries.shape[2] * queries.shape[3]
@@ -123,3 +153,10 @@ class Objective:
 
 def _detached(values: Metrics) -> Metrics:
     return {name: value.detach() for name, value in values.items()}
+
+
+def _chosen(
+    terms: dict[str, float], on_sr: dict[str, Tensor], on_hr: dict[str, Tensor]
+) -> tuple[tuple[list[Tensor], list[Tensor]], list[float]]:
+    """Features of SR and of HR of some layers, and the layers' weights."""
+    return ([on_sr[layer] for layer in terms], [on_hr[layer] for layer in terms]), list(terms.values())

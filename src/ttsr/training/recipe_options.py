@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ttsr.models.vgg_layers import LAYERS, layer_name
 from ttsr.options import DEFAULT_PRECISION, Precision
 
 
@@ -35,14 +36,26 @@ class LossWeights:
 
     Attributes:
         clamp: clamp SR to [-1, 1] before all losses, as both public codes do; a clamped pixel has no gradient.
-        rec: weight of the reconstruction loss, L1 between SR and HR in [-1, 1] (equation 10).
+        rec: weight of the reconstruction loss, between SR and HR in [-1, 1] (equation 10).
         perceptual: weight of the perceptual loss (equation 12, first term).
+        style: weight of the style loss, the perceptual loss of Gram matrices; not in the paper.
         transferal: weight of the transferal perceptual loss (equation 12, second term).
         adversarial: weight of the generator's adversarial loss (equation 11); 0 trains without a discriminator.
         contrastive: weight of the contrastive loss, which needs known correspondences (`pairs` = `photos`).
-        perceptual_features: `vgg19` (relu5_1) or `extractor` (the coarse level of the extractor being trained).
+        rec_kind: `l1`, `mse`, or `charbonnier`, sqrt(d^2 + `charbonnier_eps`).
+        charbonnier_eps: see `rec_kind`.
+        perceptual_features: `vgg19`, or `extractor` (the coarse level of the extractor being trained).
+        perceptual_layers: layers of VGG19, by name (conv1_1, relu1_1, ... pool5) or by index in torchvision, as text.
+        perceptual_layer_weights: a weight for each of these layers.
+        perceptual_kind: `mse` or `l1` between the features.
+        style_layers: likewise for the style loss; none for those of the perceptual loss, with their weights.
+        style_layer_weights: a weight for each of these layers.
+        style_kind: `mse` or `l1` between the Gram matrices.
         transferal_levels: `sum` over the three levels (MMagic) or `mean` (the authors).
-        adversarial_kind: `bce` (MMagic) or `wgan-gp` (the authors).
+        transferal_kind: `mse` or `l1` between the textures.
+        transferal_attention: weight textures by the relevance S: `none`, by its `sigmoid` (the authors' tpl_use_S), or
+            as MMagic's use_attention (`mmagic`: by its sigmoid at the coarse level, by S itself at the others).
+        adversarial_kind: `bce` (also called `vanilla`; MMagic), `wgan-gp` (the authors), `lsgan`, `hinge` or `wgan`.
         contrastive_anchors: query cells drawn from each pair for the contrastive loss.
         contrastive_group: consecutive pairs that share their negatives in the contrastive loss.
     """
@@ -50,19 +63,63 @@ class LossWeights:
     clamp: bool = False
     rec: float = 1.0
     perceptual: float = 0.0
+    style: float = 0.0
     transferal: float = 0.0
     adversarial: float = 0.0
     contrastive: float = 0.0
+    rec_kind: Literal["l1", "mse", "charbonnier"] = "l1"
+    charbonnier_eps: float = 1e-12
     perceptual_features: Literal["vgg19", "extractor"] = "vgg19"
+    perceptual_layers: tuple[str, ...] = ("relu5_1",)
+    perceptual_layer_weights: tuple[float, ...] = (1.0,)
+    perceptual_kind: Literal["mse", "l1"] = "mse"
+    style_layers: tuple[str, ...] = ()
+    style_layer_weights: tuple[float, ...] = ()
+    style_kind: Literal["mse", "l1"] = "l1"
     transferal_levels: Literal["sum", "mean"] = "mean"
-    adversarial_kind: Literal["bce", "wgan-gp"] = "wgan-gp"
+    transferal_kind: Literal["mse", "l1"] = "mse"
+    transferal_attention: Literal["none", "sigmoid", "mmagic"] = "none"
+    adversarial_kind: Literal["bce", "vanilla", "lsgan", "hinge", "wgan", "wgan-gp"] = "wgan-gp"
     contrastive_anchors: int = 32
     contrastive_group: int = 4
 
     def __post_init__(self) -> None:
-        weights = (self.rec, self.perceptual, self.transferal, self.adversarial, self.contrastive)
-        require(min(weights) >= 0, "weights of losses must not be negative", self)
+        weights = (self.rec, self.perceptual, self.style, self.transferal, self.adversarial, self.contrastive)
+        layer_weights = (*self.perceptual_layer_weights, *self.style_layer_weights)
+        require(min(*weights, *layer_weights) >= 0, "weights of losses must not be negative", self)
+        require(self.charbonnier_eps > 0, "charbonnier_eps must be positive", self)
+        for layers, of_layers, name in (
+            (self.perceptual_layers, self.perceptual_layer_weights, "perceptual"),
+            (self.style_layers, self.style_layer_weights, "style"),
+        ):
+            require(len(layers) == len(of_layers), f"{name}_layer_weights must be as many as {name}_layers", self)
+            names = {layer_name(layer) for layer in layers}
+            require(len(names) == len(layers), f"{name}_layers must not hold a layer twice", self)
+        require(self.perceptual_layers != (), "perceptual_layers must hold a layer", self)
+        of_vgg19 = self.perceptual_layers != ("relu5_1",) or self.style_layers != ()
+        rule = "perceptual_layers and style_layers need perceptual_features: vgg19"
+        require(self.perceptual_features == "vgg19" or not of_vgg19, rule, self)
         require(min(self.contrastive_anchors, self.contrastive_group) >= 1, "numbers must be at least 1", self)
+
+    @property
+    def perceptual_terms(self) -> dict[str, float]:
+        """Weight of each layer, by name, of the perceptual loss."""
+        names = map(layer_name, self.perceptual_layers)
+        return dict(zip(names, self.perceptual_layer_weights, strict=True))
+
+    @property
+    def style_terms(self) -> dict[str, float]:
+        """Weight of each layer, by name, of the style loss."""
+        names = map(layer_name, self.style_layers)
+        return dict(zip(names, self.style_layer_weights, strict=True)) or self.perceptual_terms
+
+    @property
+    def vgg19_layers(self) -> tuple[str, ...]:
+        """The layers of VGG19 that the losses use, in its order."""
+        if self.perceptual_features != "vgg19":
+            return ()
+        used = (self.perceptual_terms if self.perceptual else {}) | (self.style_terms if self.style else {})
+        return tuple(sorted(used, key=LAYERS.index))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import torch
 
 from ttsr.errors import RecipeError, WeightsError
 from ttsr.models.extractor import LearnableTextureExtractor
-from ttsr.models.vgg import BLOCKS, VGG19
+from ttsr.models.vgg import VGG19
+from ttsr.models.vgg_layers import BLOCKS, LAYERS
 from ttsr.progress import Progress
 from ttsr.weights.cache import cache_path
 from ttsr.weights.checkpoint_file import read_checkpoint
@@ -15,18 +16,17 @@ from ttsr.weights.download import fetch
 
 URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
-# Index of each convolution in torchvision's `features`: a ReLU follows each, and a pooling layer each block.
-_CONVOLUTIONS = [(block, number) for block, (_, count) in enumerate(BLOCKS) for number in range(count)]
-_INDICES = {f"conv{block + 1}_{number + 1}": 2 * k + block for k, (block, number) in enumerate(_CONVOLUTIONS)}
 
-
-def load_vgg19(file: str | os.PathLike[str] | None = None, progress: Progress | None = None) -> VGG19:
-    """Load VGG19 up to relu5_1, frozen, in eval mode, in fp32 on the CPU. Draws no random numbers.
+def load_vgg19(
+    file: str | os.PathLike[str] | None = None, progress: Progress | None = None, last: str = "relu5_1"
+) -> VGG19:
+    """Load VGG19 up to a layer, frozen, in eval mode, in fp32 on the CPU. Draws no random numbers.
 
     Args:
-        file: in torchvision's layout (`features.0.weight` ...), a PyTorch file or safetensors; layers after relu5_1 are
+        file: in torchvision's layout (`features.0.weight` ...), a PyTorch file or safetensors; layers after `last` are
             ignored. By default torchvision's own file, from the cache or downloaded into it (548 MB).
         progress: of the download.
+        last: the last layer, of `ttsr.models.vgg_layers.LAYERS`.
 
     Raises:
         WeightsError: the file is not found, not downloadable or unreadable, or a parameter is missing, not finite or
@@ -35,8 +35,9 @@ def load_vgg19(file: str | os.PathLike[str] | None = None, progress: Progress | 
     path = _published(progress) if file is None else Path(file)
     tensors = read_checkpoint(path).tensors
     with torch.device("meta"):
-        vgg = VGG19()
-    theirs = {f"{conv}.{kind}": f"features.{i}.{kind}" for conv, i in _INDICES.items() for kind in ("weight", "bias")}
+        vgg = VGG19(last)
+    keys = (key.rpartition(".") for key in vgg.state_dict())
+    theirs = {f"{conv}.{kind}": f"features.{LAYERS.index(conv)}.{kind}" for conv, _, kind in keys}
     if missing := [key for key in theirs.values() if key not in tensors]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise WeightsError(f"{path}: not VGG19 in torchvision's layout ({missing[0]} is missing{more})")
