@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 
 import docstring_parser
 import pytest
+import torch
 
 from ttsr.errors import RecipeError
 from ttsr.training.recipe import Recipe
@@ -100,6 +101,11 @@ def test_a_file_is_read(tmp_path):
         ("name: a\nlosses: {perceptual_layer_weights: [-1]}", "weights of losses must not be negative"),
         ("name: a\nlosses: {perceptual_features: extractor, perceptual_layers: [relu1_1]}", "need perceptual_features"),
         ("name: a\nlosses: {charbonnier_eps: 0}", "charbonnier_eps must be positive"),
+        ("name: a\noptimizer: {eps: -1.0}", "eps and weight_decay must not be negative"),
+        ("name: a\ndiscriminator: {weight_decay: -1.0}", "eps and weight_decay must not be negative"),
+        ("name: a\ndiscriminator: {init_steps: -1}", "init_steps must not be negative"),
+        ("name: a\nschedule: {gamma: 0}", "gamma must be positive"),
+        ("name: a\nschedule: {step_size: -1}", "numbers of steps must not be negative"),
         ("name: a\nmodel: {res_scale: 0}", "res_scale must be positive"),
         ("name: a\nengine: {precision: fp8}", "precision must be one of fp32, tf32, bf16, fp16"),
         ("- name", "must hold named fields"),
@@ -204,3 +210,18 @@ def test_the_rate_halves_at_each_milestone():
     options = ScheduleOptions(steps=50, halve_at=(10, 20), decay_steps=10)
     assert [options.rate_factor(step) for step in (9, 10, 19, 20, 39)] == [1.0, 0.5, 0.5, 0.25, 0.25]
     assert options.rate_factor(45) == pytest.approx(0.125)
+
+
+def test_the_rate_falls_by_gamma_at_each_milestone_and_every_step_size():
+    options = ScheduleOptions(steps=50, halve_at=(10, 20), gamma=0.1)
+    assert [options.rate_factor(step) for step in (9, 10, 20)] == pytest.approx([1.0, 0.1, 0.01])
+    options = ScheduleOptions(steps=50, step_size=7, gamma=0.3)
+    rates = [options.rate_factor(step) for step in range(50)]
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    theirs, scheduler = [], torch.optim.lr_scheduler.StepLR(optimizer, 7, 0.3)
+    for _ in range(50):
+        theirs.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert rates == pytest.approx(theirs)

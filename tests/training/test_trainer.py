@@ -92,16 +92,60 @@ def test_a_discriminator_step_without_a_finite_loss_is_counted(photos, debug, mo
     assert len(calls) == 2 and trainer.skipped == 1 and trainer.is_sound
 
 
-def test_changed_betas_hold_from_a_checkpoint_on(photos, debug):
+def test_changed_options_of_adam_hold_from_a_checkpoint_on(photos, debug):
     recipe = debug("gan")
     trainer = Trainer(recipe, Runtime("cpu"))
     (batch,) = first_batches(photos, recipe, 1)
     trainer.train_step(batch)
-    other = debug("gan", "--optimizer.betas=[0.5,0.8]", "--discriminator.betas=[0.1,0.2]")
+    more = ("--optimizer.eps=1e-6", "--optimizer.weight_decay=0.25", "--discriminator.eps=1e-5")
+    other = debug("gan", "--optimizer.betas=[0.5,0.8]", "--discriminator.betas=[0.1,0.2]", *more)
     resumed = Trainer(other, Runtime("cpu"), state=trainer.state())
     assert all(group["betas"] == (0.5, 0.8) for group in resumed.optimizer.optimizer.param_groups)
     assert resumed.discriminator_optimizer is not None
     assert resumed.discriminator_optimizer.optimizer.param_groups[0]["betas"] == (0.1, 0.2)
+    assert resumed.discriminator_optimizer.optimizer.param_groups[0]["eps"] == 1e-5
+    for group in resumed.optimizer.optimizer.param_groups:
+        assert (group["eps"], group["weight_decay"]) == (1e-6, 0.25)
+
+
+def test_the_first_step_of_adam_is_its_formula(photos, debug):
+    """Moments corrected for their start are g and g^2, so the step is lr g / (|g| + eps); g has the weight decay."""
+    options = ["--optimizer.eps=1e-3", "--optimizer.weight_decay=0.1", "--optimizer.clip_norm=0", "--seed=5"]
+    recipe = debug("rec", "--schedule.contrastive_steps=0", "--extractor.start=random", *options)
+    (batch,) = first_batches(photos, recipe, 1)
+    trainer, same = Trainer(recipe, Runtime("cpu")), Trainer(recipe, Runtime("cpu"))
+    loss, _ = same.objective.network_loss(batch, range(2), same.objective.forward(batch), pixel_only=False)
+    loss.backward()
+    rate = recipe.optimizer.lr * recipe.schedule.rate_factor(0)
+    trainer.train_step(batch)
+    for name, before in same.model.synthesis.named_parameters():
+        assert before.grad is not None
+        gradient = before.grad + 0.1 * before.detach()
+        expected = before.detach() - rate * gradient / (gradient.abs() + 1e-3)
+        torch.testing.assert_close(trainer.model.synthesis.get_parameter(name).detach(), expected)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_first_adversarial_steps_train_the_discriminator_alone(photos, debug, first):
+    recipe = debug(
+        "gan", f"--discriminator.first={str(first).lower()}", "--discriminator.init_steps=2", "--discriminator.steps=3",
+        "--schedule.contrastive_steps=1", "--schedule.pixel_steps=2",
+    )  # fmt: skip
+    trainer = Trainer(recipe, Runtime("cpu"))
+    assert trainer.discriminator is not None
+    moves = []
+    for batch in first_batches(photos, recipe, 6):
+        before = [value.clone() for value in (*trainer.model.parameters(), *trainer.discriminator.parameters())]
+        metrics = trainer.train_step(batch)
+        after = [*trainer.model.parameters(), *trainer.discriminator.parameters()]
+        moved = [not torch.equal(old, new) for old, new in zip(before, after, strict=True)]
+        num = len(list(trainer.model.parameters()))
+        moves.append((any(moved[:num]), any(moved[num:])))
+        assert ("rec" in metrics, "discriminator" in metrics) == (moves[-1][0] and trainer.step > 1, moves[-1][1])
+    assert moves == [(True, False)] * 2 + [(False, True)] * 2 + [(True, True)] * 2
+    assert trainer.discriminator_optimizer is not None
+    counts = {int(state["step"]) for state in trainer.discriminator_optimizer.optimizer.state.values()}
+    assert counts == {3 * 4}
 
 
 def test_fp16_lowers_its_scale_instead_of_taking_a_bad_step(photos, debug):

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from ttsr.system.distributed import Runtime
 
+_OPTIONS = ("betas", "eps", "weight_decay")
+
 
 class TrainingOptimizer:
     """An optimizer with what its step needs before: loss scaling for fp16, averaging over processes, clipping, a check.
@@ -36,11 +38,11 @@ class TrainingOptimizer:
         return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from a state. Learning rates are set at each step, and betas stay those of the recipe."""
-        betas = [group["betas"] for group in self.optimizer.param_groups]
+        """Continue from a state. Learning rates are set at each step, and Adam's options stay those of the recipe."""
+        options = [{name: group[name] for name in _OPTIONS} for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
-        for group, own in zip(self.optimizer.param_groups, betas, strict=True):
-            group["betas"] = own
+        for group, own in zip(self.optimizer.param_groups, options, strict=True):
+            group.update(own)
         if state["scaler"] and self.scaler.is_enabled():
             self.scaler.load_state_dict(state["scaler"])
 

@@ -130,17 +130,21 @@ class OptimizerOptions:
         lr: learning rate of the synthesis network.
         extractor_lr: learning rate of the texture extractor.
         betas: Adam's decay rates of the first and the second moment.
+        eps: what Adam adds to the root of the second moment.
+        weight_decay: factor of the weights that Adam adds to their gradients (L2, not decoupled).
         clip_norm: largest norm of the gradient, beyond which it is clipped; 0 for no clipping.
     """
 
     lr: float = 1e-4
     extractor_lr: float = 1e-5
     betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
     clip_norm: float = 0.0
 
     def __post_init__(self) -> None:
         require(min(self.lr, self.extractor_lr, self.clip_norm) >= 0, "rates and clip_norm must not be negative", self)
-        require(all(0 <= beta < 1 for beta in self.betas), "betas must lie in [0, 1)", self)
+        _require_adam(self)
 
 
 @dataclass(frozen=True)
@@ -150,21 +154,33 @@ class DiscriminatorOptions:
     Attributes:
         lr: learning rate of the discriminator.
         betas: Adam's decay rates of the first and the second moment.
-        steps: optimizer steps of the discriminator for each step of the network.
+        eps: what Adam adds to the root of the second moment.
+        weight_decay: factor of the weights that Adam adds to their gradients (L2, not decoupled).
+        steps: optimizer steps of the discriminator for each step of the network (MMagic's disc_repeat, GAN_k).
+        init_steps: first adversarial steps, which train the discriminator alone (disc_init_steps).
         first: the discriminator's steps come before the network's step (the authors) instead of after it (MMagic).
         channels: channels of its first convolution.
     """
 
     lr: float = 1e-4
     betas: tuple[float, float] = (0.0, 0.9)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
     steps: int = 2
+    init_steps: int = 0
     first: bool = True
     channels: int = 32
 
     def __post_init__(self) -> None:
         require(self.lr >= 0, "lr must not be negative", self)
-        require(all(0 <= beta < 1 for beta in self.betas), "betas must lie in [0, 1)", self)
+        _require_adam(self)
         require(min(self.steps, self.channels) >= 1, "steps and channels must be at least 1", self)
+        require(self.init_steps >= 0, "init_steps must not be negative", self)
+
+
+def _require_adam(options: OptimizerOptions | DiscriminatorOptions) -> None:
+    require(all(0 <= beta < 1 for beta in options.betas), "betas must lie in [0, 1)", options)
+    require(min(options.eps, options.weight_decay) >= 0, "eps and weight_decay must not be negative", options)
 
 
 @dataclass(frozen=True)
@@ -174,7 +190,9 @@ class ScheduleOptions:
     Attributes:
         steps: optimizer steps of the whole run.
         warmup_steps: first steps, over which the learning rate rises linearly.
-        halve_at: steps after which the learning rate is halved.
+        halve_at: steps after which the learning rate is multiplied by `gamma` (MultiStepLR's milestones).
+        step_size: steps after each of which it is multiplied by `gamma` (StepLR); 0 for none.
+        gamma: what the learning rate is multiplied by at `halve_at` and every `step_size`.
         decay_steps: last steps, over which the learning rate falls to zero as a cosine.
         contrastive_steps: first steps, which train the extractor alone by the contrastive loss.
         pixel_steps: step up to which only the reconstruction and contrastive losses are used.
@@ -183,20 +201,29 @@ class ScheduleOptions:
     steps: int = 200_000
     warmup_steps: int = 0
     halve_at: tuple[int, ...] = ()
+    step_size: int = 0
+    gamma: float = 0.5
     decay_steps: int = 0
     contrastive_steps: int = 0
     pixel_steps: int = 0
 
     def __post_init__(self) -> None:
         require(self.steps >= 1, "steps must be at least 1", self)
-        others = (self.warmup_steps, self.decay_steps, self.contrastive_steps, self.pixel_steps, *self.halve_at)
-        require(min(others) >= 0, "numbers of steps must not be negative", self)
+        phases = (self.warmup_steps, self.decay_steps, self.contrastive_steps, self.pixel_steps)
+        require(min(*phases, self.step_size, *self.halve_at) >= 0, "numbers of steps must not be negative", self)
+        require(self.gamma > 0, "gamma must be positive", self)
+
+    @property
+    def adversarial_start(self) -> int:
+        """First step, from 0, that may use the adversarial loss."""
+        return max(self.contrastive_steps, self.pixel_steps)
 
     def rate_factor(self, step: int) -> float:
         """Factor of the learning rate in step `step`, from 0. It depends on the step alone, so resuming is exact."""
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
-        plateau = 0.5 ** sum(step >= halving for halving in self.halve_at)
+        drops = sum(step >= milestone for milestone in self.halve_at)
+        plateau = self.gamma ** (drops + (step // self.step_size if self.step_size else 0))
         left = self.steps - step
         if left < self.decay_steps:
             return plateau * (0.5 - 0.5 * math.cos(math.pi * left / self.decay_steps))

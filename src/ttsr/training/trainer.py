@@ -23,6 +23,7 @@ from ttsr.training.networks import build_networks
 from ttsr.training.objective import Metrics, Objective
 from ttsr.training.optimizer import TrainingOptimizer
 from ttsr.training.recipe import Recipe
+from ttsr.training.recipe_options import DiscriminatorOptions, OptimizerOptions
 from ttsr.training.recipe_text import recipe_text
 
 MAX_SKIPPED = 10
@@ -92,12 +93,12 @@ class Trainer:
         ]
         scaled = recipe.engine.precision == "fp16"
         # One optimizer, and so one scale of the loss, for both: in fp16 the extractor's gradients are unscaled too.
-        adam = torch.optim.Adam(groups, betas=options.betas)
+        adam = _adam(groups, options)
         self.optimizer = TrainingOptimizer(adam, runtime, scaled=scaled, clip_norm=options.clip_norm)
         self.discriminator_optimizer = None
         if self.discriminator is not None:
-            parameters = list(self.discriminator.parameters())
-            adam = torch.optim.Adam(parameters, lr=recipe.discriminator.lr, betas=recipe.discriminator.betas)
+            of_discriminator = {"params": list(self.discriminator.parameters()), "lr": recipe.discriminator.lr}
+            adam = _adam([of_discriminator], recipe.discriminator)
             self.discriminator_optimizer = TrainingOptimizer(adam, runtime, scaled=scaled)
         self.step, self.num_pairs, self.seconds, self.skipped, self._skipped_in_a_row = 0, 0, 0.0, 0, 0
         if state is not None:
@@ -213,12 +214,13 @@ class Trainer:
         return self._optimize(self.optimizer, loss_of, parts), images
 
     def _adversarial_step(self, parts: Sequence[Part], discriminator_optimizer: TrainingOptimizer) -> dict[str, float]:
-        if not self.recipe.discriminator.first:
+        alone = self.step < self.recipe.schedule.adversarial_start + self.recipe.discriminator.init_steps
+        if not self.recipe.discriminator.first and not alone:
             metrics, images = self._network_step(parts)
             return metrics | self._discriminator_steps(parts, images, discriminator_optimizer)
         # One forward pass serves both steps if there is one part; the graphs of several would take too much memory.
         forward_pass = None
-        if len(parts) == 1:
+        if len(parts) == 1 and not alone:
             with self._autocast():
                 forward_pass = self.objective.forward(parts[0][0])
             images = [at_least_float32(forward_pass[0].sr.detach())]
@@ -226,7 +228,7 @@ class Trainer:
             with torch.no_grad(), self._autocast():
                 images = [at_least_float32(self.objective.forward(batch)[0].sr) for batch, _ in parts]
         metrics = self._discriminator_steps(parts, images, discriminator_optimizer)
-        return metrics | self._network_step(parts, forward_pass)[0]
+        return metrics if alone else metrics | self._network_step(parts, forward_pass)[0]
 
     def _discriminator_steps(
         self, parts: Sequence[Part], images: Sequence[Tensor], discriminator_optimizer: TrainingOptimizer
@@ -257,6 +259,10 @@ class Trainer:
 
     def _autocast(self) -> AbstractContextManager[object]:
         return autocast(self.recipe.engine.precision, self.runtime.device)
+
+
+def _adam(groups: list[dict[str, Any]], options: OptimizerOptions | DiscriminatorOptions) -> torch.optim.Adam:
+    return torch.optim.Adam(groups, betas=options.betas, eps=options.eps, weight_decay=options.weight_decay)
 
 
 def _check_split(recipe: Recipe, num_processes: int) -> None:
