@@ -47,6 +47,9 @@ def test_train_stop_resume_and_use(photos, tmp_path):
     again = run("debug", "--data", photos, "--out", folder)
     assert again.returncode == 2 and "holds a run already" in again.stderr
     done = run("debug", "--data", photos, "--out", folder, "--resume")
+    assert "debug: continues after step 1, 2 pairs a step (batch_per: run)" in done.stdout
+    lines = [line for line in done.stderr.splitlines() if line.startswith("ttsr: debug: step ")]
+    assert len(lines) == 19 and "step 20 of 20: rec " in lines[-1] and "lr " in lines[-1] and "0:00:00 left" in lines[-1]
     assert done.returncode == 0, done.stderr
     assert "step 20 of 20" in done.stdout and "finished" in done.stdout
     assert "steps/s" in done.stdout and "GB of memory at most" in done.stdout
@@ -112,7 +115,9 @@ def test_a_full_disk_keeps_the_last_checkpoint(photos, tmp_path):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2)),
     )
     assert full.returncode == 2 and "Traceback" not in full.stderr
-    assert "cannot be written (File too large)" in full.stderr and full.stderr.count("\n") == 1
+    *lines, complaint = full.stderr.splitlines()
+    assert "cannot be written (File too large)" in complaint
+    assert all(line.startswith("ttsr: debug: step ") for line in lines)
     assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step-00000001.pt"]
     assert run("debug", "--data", photos, "--out", folder, "--resume").returncode == 0
 
@@ -218,7 +223,7 @@ def test_every_shipped_recipe_takes_two_steps(photos, vgg19_file, tmp_path, name
     [
         (["debug", "--photos.hr_sise=3"], "debug: unknown field photos.hr_sise"),
         (["debug", "--workers=-1"], "--workers -1: take 0 or more"),
-        (["debug", "--resume"], "nothing to resume"),
+        (["debug", "--resume", "must"], "nothing to resume"),
         (["nothing"], "nothing: no such recipe: use debug"),
         (["debug", "--photos.hr_size=640"], "can be used; the first: "),
         (["debug", "--seed=99999999999999999999999"], "seed must lie in"),
