@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +31,15 @@ def test_a_recipe_file_is_shown_too(tmp_path, capsys):
     assert main(["recipes", str(file)]) == 0
     out = capsys.readouterr().out
     assert out.startswith("# For my photos.\n") and "\nseed: 3\n" in out
+
+
+def test_a_recipe_with_a_base_is_shown_resolved(tmp_path, capsys):
+    file = tmp_path / "mine.yaml"
+    file.write_text("# Longer.\nname: mine\nbase: ttsr-rec_x4c64b16_1xb9-200k_CUFED\nschedule: {steps: 300000}\n")
+    assert main(["recipes", str(file)]) == 0
+    shown = parse_recipe(capsys.readouterr().out, "shown")
+    base = read_recipe("ttsr-rec_x4c64b16_1xb9-200k_CUFED")
+    assert shown == replace(base, name="mine", schedule=replace(base.schedule, steps=300_000))
 
 
 def test_an_unknown_recipe_is_one_line(capsys):

@@ -1,7 +1,7 @@
 """Recipes: read, refused, written back."""
 
 import math
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from itertools import pairwise
 from typing import Any, get_type_hints
 
@@ -67,8 +67,21 @@ def test_a_file_is_read(tmp_path):
 @pytest.mark.parametrize(
     "text, word",
     [
-        ("name: a\nstep: 3\nmodel: {width: 3}", "unknown field step"),
-        ("name: a\nmodel: {width: 3, depth: 1}", r"unknown fields model\.depth, model\.width"),
+        ("name: a\nstep: 3", "unknown field step; there are name, model"),
+        (
+            "name: a\nmodel: {width: 3, depth: 1}",
+            r"unknown fields model\.depth, model\.width; there are channels, num_bl",
+        ),
+        (
+            "name: a\nstep: 3\nlosses: {gan: 1}\nphotos: {warp: {turn: 1}}\nbatch_size: x",
+            r"unknown fields step, photos\.warp\.turn, losses\.gan; there are name, .*; photos\.warp has rotation, .*; "
+            r"losses has clamp, ",
+        ),
+        ("base: 3", "base must be the name of a recipe or of a .yaml file, not 3"),
+        ("base: ttsr-huge", "base ttsr-huge: no such recipe: use debug, "),
+        ("base: other.yaml", r"base .*other\.yaml: no such recipe file"),
+        ("base: mine.yaml", r"its base leads back to itself \(.*mine\.yaml -> .*mine\.yaml\)"),
+        ("base: debug", "missing name"),
         ("seed: 3", "missing name"),
         ("name: a\nseed: three", "seed must be int"),
         ("name: a\nseed: 9223372036854775808", "seed must lie in"),
@@ -225,3 +238,43 @@ def test_the_rate_falls_by_gamma_at_each_milestone_and_every_step_size():
         optimizer.step()
         scheduler.step()
     assert rates == pytest.approx(theirs)
+
+
+def test_a_recipe_takes_from_its_base_what_it_does_not_say(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "lower.yaml").write_text(
+        "name: lower\nbase: debug\nphotos: {warp: {rotation: 5}}\noptimizer: {lr: 2e-3}\nschedule: {halve_at: [3]}\n"
+    )
+    (tmp_path / "upper.yaml").write_text(
+        "base: deep/lower.yaml\nname: upper\nphotos: {warp: {scale: 0.1}}\nschedule: {halve_at: [], steps: 7}\nseed: 4"
+    )
+    debug, upper = read_recipe("debug"), read_recipe(str(tmp_path / "upper.yaml"), ["--ema=0.5"])
+    assert upper == replace(
+        debug,
+        name="upper",
+        seed=4,
+        ema=0.5,
+        photos=replace(debug.photos, warp=replace(debug.photos.warp, rotation=5.0, scale=0.1)),
+        optimizer=replace(debug.optimizer, lr=2e-3),
+        schedule=replace(debug.schedule, steps=7, halve_at=()),
+    )
+
+
+def test_bases_that_go_in_a_circle_are_refused(tmp_path):
+    (tmp_path / "a.yaml").write_text("name: a\nbase: b.yaml\n")
+    (tmp_path / "b.yaml").write_text("name: b\nbase: ../" + tmp_path.name + "/a.yaml\n")
+    with pytest.raises(
+        RecipeError, match=r"b\.yaml: its base leads back to itself \(.*a\.yaml -> .*b\.yaml -> .*a\.yaml\)"
+    ):
+        read_recipe(str(tmp_path / "a.yaml"))
+
+
+def test_a_damaged_base_is_named(tmp_path):
+    (tmp_path / "a.yaml").write_text("name: a\nbase: b.yaml\n")
+    for text, complaint in (
+        ("name: [", "b.yaml: not YAML"),
+        ("- name", "base .*b.yaml: the file must hold named fields"),
+    ):
+        (tmp_path / "b.yaml").write_text(text)
+        with pytest.raises(RecipeError, match=complaint):
+            read_recipe(str(tmp_path / "a.yaml"))

@@ -4,9 +4,6 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, fields, is_dataclass
-from importlib import resources
-from itertools import takewhile
-from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import docstring_parser
@@ -14,6 +11,13 @@ import yaml
 
 from ttsr.errors import RecipeError
 from ttsr.training.recipe import Recipe
+from ttsr.training.recipe_files import (
+    recipe_content,
+    recipe_names as recipe_names,
+    recipe_source,
+    recipe_summary as recipe_summary,
+    yaml_value,
+)
 
 # Fields that a resumed run may change: its length, and what it writes.
 _LENGTH = {"schedule.steps", "schedule.decay_steps"}
@@ -21,7 +25,7 @@ _WRITTEN = {"name", "licence", "keep", "checkpoint_steps", "validation_steps", "
 
 
 def read_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe of the package by name, or one from a YAML file.
+    """Read a recipe of the package by name, or one from a YAML file, completed by its `base` if it names one.
 
     Args:
         name_or_path: a path if it ends in .yaml or .yml.
@@ -29,40 +33,27 @@ def read_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
             `--optimizer.lr=2e-4`; values are YAML.
 
     Raises:
-        RecipeError: no such recipe, unreadable YAML, or unknown, missing or invalid fields; all of them are named.
+        RecipeError: no such recipe or base, unreadable YAML, unknown fields, all of which are named, or a missing or
+            invalid field.
     """
-    return parse_recipe(_source(name_or_path), name_or_path, overrides)
+    return parse_recipe(recipe_source(name_or_path), name_or_path, overrides)
 
 
 def parse_recipe(text: str, where: str, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from YAML text; `where` is its name for errors, `overrides` are those of `read_recipe`.
 
     Raises:
-        RecipeError: not YAML, or unknown, missing or invalid fields; all of them are named.
+        RecipeError: not YAML, no such base, unknown fields, all of which are named, or a missing or invalid field.
     """
-    content = _yaml(text, where)
+    content = recipe_content(text, where)
     if isinstance(content, dict):
         _override(content, overrides)
     try:
+        if unknown := _unknown(Recipe, content, ""):
+            raise ValueError(_complaint(unknown))
         return _build(Recipe, content, "")
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{where}: {error}") from error
-
-
-def recipe_names() -> list[str]:
-    """Names of the recipes of the package."""
-    shipped = (file.name for file in (resources.files("ttsr") / "recipes").iterdir())
-    return sorted(name.removesuffix(".yaml") for name in shipped if name.endswith(".yaml"))
-
-
-def recipe_summary(name_or_path: str) -> str:
-    """The comment at the head of a recipe.
-
-    Raises:
-        RecipeError: no such recipe.
-    """
-    head = takewhile(lambda line: line.startswith("#"), _source(name_or_path).splitlines())
-    return " ".join(line.removeprefix("#").strip() for line in head)
 
 
 def recipe_text(recipe: Recipe) -> str:
@@ -93,21 +84,6 @@ def differences(before: Recipe, now: Recipe) -> list[str]:
     return [f"{name}: {old[name]} -> {new[name]}" for name in changed]
 
 
-def _source(name_or_path: str) -> str:
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise RecipeError(f"{path}: no such recipe file")
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path}: unreadable ({error})") from error
-    shipped = resources.files("ttsr") / "recipes" / f"{name_or_path}.yaml"
-    if not shipped.is_file():
-        raise RecipeError(f"{name_or_path}: no such recipe", f"use {', '.join(recipe_names())}, or a .yaml file")
-    return shipped.read_text(encoding="utf-8")
-
-
 def _attributes(kind: type) -> dict[str, str]:
     """Name and description of each entry of a class's `Attributes:` section, on one line."""
     parsed = docstring_parser.parse(kind.__doc__ or "", docstring_parser.DocstringStyle.GOOGLE)
@@ -129,13 +105,6 @@ def _described_lines(options: Any, indent: str = "") -> list[str]:
     return lines
 
 
-def _yaml(text: str, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{where}: not YAML ({' '.join(str(error).split())})") from error
-
-
 def _override(content: dict[str, Any], words: Sequence[str]) -> None:
     """Set the fields that `--a.b 1 --c=2` names, in place."""
     left = iter(words)
@@ -145,7 +114,7 @@ def _override(content: dict[str, Any], words: Sequence[str]) -> None:
             raise RecipeError(f"{word}: set fields as --FIELD VALUE, such as --optimizer.lr 2e-4")
         if not equals and (text := next(left, None)) is None:
             raise RecipeError(f"--{name}: the value is missing")
-        value, holder = _yaml(text, f"--{name}"), content
+        value, holder = yaml_value(text, f"--{name}"), content
         *parents, last = name.replace("-", "_").split(".")
         for parent in parents:
             holder = holder.setdefault(parent, {})
@@ -193,13 +162,33 @@ def _build(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
+def _unknown(kind: Any, value: Any, where: str) -> dict[str, tuple[list[str], list[str]]]:
+    """By section: the dotted names of all fields that there are not, and the names of those that there are."""
+    if not is_dataclass(kind) or not isinstance(value, dict):
+        return {}
+    hints, known, dotted = get_type_hints(kind), [field.name for field in fields(kind)], f"{where}." if where else ""
+    names = [dotted + str(name) for name in sorted(value.keys() - set(known), key=str)]
+    found = {where: (names, known)} if names else {}
+    for name in known:
+        if name in value:
+            found |= _unknown(hints[name], value[name], dotted + name)
+    return found
+
+
+def _complaint(unknown: dict[str, tuple[list[str], list[str]]]) -> str:
+    """What `_unknown` found, on one line."""
+    names = [name for of_section, _ in unknown.values() for name in of_section]
+    known = [
+        f"{f'{section} has' if section and len(unknown) > 1 else 'there are'} {', '.join(there)}"
+        for section, (_, there) in unknown.items()
+    ]
+    return f"unknown field{'s'[: len(names) > 1]} {', '.join(names)}; {'; '.join(known)}"
+
+
 def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise TypeError(f"{where or 'the file'} must hold named fields, not {value!r}")
     hints, known, dotted = get_type_hints(kind), {f.name: f for f in fields(kind)}, f"{where}." if where else ""
-    if unknown := sorted(value.keys() - known.keys(), key=str):
-        names = ", ".join(dotted + str(name) for name in unknown)
-        raise ValueError(f"unknown field{'s'[: len(unknown) > 1]} {names}; there are {', '.join(known)}")
     needed = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in value]
     if needed:
         raise ValueError(f"missing {', '.join(dotted + name for name in needed)}")
