@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ttsr.errors import UserError
+from ttsr.evaluation.metrics import gmsd
 from ttsr.evaluation.protocols import C2_MATCHING, C2_MATCHING_RGB, MMAGIC_RGB, MMEDIT_RGB, PAPER_Y, PROTOCOLS, Protocol
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -59,10 +60,26 @@ def test_c2_matching_is_the_textbook_form(pair: str) -> None:
         target, prediction = images["target"], images["prediction"]
     kept = [np.round(np.clip(image.astype(float), 0, 255))[4:-4, 4:-4] for image in (target, prediction)]
     x, y = ((65.481 * rgb[..., 0] + 128.553 * rgb[..., 1] + 24.966 * rgb[..., 2]) / 255 + 16 for rgb in kept)
-    assert C2_MATCHING.score(target, prediction) == pytest.approx(textbook(x, y), abs=1e-6)
+    assert C2_MATCHING.score(target, prediction)[:2] == pytest.approx(textbook(x, y), abs=1e-6)
     psnr = 20 * np.log10(255 / np.sqrt(np.mean((kept[0] - kept[1]) ** 2)))
     ssim = np.mean([textbook(kept[0][..., channel], kept[1][..., channel])[1] for channel in range(3)])
-    assert C2_MATCHING_RGB.score(target, prediction) == pytest.approx((psnr, ssim), abs=1e-6)
+    assert C2_MATCHING_RGB.score(target, prediction)[:2] == pytest.approx((psnr, ssim), abs=1e-6)
+    assert C2_MATCHING.score(target, prediction).mae == pytest.approx(np.mean(np.abs(x - y)) / 255)
+    assert C2_MATCHING_RGB.score(target, prediction).mae == pytest.approx(np.mean(np.abs(kept[0] - kept[1])) / 255)
+    # The gradients' similarity is of luma, whatever the protocol scores.
+    expected = gmsd(kept[0] @ np.array([0.299, 0.587, 0.114]), kept[1] @ np.array([0.299, 0.587, 0.114]))
+    assert C2_MATCHING.score(target, prediction).gmsd == pytest.approx(expected)
+    assert C2_MATCHING_RGB.score(target, prediction).gmsd == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("pair", PUBLISHED)
+def test_mmagics_mae_is_of_the_whole_picture_on_0_to_1(pair: str) -> None:
+    """Its recipes crop the border for PSNR and SSIM, but give its MAE no `crop_border`."""
+    with np.load(GOLDEN / pair) as images:
+        target, prediction = images["target"], images["prediction"]
+    expected = np.abs(target / 255 - np.clip(prediction, 0, 255) / 255).mean()
+    assert MMAGIC_RGB.score(target, prediction).mae == pytest.approx(expected)
+    assert MMEDIT_RGB.score(target, prediction).mae != pytest.approx(expected)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS.keys())
@@ -71,6 +88,7 @@ def test_identical_images(protocol: Protocol) -> None:
     score = protocol.score(image, image)
     assert score.psnr == np.inf
     assert score.ssim == pytest.approx(1)
+    assert (score.mae, score.gmsd) == (0, 0)
 
 
 def test_cropped_border_is_ignored() -> None:
@@ -80,7 +98,9 @@ def test_cropped_border_is_ignored() -> None:
     changed = prediction.copy()
     changed[:4] = 0
     changed[:, -4:] = 255
-    assert MMAGIC_RGB.score(target, prediction) == MMAGIC_RGB.score(target, changed)
+    assert MMEDIT_RGB.score(target, prediction) == MMEDIT_RGB.score(target, changed)
+    first, second = MMAGIC_RGB.score(target, prediction), MMAGIC_RGB.score(target, changed)
+    assert first._replace(mae=0) == second._replace(mae=0) and first.mae != second.mae
     assert PAPER_Y.score(target, prediction) != PAPER_Y.score(target, changed)
 
 

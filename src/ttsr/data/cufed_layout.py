@@ -94,7 +94,7 @@ def open_training_set(data: Path) -> Store:
 
 
 def find_pairs(store: Store) -> Store | None:
-    """The part of a store that has `input/` and `ref/`, or None. At the very top, one of them is taken for the layout."""
+    """The part of a store with `input/` and `ref/`, or None. At the very top, one of them is taken for the layout."""
     for top in tops(store.names):
         for part in _TRAINING_PARTS:
             inner = top + part

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ttsr.errors import UserError
-from ttsr.evaluation.metrics import SSIM_WINDOW, psnr, ssim
+from ttsr.evaluation.metrics import SSIM_WINDOW, gmsd, mae, psnr, ssim
 from ttsr.evaluation.network_inputs import Sizing
 
 # Weights of R, G and B, all on [0, 255], in BT.601's Y, up to its offset of 16, as each code base rounds them.
@@ -15,14 +15,17 @@ _LUMA_OF_BASICSR = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
 
 class Score(NamedTuple):
-    """PSNR in dB, and SSIM."""
+    """PSNR in dB, SSIM, and two errors: MAE as a share of the range, and GMSD."""
 
     psnr: float
     ssim: float
+    mae: float
+    gmsd: float
 
     def over(self, other: "Score") -> "Score":
-        """The gain over `other`; two infinite PSNRs differ by 0."""
-        return Score(0.0 if self.psnr == other.psnr else self.psnr - other.psnr, self.ssim - other.ssim)
+        """The difference to `other`; two infinite PSNRs differ by 0."""
+        gain = 0.0 if self.psnr == other.psnr else self.psnr - other.psnr
+        return Score(gain, self.ssim - other.ssim, self.mae - other.mae, self.gmsd - other.gmsd)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Protocol:
         rounded: the prediction is rounded to 8 bits first.
         crop: pixels excluded at each side.
         sizing: how single references are brought to size.
+        mae_crop: pixels excluded at each side for the MAE, if not `crop`.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Protocol:
     rounded: bool
     crop: int
     sizing: Sizing
+    mae_crop: int | None = None
 
     @property
     def smallest_side(self) -> int:
@@ -56,29 +61,39 @@ class Protocol:
         Raises:
             UserError: the images are too small to score, or scikit-image is not installed.
         """
-        return Score(self.psnr(target, prediction), ssim(self._prepare(target), self._prepare(prediction)))
+        scored = self._prepare(target), self._prepare(prediction)
+        rgb = self._cropped(target, self.crop), self._cropped(prediction, self.crop)
+        if self.mae_crop in (None, self.crop):
+            absolute = mae(*scored)
+        else:
+            absolute = mae(*(self._channels(self._cropped(image, self.mae_crop)) for image in (target, prediction)))
+        return Score(psnr(*scored), ssim(*scored), absolute, gmsd(*rgb))
 
     def psnr(self, target: np.ndarray, prediction: np.ndarray) -> float:
         """PSNR alone, in dB; arguments and errors as of `score`, but scikit-image is not needed."""
         return psnr(self._prepare(target), self._prepare(prediction))
 
     def _prepare(self, image: np.ndarray) -> np.ndarray:
+        return self._channels(self._cropped(image, self.crop))
+
+    def _cropped(self, image: np.ndarray, crop: int) -> np.ndarray:
+        """RGB without a border, clipped, and rounded if the protocol rounds."""
         height, width = image.shape[:2]
-        if min(height, width) <= 2 * self.crop:
+        if min(height, width) <= 2 * crop:
             raise UserError(f"a picture of {width}x{height} is too small to score by {self.name}")
-        kept = image[self.crop : height - self.crop, self.crop : width - self.crop]
-        kept = kept.astype(np.float64).clip(0, 255)
-        if self.rounded:
-            kept = kept.round()
+        kept = image[crop : height - crop, crop : width - crop].astype(np.float64).clip(0, 255)
+        return kept.round() if self.rounded else kept
+
+    def _channels(self, rgb: np.ndarray) -> np.ndarray:
         # Y itself is not rounded. PSNR ignores its offset, but SSIM depends on the mean.
-        return kept if self.luma is None else kept @ np.array(self.luma) + 16
+        return rgb if self.luma is None else rgb @ np.array(self.luma) + 16
 
 
 PAPER_Y = Protocol("paper-y", "the paper and its authors' code", _LUMA_OF_TTSR, rounded=True, crop=0, sizing="own size")
 """Y of the whole 8-bit picture: the paper's tables, by its authors' code (researchmm/TTSR)."""
 
-MMAGIC_RGB = Protocol("mmagic-rgb", "MMagic 1.x", luma=None, rounded=False, crop=4, sizing="HR size")
-"""RGB as floats without a border of 4: MMagic 1.x (open-mmlab/mmagic)."""
+MMAGIC_RGB = Protocol("mmagic-rgb", "MMagic 1.x", luma=None, rounded=False, crop=4, sizing="HR size", mae_crop=0)
+"""RGB as floats without a border of 4, but the MAE with it: MMagic 1.x (open-mmlab/mmagic)."""
 
 MMEDIT_RGB = Protocol("mmedit-rgb", "MMEditing 0.x", luma=None, rounded=True, crop=4, sizing="HR size")
 """8-bit RGB without a border of 4: MMEditing 0.x (open-mmlab/mmediting), whose scores MMagic still lists."""

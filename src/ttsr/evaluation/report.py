@@ -30,11 +30,11 @@ class Row:
         return tuple(picture.name for picture in self.pictures if picture.substituted)
 
     def model_mean(self, protocol: Protocol) -> Score:
-        """The model's PSNR and SSIM, each averaged over the pictures."""
+        """The model's metrics, each averaged over the pictures."""
         return _mean([picture.model[protocol.name] for picture in self.pictures])
 
     def bicubic_mean(self, protocol: Protocol) -> Score:
-        """Bicubic's PSNR and SSIM, each averaged over the pictures."""
+        """Bicubic's metrics, each averaged over the pictures."""
         return _mean([picture.bicubic[protocol.name] for picture in self.pictures])
 
     def gain(self, protocol: Protocol) -> Score:
@@ -97,7 +97,10 @@ class Report:
         for row in self.rows:
             firsts.setdefault(row.reference, row)
         means = [[row.bicubic_mean(protocol) for protocol in protocols] for row in firsts.values()]
-        if len({tuple(f"{mean.psnr:.2f} {mean.ssim:.4f}" for mean in row) for row in means}) == 1:
+        if (
+            len({tuple((f"{mean.psnr:.2f}", *(f"{value:.4f}" for value in mean[1:])) for mean in row) for row in means})
+            == 1
+        ):
             return [("", self.rows[0])]
         return [(REFERENCE_LABELS[reference], row) for reference, row in firsts.items()]
 
@@ -122,4 +125,5 @@ def make_rows(model: str, scores: Iterable[PictureScore], references: Sequence[R
 def _mean(scores: Sequence[Score]) -> Score:
     psnrs = [score.psnr for score in scores]
     has_no_mean = math.inf in psnrs and -math.inf in psnrs
-    return Score(math.nan if has_no_mean else fmean(psnrs), fmean(score.ssim for score in scores))
+    psnr = math.nan if has_no_mean else fmean(psnrs)
+    return Score(psnr, *(fmean(getattr(score, metric) for score in scores) for metric in ("ssim", "mae", "gmsd")))

@@ -86,10 +86,11 @@ def as_csv(report: Report) -> str:
             "files": "|".join(picture.files),
             "substituted": int(picture.substituted),
             "protocol": protocol.name,
-            "psnr": f"{picture.model[protocol.name].psnr:.6f}",
-            "ssim": f"{picture.model[protocol.name].ssim:.6f}",
-            "bicubic_psnr": f"{picture.bicubic[protocol.name].psnr:.6f}",
-            "bicubic_ssim": f"{picture.bicubic[protocol.name].ssim:.6f}",
+            **{metric: f"{value:.6f}" for metric, value in picture.model[protocol.name]._asdict().items()},
+            **{
+                f"bicubic_{metric}": f"{value:.6f}"
+                for metric, value in picture.bicubic[protocol.name]._asdict().items()
+            },
             "mean_relevance": f"{picture.relevance:.5f}",
             "seconds": f"{picture.seconds:.3f}",
         }

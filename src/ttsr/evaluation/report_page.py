@@ -92,8 +92,10 @@ def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool)
 
 
 def _summary(report: Report) -> str:
-    head = "".join(f'<th colspan="3">{escape(p.name)}</th>' for p in report.protocols)
-    units = '<th class="first">PSNR, dB</th><th>SSIM</th><th>gain over bicubic</th>' * len(report.protocols)
+    head = "".join(f'<th colspan="5">{escape(p.name)}</th>' for p in report.protocols)
+    units = '<th class="first">PSNR, dB</th><th>gain over bicubic</th><th>SSIM</th><th>MAE</th><th>GMSD</th>' * len(
+        report.protocols
+    )
     lines = [
         _line("bicubic", references, [(row.bicubic_mean(p), None) for p in report.protocols])
         for references, row in report.bicubic_rows(report.protocols)
@@ -112,8 +114,8 @@ def _summary(report: Report) -> str:
 def _line(name: str, references: str, scores: Sequence[tuple[Score, Score | None]]) -> str:
     """A row of the summary: for each protocol the means, and except for bicubic itself the gain."""
     cells = "".join(
-        f'<td class="first">{score.psnr:.2f}</td><td>{score.ssim:.4f}</td>'
-        f"<td>{'' if gain is None else f'{gain.psnr:+.2f}'}</td>"
+        f'<td class="first">{score.psnr:.2f}</td><td>{"" if gain is None else f"{gain.psnr:+.2f}"}</td>'
+        f"<td>{score.ssim:.4f}</td><td>{score.mae:.4f}</td><td>{score.gmsd:.4f}</td>"
         for score, gain in scores
     )
     return f"<tr><th>{escape(name)}</th><th>{escape(references)}</th>{cells}</tr>\n"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from ttsr.evaluation.protocols import Score
@@ -52,11 +53,14 @@ def published() -> Table:
 
 
 def _table(
-    title: str, texts: Sequence[str], numbers: Sequence[str] = ("PSNR, dB", "SSIM", "gain over\nbicubic")
+    title: str, texts: Sequence[str], numbers: Sequence[str] = ("PSNR\ndB", "gain\ndB", "SSIM", "MAE", "GMSD")
 ) -> Table:
-    columns = [*(Column(head) for head in texts), *(Column(head, justify="right") for head in numbers)]
-    return Table(*columns, title=title)
+    first, *others = texts
+    columns = [Column(first, no_wrap=True), *(Column(head, overflow="fold") for head in others)]
+    columns += [Column(head, justify="right", no_wrap=True) for head in numbers]
+    return Table(*columns, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def _cells(score: Score, gain: Score | None) -> list[str]:
-    return [f"{score.psnr:.2f}", f"{score.ssim:.4f}", "" if gain is None else f"{gain.psnr:+.2f}"]
+    others = (f"{value:.4f}" for value in (score.ssim, score.mae, score.gmsd))
+    return [f"{score.psnr:.2f}", "" if gain is None else f"{gain.psnr:+.2f}", *others]

@@ -71,6 +71,8 @@ class Validation:
             metrics = {
                 "psnr": psnr,
                 "ssim": fmean(score.ssim for score in model),
+                "mae": fmean(score.mae for score in model),
+                "gmsd": fmean(score.gmsd for score in model),
                 "gain": psnr - fmean(score.psnr for score in bicubic),
                 "relevance": fmean(score.relevance for score in scores),
             }

@@ -55,7 +55,7 @@ def test_levels_table_has_the_means(report: Report) -> None:
     full = with_every_level(report)
     assert full is not None and [picture.name for picture in full.rows[0].pictures] == ["000"]
     has, scores, over_bicubic, over_own, full_scores, *_ = cells(levels_table(report), "reference 1")
-    psnr, ssim = first.model_mean(PAPER_Y)
+    psnr, ssim, *_ = first.model_mean(PAPER_Y)
     assert (has, scores) == ("3", f"{psnr:.2f}, {ssim:.4f}")
     assert over_bicubic == f"{psnr - first.bicubic_mean(PAPER_Y).psnr:+z.2f} dB"
     assert over_own == f"{psnr - own.model_mean(PAPER_Y).psnr:+z.2f} dB"
@@ -68,7 +68,7 @@ def test_protocols_table_has_every_protocol(report: Report) -> None:
     table = protocols_table(report)
     assert table.splitlines()[0] == f"| reference | {' | '.join(f'`{name}`' for name in PROTOCOLS)} |"
     row = row_of(report, "all")
-    psnr, ssim = row.model_mean(MMEDIT_RGB)
+    psnr, ssim, *_ = row.model_mean(MMEDIT_RGB)
     shown = cells(table, "all references")[list(PROTOCOLS).index("mmedit-rgb")]
     assert shown == f"{psnr:.2f}, {ssim:.4f} ({row.gain(MMEDIT_RGB).psnr:+z.2f})"
     assert table in model_scores(report)
