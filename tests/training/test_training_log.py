@@ -137,7 +137,8 @@ def test_wandb_gets_the_lines_of_the_log_and_the_pictures(photos, debug, test_se
     assert isinstance(config, dict) and config["optimizer"]["lr"] == 1e-3
     assert fake.finished == 2
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    curves = [(step, values) for step, values in fake.logged if not values.keys() & {"validation/000", "validation/001"}]
+    shown = {"validation/000", "validation/001"}
+    curves = [(step, values) for step, values in fake.logged if not values.keys() & shown]
     assert [step for step, _ in curves] == [3, 6, 6] and len(fake.logged) == 3 + 2
     for (_, values), line in zip(curves, lines, strict=True):
         kind = line.pop("kind", "training")
