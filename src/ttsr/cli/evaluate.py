@@ -12,10 +12,10 @@ from ttsr.cli.bars import progress_bar
 from ttsr.cli.shared_options import DeviceOption
 from ttsr.data.cufed5 import ReferenceChoice, list_groups
 from ttsr.errors import DataError
+from ttsr.evaluation.protocol_names import ProtocolName
 from ttsr.options import DEFAULT_DEVICE
 from ttsr.system.files import atomic_path, refuse_overwriting
 
-ProtocolName = Literal["paper-y", "mmagic-rgb", "mmedit-rgb", "c2-matching", "c2-matching-rgb", "all"]
 ReferenceName = ReferenceChoice | Literal["levels"]
 
 
@@ -24,7 +24,7 @@ def evaluate(
     *,
     model: tuple[str, ...] = ("ttsr-lite",),
     reference: tuple[ReferenceName, ...] = ("1",),
-    protocol: tuple[ProtocolName, ...] = ("paper-y", "mmagic-rgb"),
+    protocol: tuple[ProtocolName | Literal["all"], ...] = ("paper-y", "mmagic-rgb"),
     device: DeviceOption = DEFAULT_DEVICE,
     pictures: bool = False,
     published: bool = False,

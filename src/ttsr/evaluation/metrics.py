@@ -57,7 +57,7 @@ def mae(target: np.ndarray, prediction: np.ndarray) -> float:
 
 
 def gmsd(target: np.ndarray, prediction: np.ndarray) -> float:
-    """Gradient magnitude similarity deviation (Xue et al., 2014): perceptual, 0 for equal images, larger for worse ones.
+    """Gradient magnitude similarity deviation (Xue et al., 2014): perceptual, 0 for equal images, larger is worse.
 
     The standard deviation (equation 6) of the similarity of gradients (equation 4) in luma at half the size, whose
     constant of 170 is for [0, 255]. As in its authors' code, blocks of 2x2 are averaged first, the gradients are

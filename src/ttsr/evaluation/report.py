@@ -97,10 +97,8 @@ class Report:
         for row in self.rows:
             firsts.setdefault(row.reference, row)
         means = [[row.bicubic_mean(protocol) for protocol in protocols] for row in firsts.values()]
-        if (
-            len({tuple((f"{mean.psnr:.2f}", *(f"{value:.4f}" for value in mean[1:])) for mean in row) for row in means})
-            == 1
-        ):
+        shown = [[f"{mean.psnr:.2f} {mean.ssim:.4f} {mean.mae:.4f} {mean.gmsd:.4f}" for mean in row] for row in means]
+        if len(set(map(tuple, shown))) == 1:
             return [("", self.rows[0])]
         return [(REFERENCE_LABELS[reference], row) for reference, row in firsts.items()]
 

@@ -86,11 +86,8 @@ def as_csv(report: Report) -> str:
             "files": "|".join(picture.files),
             "substituted": int(picture.substituted),
             "protocol": protocol.name,
-            **{metric: f"{value:.6f}" for metric, value in picture.model[protocol.name]._asdict().items()},
-            **{
-                f"bicubic_{metric}": f"{value:.6f}"
-                for metric, value in picture.bicubic[protocol.name]._asdict().items()
-            },
+            **_columns("", picture.model[protocol.name]),
+            **_columns("bicubic_", picture.bicubic[protocol.name]),
             "mean_relevance": f"{picture.relevance:.5f}",
             "seconds": f"{picture.seconds:.3f}",
         }
@@ -103,6 +100,10 @@ def as_csv(report: Report) -> str:
     writer.writeheader()
     writer.writerows(lines)
     return out.getvalue()
+
+
+def _columns(prefix: str, score: Score) -> dict[str, str]:
+    return {f"{prefix}{metric}": f"{value:.6f}" for metric, value in score._asdict().items()}
 
 
 def _picture(picture: PictureScore) -> dict[str, Any]:

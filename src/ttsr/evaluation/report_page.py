@@ -93,9 +93,8 @@ def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool)
 
 def _summary(report: Report) -> str:
     head = "".join(f'<th colspan="5">{escape(p.name)}</th>' for p in report.protocols)
-    units = '<th class="first">PSNR, dB</th><th>gain over bicubic</th><th>SSIM</th><th>MAE</th><th>GMSD</th>' * len(
-        report.protocols
-    )
+    unit = '<th class="first">PSNR, dB</th><th>gain over bicubic</th><th>SSIM</th><th>MAE</th><th>GMSD</th>'
+    units = unit * len(report.protocols)
     lines = [
         _line("bicubic", references, [(row.bicubic_mean(p), None) for p in report.protocols])
         for references, row in report.bicubic_rows(report.protocols)

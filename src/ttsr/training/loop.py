@@ -89,7 +89,7 @@ def train(
         accept_changes: resume even if the recipe differs from the run's.
         num_workers: processes that make training pairs, for each process; 0 makes them between the steps.
         vgg19_file: torchvision's weights of VGG19; downloaded if needed and not given.
-        test_set: a folder in CUFED5's layout to validate on.
+        test_set: to validate on, as `ttsr.data.list_groups` takes it: CUFED5, or CUFED with it.
         make_network: see `build_networks`.
         progress: shown with the main losses and the speed, and before with the download of VGG19.
         wandb_project: a project of Weights & Biases to log to, beside TensorBoard.
@@ -118,7 +118,9 @@ def train(
             if resume is True:
                 resume = has_checkpoint(folder)
             state = _state_to_resume(recipe, folder, accept_changes, on_warning, runtime) if resume else None
-            validation = None if test_set is None else Validation(test_set)
+            validation = None
+            if test_set is not None:
+                validation = Validation(test_set, recipe.validation_protocol, recipe.validation_reference)
             pairs = open_pairs(recipe, data)
             trainer = Trainer(recipe, runtime, vgg19_file, state, make_network=make_network, progress=progress)
         at_one_step = len(set(runtime.gather([trainer.step]))) == 1

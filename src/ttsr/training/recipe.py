@@ -6,7 +6,9 @@ The `Attributes:` sections are what `ttsr recipes NAME` and `ttsr train --help` 
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ttsr.data.cufed5 import ReferenceChoice
 from ttsr.data.pair_options import CufedOptions, PhotosOptions
+from ttsr.evaluation.protocol_names import ProtocolName
 from ttsr.models.config import TTSRConfig
 from ttsr.training.recipe_options import (
     DiscriminatorOptions,
@@ -47,6 +49,9 @@ class Recipe:
         seed: seed of all random numbers.
         checkpoint_steps: steps between checkpoints.
         validation_steps: steps between validations.
+        validation_protocol: how validation scores, a protocol of `ttsr evaluate`, such as `paper-y` (the authors) or
+            `mmagic-rgb` (MMagic); the best model has the highest PSNR by it.
+        validation_reference: the references of validation, a choice of `ttsr evaluate --reference`.
         log_steps: steps between lines of the log.
         keep: number of latest checkpoints that are kept.
         licence: licence of the trained weights, stored in their file.
@@ -72,6 +77,8 @@ class Recipe:
     seed: int = 0
     checkpoint_steps: int = 500
     validation_steps: int = 5000
+    validation_protocol: ProtocolName = "paper-y"
+    validation_reference: ReferenceChoice = "1"
     log_steps: int = 20
     keep: int = 2
     licence: str = "Apache-2.0"

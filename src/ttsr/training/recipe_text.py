@@ -21,7 +21,8 @@ from ttsr.training.recipe_files import (
 
 # Fields that a resumed run may change: its length, and what it writes.
 _LENGTH = {"schedule.steps", "schedule.decay_steps"}
-_WRITTEN = {"name", "licence", "keep", "checkpoint_steps", "validation_steps", "log_steps"}
+_VALIDATION = {"validation_steps", "validation_protocol", "validation_reference"}
+_WRITTEN = {"name", "licence", "keep", "checkpoint_steps", "log_steps", *_VALIDATION}
 
 
 def read_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -147,6 +148,7 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         wanted = [kinds[0]] * len(value) if endless else kinds
         return tuple(_build(kind, item, where) for kind, item in zip(wanted, value, strict=True))
     if get_origin(kind) in (Literal, Union):
+        value = str(value) if type(value) is int and str(value) in get_args(kind) else value  # YAML reads 1 as a number
         if value not in get_args(kind):
             raise ValueError(f"{where} must be one of {', '.join(map(str, get_args(kind)))}, not {value!r}")
         return value

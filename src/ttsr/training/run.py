@@ -112,7 +112,7 @@ class Run:
         if self._validation is None or not self.trainer.is_sound:
             return
         score = self._validation(self.trainer, self._log)
-        previous = self.best.psnr if self.best and self.best.test_set == score.test_set else -math.inf
+        previous = self.best.psnr if self.best and score.compares_with(self.best) else -math.inf
         if score.psnr > previous:  # never where the score is NaN
             self.best = score
             self.save_model(BEST)

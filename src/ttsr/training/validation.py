@@ -1,14 +1,15 @@
 """Validation: the averaged model, scored on a test set during training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 
-from ttsr.data.cufed5 import list_groups
+from ttsr.data.cufed5 import ReferenceChoice, list_groups
 from ttsr.evaluation.metrics import scikit_image_ssim
-from ttsr.evaluation.protocols import PAPER_Y
+from ttsr.evaluation.protocol_names import ProtocolName
+from ttsr.evaluation.protocols import PROTOCOLS
 from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
 from ttsr.evaluation.scoring import evaluate
 from ttsr.images.panels import Panel, side_by_side
@@ -24,24 +25,36 @@ _DETAIL_SIDE = 96
 
 @dataclass(frozen=True)
 class ValidationScore:
-    """The step that was validated, its mean PSNR in dB (`paper-y`, reference 1), and the folder of the test set."""
+    """The step that was validated, its mean PSNR in dB, and by what: test set, protocol and references."""
 
     step: int
     psnr: float
     test_set: str
+    protocol: ProtocolName = "paper-y"
+    reference: ReferenceChoice = "1"
+
+    def compares_with(self, other: "ValidationScore") -> bool:
+        """Whether both were scored in the same way."""
+        return replace(self, step=0, psnr=0.0) == replace(other, step=0, psnr=0.0)
 
 
 class Validation:
-    """Scores a run on a test set in CUFED5's layout, reference 1, by `paper-y`; the processes share the pictures.
+    """Scores a run on a test set, by the recipe's protocol and references; the processes share the pictures.
+
+    Args:
+        folder: as `list_groups` takes it.
+        protocol: how to score.
+        reference: the choice of references.
 
     Raises:
         DataError: the folder is missing or not in this layout.
         UserError: scikit-image is not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, protocol: ProtocolName = "paper-y", reference: ReferenceChoice = "1") -> None:
         scikit_image_ssim()
         self.groups, self.test_set = list_groups(folder), str(folder)
+        self.protocol, self.reference = protocol, reference
 
     def __call__(self, trainer: Trainer, log: TrainingLog | None) -> ValidationScore:
         """Score the averaged model, the same on every process, and log the metrics and the first pictures.
@@ -62,10 +75,17 @@ class Validation:
 
         with runtime.together():
             share = (runtime.rank, runtime.count)
-            scores = evaluate(trainer.averaged_model(), self.groups, protocols=[PAPER_Y], on_picture=keep, share=share)
+            scores = evaluate(
+                trainer.averaged_model(),
+                self.groups,
+                references=[self.reference],
+                protocols=[PROTOCOLS[self.protocol]],
+                on_picture=keep,
+                share=share,
+            )
         scores = sorted(runtime.gather(scores), key=lambda score: score.number)
         pictures = sorted(runtime.gather(shown), key=lambda picture: picture[0])
-        model, bicubic = ([getattr(score, which)[PAPER_Y.name] for score in scores] for which in ("model", "bicubic"))
+        model, bicubic = ([getattr(score, which)[self.protocol] for score in scores] for which in ("model", "bicubic"))
         psnr = fmean(score.psnr for score in model)
         if log is not None:
             metrics = {
@@ -79,7 +99,7 @@ class Validation:
             log.add_metrics(trainer.step, metrics, under="validation")
             for _, name, picture in pictures:
                 log.add_picture(trainer.step, f"validation/{name}", picture)
-        return ValidationScore(trainer.step, psnr, self.test_set)
+        return ValidationScore(trainer.step, psnr, self.test_set, self.protocol, self.reference)
 
 
 def _comparison(images: ScoredImages) -> np.ndarray:
