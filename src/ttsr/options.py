@@ -11,9 +11,13 @@ Device = str
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 """`fp32` is exact; `tf32` rounds the products of fp32 (CUDA only); `bf16` and `fp16` compute in 16 bits by autocast."""
 
+Search = Literal["exact", "coherent"]
+"""`exact` compares every LR cell with every reference cell, as published; `coherent` searches coarse to fine."""
+
 DEFAULT_MODEL = "ttsr-lite"
 DEFAULT_DEVICE: Device = "auto"
 DEFAULT_PRECISION: Precision = "fp32"
+DEFAULT_SEARCH: Search = "exact"
 
 _DEVICE = re.compile(r"auto|(cpu|cuda|mps)(:(0|[1-9]\d?))?")
 

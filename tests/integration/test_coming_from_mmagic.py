@@ -155,6 +155,6 @@ def test_a_command_of_the_page_runs(
         assert "step: 2" in (workspace / words[words.index("--out") + 1] / "log.jsonl").read_text().replace('"', "")
     for option in ("-o", "--json"):
         if option in words:
-            assert (workspace / words[words.index(option) + 1]).is_file()
+            assert (workspace / words[words.index(option) + 1]).exists()
     if "--save" in words:
         assert [path.name for path in sorted((workspace / "eval/CUFED/TTSR").rglob("*.png"))] == ["000.png", "001.png"]

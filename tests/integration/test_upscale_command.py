@@ -13,6 +13,7 @@ from PIL import Image
 from ttsr.cli import main
 from ttsr.inference.upscaler import Upscaler
 from ttsr.models.config import TTSRConfig
+from ttsr.models.correspondence.coherent import COHERENT
 from ttsr.models.ttsr import TTSR
 from ttsr.weights.saving import save
 
@@ -65,6 +66,20 @@ def test_one_picture_with_two_references(weights: Path, capsys: pytest.CaptureFi
     upscaler = Upscaler(weights, device="cpu")
     upscaler.set_references(list(refs))
     np.testing.assert_array_equal(np.array(Image.open("lr_x4.png")), np.array(upscaler.upscale(lr).image))
+
+
+def test_the_search_is_chosen_and_reported(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lr, reference = picture("lr.png", 40, 48, 3), picture("a.png", 160, 184, 3)
+    arguments = ["upscale", "lr.png", "--ref", "a.png", "--model", str(weights), "--device", "cpu", "--json"]
+    assert main([*arguments, "--search", "coherent"]) == 0
+    assert json.loads(capsys.readouterr().out)["search"] == "coherent"
+    upscaler = Upscaler(weights, device="cpu", matcher=COHERENT)
+    expected = np.array(upscaler.upscale(lr, upscaler.encode_references(reference)).image)
+    np.testing.assert_array_equal(np.array(Image.open("lr_x4.png")), expected)
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["search"] == "exact"
+    assert (np.array(Image.open("lr_x4.png")) != expected).any()
+    assert main([*arguments, "--search", "fastest"]) == 2
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff"])

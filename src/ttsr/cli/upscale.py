@@ -17,7 +17,7 @@ from ttsr.errors import UserError
 from ttsr.images.picture import Picture
 from ttsr.inference.jobs import Job, JobResult, plan_jobs, run_jobs
 from ttsr.inference.references import read_reference
-from ttsr.options import DEFAULT_DEVICE, DEFAULT_MODEL, DEFAULT_PRECISION, Device, Precision
+from ttsr.options import DEFAULT_DEVICE, DEFAULT_MODEL, DEFAULT_PRECISION, DEFAULT_SEARCH, Device, Precision, Search
 from ttsr.progress import Progress
 from ttsr.system.files import refuse_overwriting
 from ttsr.system.memory import gigabytes
@@ -38,6 +38,7 @@ def upscale(
     model: str = DEFAULT_MODEL,
     device: DeviceOption = DEFAULT_DEVICE,
     precision: Precision = DEFAULT_PRECISION,
+    search: Search = DEFAULT_SEARCH,
     json: Annotated[bool, Parameter(show_default=False)] = False,
 ) -> int:
     """Upscale pictures four times, with the textures of one or more reference pictures.
@@ -51,6 +52,9 @@ def upscale(
         model: A name from the catalogue, a checkpoint file, or a URL.
         device: Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:N for one of several GPUs, or mps.
         precision: fp32 is exact; bf16 and fp16 are faster on GPUs; tf32 is fp32 with rounded products, on CUDA.
+        search: exact compares every place of the LR with every place of the references, as published; its time grows
+            with the product of their pixels. coherent searches coarse to fine, in a small part of that time for large
+            pictures, and prefers matches that agree with their neighbours.
         json: Print one JSON object for programs to stdout instead of lines for people.
     """
     start = time.perf_counter()
@@ -58,13 +62,14 @@ def upscale(
         "model": model,
         "device": device,
         "precision": precision,
+        "search": search,
         "references": [str(path) for path in ref],
         "own_reference": not ref,
         "pictures": [],
         "errors": [],
     }
     try:
-        for result in _results(lr, ref, out, model, device, precision, report):
+        for result in _results(lr, ref, out, model, device, precision, search, report):
             job, before, upscaled = result.job, result.picture, result.upscaled
             if result.error is not None:
                 text = str(result.error)
@@ -100,6 +105,7 @@ def _results(
     model: str,
     device: Device,
     precision: Precision,
+    search: Search,
     report: dict[str, Any],
 ) -> Iterator[JobResult]:
     """Upscale every picture that can be read and written; the device that is used goes to the report.
@@ -122,9 +128,12 @@ def _results(
     @cache
     def ready() -> "tuple[Upscaler, tuple[Reference, ...]]":
         from ttsr.inference.upscaler import Upscaler
+        from ttsr.models.correspondence.coherent import COHERENT
+        from ttsr.models.correspondence.exact import EXACT
 
+        matcher = COHERENT if search == "coherent" else EXACT
         with progress_bar(model) as progress:
-            upscaler = Upscaler(model, device=device, precision=precision, progress=progress)
+            upscaler = Upscaler(model, device=device, precision=precision, matcher=matcher, progress=progress)
         if not ref:
             say("no --ref given: each picture serves as its own reference")
         with progress_bar("references") as progress:
