@@ -32,7 +32,7 @@ SLOW := tests/integration tests/tools tests/cli/test_evaluate.py tests/cli/test_
 	tests/models/correspondence/test_exact.py tests/models/correspondence/test_refine.py::test_gradients \
 	tests/models/correspondence/test_refine.py::test_streamed tests/models/test_parity.py tests/models/test_ttsr.py::test_streamed \
 	tests/system/test_distributed.py tests/cli/test_convert.py::test_scores_go \
-	tests/training/test_golden.py tests/training/test_loop.py tests/weights/test_loading.py::test_loaded_network
+	tests/training/test_golden.py tests/training/test_loop.py tests/training/test_training_log.py tests/weights/test_loading.py::test_loaded_network
 quick: $(VENV)/.test
 	$(BIN)/python -m pytest $(SLOW:%=--deselect=%)
 

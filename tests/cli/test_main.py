@@ -12,7 +12,7 @@ from PIL import Image
 
 import ttsr.cli
 from ttsr import __version__
-from ttsr.cli import main
+from ttsr.cli import _with_values, main
 from ttsr.errors import ImageError
 
 COMMANDS = ("upscale", "convert", "evaluate", "train", "recipes", "pairs", "pack")
@@ -165,3 +165,18 @@ def test_help_ends_in_the_narrowest_terminal(columns: str) -> None:
     done = run_ttsr("upscale", "--help", env=os.environ | {"COLUMNS": columns})
     assert (done.returncode, done.stderr) == (0, "")
     assert "--device" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "given, complete",
+    [
+        (["--resume"], ["--resume", "auto"]),
+        (["--resume", "--out", "a"], ["--resume", "auto", "--out", "a"]),
+        (["--resume", "debug"], ["--resume", "auto", "debug"]),
+        (["--resume", "must"], ["--resume", "must"]),
+        (["debug", "--resume=must"], ["debug", "--resume=must"]),
+    ],
+)
+def test_resume_may_stand_without_a_value(given: list[str], complete: list[str]) -> None:
+    assert _with_values(["train", *given]) == ["train", *complete]
+    assert _with_values([]) == []

@@ -49,7 +49,8 @@ def test_train_stop_resume_and_use(photos, tmp_path):
     done = run("debug", "--data", photos, "--out", folder, "--resume")
     assert "debug: continues after step 1, 2 pairs a step (batch_per: run)" in done.stdout
     lines = [line for line in done.stderr.splitlines() if line.startswith("ttsr: debug: step ")]
-    assert len(lines) == 19 and "step 20 of 20: rec " in lines[-1] and "lr " in lines[-1] and "0:00:00 left" in lines[-1]
+    assert len(lines) == 19 and "step 20 of 20: rec " in lines[-1]
+    assert "lr " in lines[-1] and "0:00:00 left" in lines[-1]
     assert done.returncode == 0, done.stderr
     assert "step 20 of 20" in done.stdout and "finished" in done.stdout
     assert "steps/s" in done.stdout and "GB of memory at most" in done.stdout
@@ -216,6 +217,19 @@ def test_every_shipped_recipe_takes_two_steps(photos, vgg19_file, tmp_path, name
     weights = read_recipe(name).losses
     terms = {"rec", *(term for term in ("perceptual", "transferal", "adversarial") if getattr(weights, term))}
     assert last["step"] == 2 and terms <= last.keys() and ("adversarial" in terms) == ("gan" in name)
+
+
+@pytest.mark.parametrize("pixel_steps, when", [(9, ", from before the adversarial loss"), (5, "")])
+def test_the_closing_lines_say_which_file_is_the_result_of_a_gan(photos, test_set, tmp_path, capsys, pixel_steps, when):
+    run = ["train", "debug", "--data", str(photos), "--out", str(tmp_path), "--workers=0", "--validate", str(test_set)]
+    run += ["--schedule.steps=9", f"--schedule.pixel_steps={pixel_steps}", "--validation_steps=9"]
+    assert main([*run, "--losses.adversarial=1e-3", "--discriminator.channels=4"]) == 0
+    told = capsys.readouterr().out.splitlines()[-3:]
+    assert " at step 9, " in told[0] and told[0].endswith(f"in {tmp_path / 'best.safetensors'}")
+    assert told[1:] == [
+        f"that is the best PSNR{when}; the result of the GAN is the last step",
+        f"wrote {tmp_path / 'debug.safetensors'}, the last step",
+    ]
 
 
 @pytest.mark.parametrize(

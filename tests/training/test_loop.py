@@ -277,7 +277,13 @@ def test_a_corrupt_picture_in_the_middle_is_named_once_and_left_out(photos, tmp_
 def test_validation_keeps_the_best_model_and_shows_pictures(photos, debug, test_set, tmp_path):
     run = tmp_path / "run"
     recipe = debug("rec", "--validation_steps=8", "--keep=1", "--checkpoint_steps=3")
-    _, outcome = train(recipe, photos, run, test_set=test_set, num_workers=0)
+    last_models = []
+
+    def note(step: int, _: dict[str, float]) -> None:
+        last_models.append((run / "debug.safetensors").exists())
+
+    _, outcome = train(recipe, photos, run, test_set=test_set, num_workers=0, on_step=note)
+    assert last_models == [False] * 8 + [True] * 12  # the last model is written at each validation too
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     scores = {line["step"]: line["psnr"] for line in lines if line.get("kind") == "validation"}
     assert list(scores) == [8, 16, 20]

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _with_values(arguments: Sequence[str]) -> list[str]:
     """The arguments, with the value written out of each option that stands without one."""
     complete: list[str] = []
-    for word, following in zip(arguments, [*arguments[1:], None], strict=True):
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         complete.append(word)
         if word in _OPTIONAL_VALUES and following not in _OPTIONAL_VALUES[word]:
             complete.append(_OPTIONAL_VALUES[word][0])
