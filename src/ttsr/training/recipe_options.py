@@ -236,7 +236,7 @@ class EngineOptions:
 
     Attributes:
         precision: `fp32` (exact), `tf32` (products rounded by the GPU), or autocast to `bf16` or `fp16`.
-        accumulation: parts that a batch is split into, one after the other, to save memory; the result is the same.
+        accumulation: parts that a batch is split into, one after the other, to save memory; the same but for rounding.
         gradient_checkpointing: keep only some features of each chain of residual blocks for the backward pass, and
             compute the others again there: less memory, more time, the same numbers.
         channels_last: store the weights of convolutions in the channels-last layout, faster on GPUs in 16 bits.
