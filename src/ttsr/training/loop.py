@@ -98,7 +98,8 @@ def train(
             `step_s`, its time in seconds.
         on_log: called on the main process with step and metrics of each line of the log: the means of those of
             `on_step` over the steps since the line before.
-        on_warning: called with a line for each picture that is left out and each unreadable checkpoint.
+        on_warning: called with a line for each picture that is left out, each unreadable checkpoint, and what the
+            weights to start from lack or hold beside the networks.
 
     Raises:
         DataError: the data or the test set is missing or unusable.
@@ -122,7 +123,15 @@ def train(
             if test_set is not None:
                 validation = Validation(test_set, recipe.validation_protocol, recipe.validation_reference)
             pairs = open_pairs(recipe, data)
-            trainer = Trainer(recipe, runtime, vgg19_file, state, make_network=make_network, progress=progress)
+            trainer = Trainer(
+                recipe,
+                runtime,
+                vgg19_file,
+                state,
+                make_network=make_network,
+                progress=progress,
+                on_warning=on_warning if runtime.is_main else None,
+            )
         at_one_step = len(set(runtime.gather([trainer.step]))) == 1
         with runtime.together():
             if not at_one_step:

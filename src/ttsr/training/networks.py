@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ttsr.errors import RecipeError
+from ttsr.errors import RecipeError, WeightsError
 from ttsr.models.blocks import ResidualChain, initialise_as_mmagic, scale_residuals
 from ttsr.models.config import TTSRConfig
 from ttsr.models.discriminator import Discriminator
@@ -15,7 +15,9 @@ from ttsr.models.vgg import VGG19
 from ttsr.models.vgg_layers import LAYERS
 from ttsr.progress import Progress
 from ttsr.training.recipe import Recipe
-from ttsr.weights.loading import load
+from ttsr.weights.assembly import assemble, parts_left_out
+from ttsr.weights.checkpoint_file import Checkpoint, read_checkpoint
+from ttsr.weights.loading import locate
 from ttsr.weights.vgg19 import load_vgg19, start_extractor
 
 
@@ -27,6 +29,7 @@ def build_networks(
     resumed: bool = False,
     make_network: Callable[[TTSRConfig], TTSR] = TTSR,
     progress: Progress | None = None,
+    on_warning: Callable[[str], None] | None = None,
 ) -> tuple[TTSR, Discriminator | None, VGG19 | None]:
     """Build the network, the discriminator for the adversarial loss, and VGG19 if a loss uses it.
 
@@ -39,6 +42,7 @@ def build_networks(
         resumed: a checkpoint will replace the weights, so those to start from are not loaded.
         make_network: makes the network from its sizes; for variants, as in an ablation.
         progress: of the download of VGG19.
+        on_warning: called with a line for what the weights to start from lack, or what of them is left out.
 
     Raises:
         RecipeError: weights to start from are of other sizes.
@@ -57,7 +61,12 @@ def build_networks(
     in_loss, last = losses.vgg19_layers, max(("relu5_1", *losses.vgg19_layers), key=LAYERS.index)
     vgg19 = load_vgg19(vgg19_file, progress, last) if in_loss or extractor_start == "vgg19" else None
     if recipe.start and not resumed:
-        _load_start(model, recipe.start, "start")
+        checkpoint = _load_start(model, recipe.start, "start")
+        notes = _start_discriminator(discriminator, checkpoint, recipe.start)
+        if left_out := parts_left_out(checkpoint, recipe.start):
+            notes.append(f"start: {recipe.start}: left out {', '.join(left_out)}")
+        for note in notes if on_warning is not None else ():
+            on_warning(note)
     if extractor_start == "vgg19" and vgg19 is not None:
         start_extractor(model.extractor, vgg19)
     elif extractor_start not in ("", "random", "contrastive"):
@@ -76,9 +85,11 @@ def build_networks(
     return model, discriminator, vgg19
 
 
-def _load_start(part: nn.Module, weights: str, field: str) -> None:
-    """Load other weights into a TTSR or its extractor."""
-    other = load(weights)
+def _load_start(part: nn.Module, weights: str, field: str) -> Checkpoint:
+    """Load other weights into a TTSR or its extractor, and return the checkpoint that has them."""
+    file = locate(weights)
+    checkpoint = read_checkpoint(file)
+    other = assemble(checkpoint, str(file))
     source = other if isinstance(part, TTSR) else other.extractor
     expected = {name: value.shape for name, value in part.state_dict().items()}
     given = {name: value.shape for name, value in source.state_dict().items()}
@@ -92,3 +103,23 @@ def _load_start(part: nn.Module, weights: str, field: str) -> None:
             f"set model.res_scale to {other.config.res_scale}",
         )
     part.load_state_dict(source.state_dict(), strict=False)
+    return checkpoint
+
+
+def _start_discriminator(discriminator: Discriminator | None, checkpoint: Checkpoint, weights: str) -> list[str]:
+    """Load a checkpoint's discriminator where both have one; returned is a line for whatever could not be done."""
+    given = checkpoint.discriminator
+    if discriminator is None:
+        return [f"start: {weights}: its discriminator is left out, losses.adversarial is 0"] if given else []
+    if not given:
+        return [f"start: {weights}: has no discriminator, so a new one begins"]
+    expected = {name: value.shape for name, value in discriminator.state_dict().items()}
+    if expected != {name: value.shape for name, value in given.items()}:
+        sizes = f"{discriminator.size} px crops and discriminator.channels {expected['body.0.weight'][0]}"
+        return [
+            f"start: {weights}: its discriminator is of other sizes than the recipe's ({sizes}), so a new one begins"
+        ]
+    if not all(bool(value.isfinite().all()) for value in given.values()):
+        raise WeightsError(f"{weights}: its discriminator has values that are not finite")
+    discriminator.load_state_dict(given)
+    return []

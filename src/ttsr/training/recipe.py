@@ -34,8 +34,8 @@ class Recipe:
         batch_size: pairs in a step, of each process or of all together, as `batch_per` says.
         batch_per: `process` (each process, and so each GPU, takes `batch_size` pairs a step, as in MMagic) or `run`
             (all processes together do, whatever their number).
-        start: weights of the same sizes to start from (a name, file or URL), the extractor's included; empty for
-            random ones.
+        start: weights of the same sizes to start from (a name, file or URL), the extractor's included, and the
+            discriminator's where the file has them, as MMagic's and the checkpoints of runs do; empty for random ones.
         extractor: how the texture extractor is initialised.
         losses: weights and variants of the losses.
         optimizer: Adam, for the network.

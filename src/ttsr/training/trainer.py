@@ -45,7 +45,7 @@ class Trainer:
     Args:
         recipe: the run's.
         runtime: its processes.
-        vgg19_file: see `build_networks`, as for `make_network` and `progress`.
+        vgg19_file: see `build_networks`, as for `make_network`, `progress` and `on_warning`.
         state: of a checkpoint to continue from; None for a new run.
 
     Attributes:
@@ -71,6 +71,7 @@ class Trainer:
         *,
         make_network: Callable[[TTSRConfig], TTSR] = TTSR,
         progress: Progress | None = None,
+        on_warning: Callable[[str], None] | None = None,
     ) -> None:
         _check_split(recipe, runtime.count)
         self.recipe, self.runtime, self._make_network = recipe, runtime, make_network
@@ -81,6 +82,7 @@ class Trainer:
             resumed=state is not None,
             make_network=make_network,
             progress=progress,
+            on_warning=on_warning,
         )
         self.objective = Objective(recipe, self.model, self.discriminator, vgg19)
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}

@@ -11,7 +11,7 @@ from ttsr.errors import WeightsError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 from ttsr.weights.checkpoint_file import Checkpoint
-from ttsr.weights.layouts import AUTHORS, MMAGIC, TTSR as OURS, Layout
+from ttsr.weights.layouts import AUTHORS, DISCRIMINATOR, MMAGIC, TTSR as OURS, Layout
 from ttsr.weights.provenance import Metadata
 
 _LISTED = 4
@@ -50,6 +50,17 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
     model.load_state_dict(state, strict=True, assign=True)
     model.extractor.normalise.reset()
     return model.eval()
+
+
+def parts_left_out(checkpoint: Checkpoint, where: str) -> list[str]:
+    """What of a checkpoint is neither the network nor the discriminator, by the names of its parts.
+
+    Raises:
+        WeightsError: it is not a TTSR.
+    """
+    ignored = (part for part in _layout_of(checkpoint.tensors, where).ignored if part != DISCRIMINATOR)
+    parts = [part for part in ignored if any(key.startswith(part) for key in checkpoint.tensors)]
+    return [*(part.rstrip(".") for part in parts), *checkpoint.left_out]
 
 
 def _layout_of(tensors: Mapping[str, Tensor], where: str) -> Layout:

@@ -1,5 +1,6 @@
 """Reading checkpoint files to tensors by name, without executing code in them."""
 
+import json
 import os
 import re
 import zipfile
@@ -10,10 +11,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+import yaml
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ttsr.errors import WeightsError
+from ttsr.weights.layouts import DISCRIMINATOR
+from ttsr.weights.provenance import FORMAT
 
 # MMEngine stores its log's history beside the weights, as NumPy arrays. It is not needed, and neither are these
 # packages: each name stands for an object that does nothing.
@@ -32,6 +36,13 @@ _BESIDE_THE_WEIGHTS = (
     "builtins.getattr",
 )
 
+# What a checkpoint of a training run is known by, and what of it is no weights of the result.
+_OF_A_RUN = {"recipe", "step", "average"}
+_STATE_OF_A_RUN = ("model", "update", "adversary")
+
+# What wrappers such as DataParallel add to names, at the front or after a part's name.
+_WRAPPER = re.compile(r"(^|\.)module\.")
+
 # Limit of a PyTorch file's unpacked size, as a multiple of its size: weights hardly compress, and seldom share memory.
 _MAX_GROWTH = 4
 
@@ -48,16 +59,30 @@ class _Inert:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The content of a checkpoint file: tensors, dense and on the CPU, and the metadata of safetensors."""
+    """The content of a checkpoint file.
+
+    Attributes:
+        tensors: dense and on the CPU, by their names without the `module.` of DataParallel and its kin.
+        metadata: of safetensors.
+        left_out: what the file holds beside these, such as the state of optimizers.
+    """
 
     tensors: dict[str, Tensor]
     metadata: dict[str, str]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def discriminator(self) -> dict[str, Tensor]:
+        """The discriminator's parameters, by their names in it; none in most files."""
+        named = ((name, tensor) for name, tensor in self.tensors.items() if name.startswith(DISCRIMINATOR))
+        return {name.removeprefix(DISCRIMINATOR): tensor for name, tensor in named}
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read safetensors, or a PyTorch file by `torch.load(weights_only=True)`; the content tells which.
 
-    If the file contains a `state_dict`, as those of MMEditing and MMagic do, only that is read.
+    If the file contains a `state_dict`, as those of MMEditing and MMagic do, only that is read; of a checkpoint of a
+    training run, only the averaged weights and the discriminator.
 
     Raises:
         WeightsError: the file is missing, empty, truncated or no checkpoint, contains more than tensors, or declares
@@ -116,8 +141,14 @@ def _read_pickle(path: Path) -> Checkpoint:
         if re.search(r"unsupported (global|class)", str(error), re.IGNORECASE):
             raise WeightsError(f"{path}: contains more than weights; refused for safety") from None
         raise WeightsError(f"{path}: not a checkpoint, or damaged or truncated") from None
+    metadata: dict[str, str] = {}
+    left_out: tuple[str, ...] = ()
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        left_out = tuple(str(key)[:60] for key in content if key != "state_dict")
         content = content["state_dict"]
+    elif isinstance(content, Mapping) and content.keys() >= _OF_A_RUN:
+        left_out = tuple(key for key in _STATE_OF_A_RUN if key in content)
+        content, metadata = _of_a_run(content, path)
     if not isinstance(content, Mapping) or not content:
         raise WeightsError(f"{path}: contains no state dict")
     for key, value in content.items():
@@ -127,7 +158,21 @@ def _read_pickle(path: Path) -> Checkpoint:
             raise WeightsError(f"{path}: not a plain state dict ({key[:60]!r} is not a plain tensor)")
     if sum(value.numel() * value.element_size() for value in content.values()) > most:
         raise WeightsError(f"{path}: its tensors declare far more values than the file contains")
-    return Checkpoint(dict(content), {})
+    names = {key: _WRAPPER.sub(r"\1", key) for key in content}
+    if len(set(names.values())) < len(names):
+        raise WeightsError(f"{path}: has tensors of one name with and without `module.`")
+    return Checkpoint({names[key]: value for key, value in content.items()}, metadata, left_out)
+
+
+def _of_a_run(content: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tensors of a run's checkpoint: the averaged network and the discriminator; and its sizes as metadata."""
+    try:
+        config = json.dumps(yaml.safe_load(content["recipe"])["model"])
+        tensors = dict(content["average"])
+        tensors |= {DISCRIMINATOR + name: tensor for name, tensor in content.get("discriminator", {}).items()}
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
+        raise WeightsError(f"{path}: not a checkpoint of a run, or damaged") from None
+    return tensors, {"format": FORMAT, "config": config, "source": "trained by ttsr", "recipe": content["recipe"]}
 
 
 def _unpacked_bytes(file: BinaryIO) -> int:

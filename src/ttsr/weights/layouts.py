@@ -8,6 +8,11 @@ from torch import Tensor
 
 from ttsr.models.extractor import IMAGENET_MEAN, IMAGENET_STD
 
+DISCRIMINATOR = "discriminator."
+"""Prefix of the discriminator's parameters, in MMagic's files and in checkpoints of our runs.
+
+The rest of their names is the same too: `models.discriminator` is the network of both."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -52,8 +57,12 @@ def _rename(key: str, modules: Mapping[str, str]) -> str | None:
     return next(renamed, None)
 
 
-TTSR = Layout("ttsr", {"extractor": "extractor", "synthesis": "synthesis", "transfer": "transfer"})
-"""The layout of this package."""
+TTSR = Layout(
+    "ttsr",
+    {"extractor": "extractor", "synthesis": "synthesis", "transfer": "transfer"},
+    ignored=(DISCRIMINATOR,),
+)
+"""The layout of this package; checkpoints of runs have a discriminator too."""
 
 # Names of the modules: ours, the authors', and MMagic's.
 _MODULES = (
@@ -103,14 +112,19 @@ _MODULES = (
     ("synthesis.merge.tail2", "MainNet.merge_tail.conv_tail2", "generator.merge_features.conv_last2"),
 )
 
-AUTHORS = Layout("authors", {ours: authors for ours, authors, _ in _MODULES}, normalisation="LTE.sub_mean")
-"""The authors' `TTSR.pt` and `TTSR-rec.pt` (researchmm/TTSR)."""
+AUTHORS = Layout(
+    "authors",
+    {ours: authors for ours, authors, _ in _MODULES},
+    normalisation="LTE.sub_mean",
+    ignored=("LTE_copy.", "SearchNet.", "SearchTransfer."),
+)
+"""The authors' `TTSR.pt` and `TTSR-rec.pt` (researchmm/TTSR), and the whole state of their model in training."""
 
 MMAGIC = Layout(
     "mmagic",
     {ours: mmagic for ours, _, mmagic in _MODULES},
     normalisation="extractor.img_normalize",
-    ignored=("step_counter", "perceptual_loss.", "extractor_copy.", "discriminator."),
+    ignored=("step_counter", "perceptual_loss.", "extractor_copy.", "data_preprocessor.", DISCRIMINATOR),
 )
 """MMEditing 0.x and MMagic 1.x: the `state_dict` in their `.pth`."""
 
