@@ -31,6 +31,7 @@ def evaluate(
     csv: Path | None = None,
     json: Path | None = None,
     html: Path | None = None,
+    save: Path | None = None,
     lossless: bool = False,
 ) -> None:
     """Score models on a test set in the layout of CUFED5, with bicubic as the baseline.
@@ -55,6 +56,8 @@ def evaluate(
         csv: Write the scores of every picture to this file.
         json: Write the report to this file.
         html: Write a page with the tables, and all images side by side, to this file.
+        save: Write the SR pictures, under the first protocol, as PNG to this folder: NNN.png, in a folder for each
+            model if there are several, and for each choice of references.
         lossless: Store the images of the page losslessly: the file is about five times as large.
     """
     from rich.console import Console
@@ -63,6 +66,7 @@ def evaluate(
     from ttsr.evaluation.protocols import PROTOCOLS
     from ttsr.evaluation.reference_choice import LEVELS
     from ttsr.evaluation.report import Report, Row, make_rows
+    from ttsr.evaluation.saved_pictures import SavedPictures
     from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
     from ttsr.evaluation.scoring import evaluate as score
     from ttsr.system.distributed import Runtime
@@ -79,19 +83,25 @@ def evaluate(
             refuse_overwriting(outputs, [*weights.values(), *inputs])
             # All models at once, so that a bad file is reported before the first model is scored.
             networks = {name: load(file) for name, file in _named(weights).items()}
-        chosen: list[ReferenceChoice] = []
-        for name in reference:
-            chosen += LEVELS if name == "levels" else (name,)
-        references = tuple(dict.fromkeys(chosen))
+            chosen: list[ReferenceChoice] = []
+            for name in reference:
+                chosen += LEVELS if name == "levels" else (name,)
+            references = tuple(dict.fromkeys(chosen))
+            saved = None if save is None else SavedPictures(save, list(networks), references)
+            if saved is not None:
+                refuse_overwriting(saved.files(groups), [*weights.values(), *inputs, *outputs])
+                saved.make_folders()
         named = [p for name in protocol for p in (PROTOCOLS.values() if name == "all" else (PROTOCOLS[name],))]
         protocols = tuple(dict.fromkeys(named))
         title, rows, panels = data.resolve().name, list[Row](), list[report_page.Panel]()
 
-        def encode(name: str, result_only: bool, score: PictureScore, images: ScoredImages) -> None:
+        def keep(name: str, result_only: bool, score: PictureScore, images: ScoredImages) -> None:
             if html is not None and score.reference == references[0]:
                 panels.extend(
                     report_page.encode_panels(score, images, name, result_only=result_only, lossless=lossless)
                 )
+            if saved is not None:
+                saved.write(name, score, images)
 
         with progress_bar(f"{title}, {len(groups)} pictures", shown=runtime.is_main) as progress:
             for place, (name, network) in enumerate(networks.items()):
@@ -102,7 +112,7 @@ def evaluate(
                         references=references,
                         protocols=protocols,
                         device=runtime.device,
-                        on_picture=partial(encode, name, place > 0),
+                        on_picture=partial(keep, name, place > 0),
                         share=(runtime.rank, runtime.count),
                         progress=progress.part(place / len(networks), (place + 1) / len(networks)),
                     )
