@@ -113,6 +113,10 @@ def test_a_file_is_read(tmp_path):
         ),
         ("name: a\nlosses: {perceptual_layer_weights: [-1]}", "weights of losses must not be negative"),
         ("name: a\nlosses: {perceptual_features: extractor, perceptual_layers: [relu1_1]}", "need perceptual_features"),
+        (
+            "name: a\ncufed: {hr_size: 28}\nlosses: {perceptual: 1, perceptual_layers: [pool5]}",
+            "pool5 of VGG19 needs an hr_size of 32 at least",
+        ),
         ("name: a\nlosses: {charbonnier_eps: 0}", "charbonnier_eps must be positive"),
         ("name: a\noptimizer: {eps: -1.0}", "eps and weight_decay must not be negative"),
         ("name: a\ndiscriminator: {weight_decay: -1.0}", "eps and weight_decay must not be negative"),

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ttsr.models.extractor import ImageNetNormalisation
-from ttsr.models.vgg_layers import BLOCKS, LAYERS
+from ttsr.models.vgg_layers import BLOCKS, LAYERS, smallest_side
 
 
 class VGG19(nn.Module):
@@ -34,8 +34,7 @@ class VGG19(nn.Module):
             ValueError: a side is so short that pooling leaves nothing of it, 16 pixels for block 5.
         """
         needed = self.layers[: 1 + max(self.layers.index(layer) for layer in layers)]
-        smallest = 2 ** sum(layer.startswith("pool") for layer in needed)
-        if min(image.shape[2:]) < smallest:
+        if min(image.shape[2:]) < (smallest := smallest_side(layers)):
             raise ValueError(f"VGG19 needs sides of {smallest} pixels at least, not {tuple(image.shape)}")
         x, found = self.normalise(image), {}
         for layer in needed:

@@ -1,5 +1,7 @@
 """The layers of VGG19 by name, free of torch."""
 
+from collections.abc import Sequence
+
 # Channels and number of convolutions of each block, which a pooling layer ends (configuration E).
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 
@@ -11,6 +13,12 @@ LAYERS = tuple(
     for name in ((f"conv{block}_{number}", f"relu{block}_{number}") if number else (f"pool{block}",))
 )
 """`conv1_1`, `relu1_1`, ... `pool5`: in the order, and so with the indices, of torchvision's `features`."""
+
+
+def smallest_side(layers: Sequence[str]) -> int:
+    """Shortest side in pixels of an image of which pooling leaves something at all of these layers."""
+    last = max(LAYERS.index(layer) for layer in layers)
+    return 2 ** sum(layer.startswith("pool") for layer in LAYERS[: last + 1])
 
 
 def layer_name(layer: str) -> str:

@@ -10,6 +10,7 @@ from ttsr.data.cufed5 import ReferenceChoice
 from ttsr.data.pair_options import CufedOptions, PhotosOptions
 from ttsr.evaluation.protocol_names import ProtocolName
 from ttsr.models.config import TTSRConfig
+from ttsr.models.vgg_layers import smallest_side
 from ttsr.training.recipe_options import (
     DiscriminatorOptions,
     EngineOptions,
@@ -90,6 +91,9 @@ class Recipe:
         require(0 <= self.ema < 1, "ema must lie in [0, 1)", self)
         require(0 <= self.seed < 2**63, "seed must lie in [0, 2^63)", self)
         require(self.pairs == "photos" or not self.is_contrastive, "the contrastive loss needs pairs: photos", self)
+        if layers := self.losses.vgg19_layers:
+            least = smallest_side(layers)
+            require(self.crop >= least, f"{layers[-1]} of VGG19 needs an hr_size of {least} at least", self)
         has_steps = self.extractor.start != "contrastive" or self.schedule.contrastive_steps > 0
         require(has_steps, "extractor.start: contrastive needs schedule.contrastive_steps", self)
 
