@@ -36,17 +36,26 @@ class Case:
     width: int
 
 
-def compare(script: Path, about: str, measure_one: Callable[[str, int, int], None], alone: Sequence[Case] = ()) -> None:
-    """Run a benchmark's command line: the forms `textbook` and `ours` at every size, then the cases `alone` once.
+def compare(
+    script: Path,
+    about: str,
+    measure_one: Callable[[str, int, int], None],
+    alone: Sequence[Case] = (),
+    forms: tuple[str, str] = ("textbook", "ours"),
+    sizes: Sequence[str] = SIZES,
+) -> None:
+    """Run a benchmark's command line: both forms at every size, then the cases `alone` once.
 
     Args:
         script: the benchmark's file.
         about: text of its help.
         measure_one: called with form, height and width in a separate process; it ends in `in_this_process`.
         alone: cases without a second form.
+        forms: the slow one and the fast one.
+        sizes: LR sizes, rows x columns.
     """
     parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("--sizes", nargs="*", default=SIZES, help="LR sizes, rows x columns")
+    parser.add_argument("--sizes", nargs="*", default=sizes, help="LR sizes, rows x columns")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--output", type=Path, help="JSON file to write")
     parser.add_argument("--one", nargs=2, metavar=("FORM", "SIZE"), help=argparse.SUPPRESS)
@@ -56,9 +65,9 @@ def compare(script: Path, about: str, measure_one: Callable[[str, int, int], Non
         return
     if options.output is not None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
-    cases = [Case(form, *parse_size(size)) for size in options.sizes for form in ("textbook", "ours")]
+    cases = [Case(form, *parse_size(size)) for size in options.sizes for form in forms]
     rows = measure_alternating(script, cases, options.repeats) + measure_alternating(script, alone, 1)
-    report(rows, options.output, times_faster(rows, "textbook", "ours"))
+    report(rows, options.output, times_faster(rows, *forms))
 
 
 def peak_memory_gb() -> float:
