@@ -25,7 +25,8 @@ from measure import machine
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from ttsr.data.cufed import CufedPairs, is_cufed
+from ttsr.data.cufed import CufedPairs
+from ttsr.data.cufed_layout import find_pairs
 from ttsr.data.packing import PackOptions, pack
 from ttsr.data.pair_options import CufedOptions, PhotosOptions
 from ttsr.data.photos import PhotoPairs
@@ -101,7 +102,7 @@ def make_cufed(folder: Path, pairs: int = 400, side: int = 160) -> None:
 
 def open_pairs(path: Path) -> tuple[str, Dataset[Pair]]:
     """Open a data set: its kind, and its pairs as in `RECIPES`, 96 px from photos, 160 px from CUFED."""
-    if is_cufed(open_store(path)):
+    if find_pairs(open_store(path)) is not None:
         return "cufed", CufedPairs(path, CufedOptions(), 0)
     return "photos", PhotoPairs(path, PhotosOptions(), 0)
 
