@@ -5,7 +5,7 @@ the bicubic enlargement. On processors with AVX512_BF16 or AMX the convolutions 
 
 The run goes on from its last checkpoint. Every batch is a function of its number, so that it resumes exactly. The rate
 is constant; `--decay-steps N` lets it fall to zero within the next N steps, and the run ends there.
-`tools/trunk.safetensors` holds weights that were trained so.
+`tools/trunk.safetensors` holds weights that were trained so; `--start` begins a new run with them.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ttsr.data.cufed5 import list_groups
@@ -136,6 +136,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="photos; with a manifest only the open ones are used")
     parser.add_argument("--validate", type=Path, help="a test set in CUFED5's layout")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints, log and weights")
+    parser.add_argument("--start", type=Path, help="weights to start a new run from, such as tools/trunk.safetensors")
     parser.add_argument("--max-time", type=float, default=math.inf, help="seconds")
     parser.add_argument("--decay-steps", type=int, default=0, help="let the rate fall within so many steps, and end")
     options = parser.parse_args()
@@ -148,6 +149,8 @@ def main() -> None:
     shares /= shares.sum()
     hr_files = [group.files[0] for group in list_groups(options.validate)] if options.validate else []
     trunk, averaged = Trunk(), Trunk()
+    if options.start:
+        trunk.load_state_dict({name: value.float() for name, value in load_file(options.start).items()})
     averaged.load_state_dict(trunk.state_dict())
     optimizer = torch.optim.Adam(trunk.parameters(), lr=RATE, betas=(0.9, 0.99))
     options.out.mkdir(parents=True, exist_ok=True)
