@@ -43,13 +43,13 @@ class LossWeights:
         adversarial: weight of the generator's adversarial loss (equation 11); 0 trains without a discriminator.
         contrastive: weight of the contrastive loss, which needs known correspondences (`pairs` = `photos`).
         rec_kind: `l1`, `mse`, or `charbonnier`, sqrt(d^2 + `charbonnier_eps`).
-        charbonnier_eps: see `rec_kind`.
+        charbonnier_eps: what `charbonnier` adds under its root.
         perceptual_features: `vgg19`, or `extractor` (the coarse level of the extractor being trained).
         perceptual_layers: layers of VGG19, by name (conv1_1, relu1_1, ... pool5) or by index in torchvision, as text.
-        perceptual_layer_weights: a weight for each of these layers.
+        perceptual_layer_weights: a weight for each layer of the perceptual loss.
         perceptual_kind: `mse` or `l1` between the features.
-        style_layers: likewise for the style loss; none for those of the perceptual loss, with their weights.
-        style_layer_weights: a weight for each of these layers.
+        style_layers: layers of VGG19 for the style loss; none for those of the perceptual loss, with their weights.
+        style_layer_weights: a weight for each layer of the style loss.
         style_kind: `mse` or `l1` between the Gram matrices.
         transferal_levels: `sum` over the three levels (MMagic) or `mean` (the authors).
         transferal_kind: `mse` or `l1` between the textures.
