@@ -68,6 +68,16 @@ def test_every_convolution_is_read_from_its_place(file: Path) -> None:
     assert out.isfinite().all() and out.min() > 0
 
 
+def test_deeper_and_shallower_layers_are_read_on_demand(file: Path, saved: Callable[[State], Path]) -> None:
+    deeper = {f"features.{index}.weight": torch.full((512, 512, 3, 3), index / 2**12) for index in (30, 32, 34)}
+    biases = {key.replace("weight", "bias"): value[:, 0, 0, 0].clone() for key, value in deeper.items()}
+    state = load_vgg19(saved(deeper | biases), last="conv5_4").state_dict()
+    assert [state[f"conv5_{number}.bias"][0].item() * 2**12 for number in (2, 3, 4)] == [30, 32, 34]
+    assert list(load_vgg19(file, last="relu1_2").state_dict())[-1] == "conv1_2.bias"
+    with pytest.raises(WeightsError, match=r"features\.30\.bias is missing\)"):
+        load_vgg19(file, last="conv5_2")
+
+
 def test_the_extractor_starts_from_its_first_five(file: Path) -> None:
     extractor = LearnableTextureExtractor()
     vgg = load_vgg19(file)
