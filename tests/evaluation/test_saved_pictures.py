@@ -11,6 +11,7 @@ from ttsr.cli import main
 from ttsr.data.cufed5 import list_groups
 from ttsr.evaluation.protocols import MMEDIT_RGB, PAPER_Y
 from ttsr.evaluation.saved_pictures import SavedPictures
+from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
 from ttsr.evaluation.scoring import evaluate
 from ttsr.models.ttsr import TTSR
 from ttsr.weights.saving import save
@@ -37,13 +38,12 @@ def test_pictures_of_one_model(folder: Path, files: tuple[Path, Path], model: TT
     out = folder.parent / "new" / "out"
     assert main(["evaluate", str(folder), "--model", str(files[0]), "--save", str(out), "--device", "cpu"]) == 0
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*")) == [f"00{n}.png" for n in range(4)]
-    shown = {}
-    evaluate(
-        model,
-        list_groups(folder),
-        protocols=[PAPER_Y],
-        on_picture=lambda score, images: shown.update({score.name: images}),
-    )
+    shown: dict[str, ScoredImages] = {}
+
+    def keep(score: PictureScore, images: ScoredImages) -> None:
+        shown[score.name] = images
+
+    evaluate(model, list_groups(folder), protocols=[PAPER_Y], on_picture=keep)
     for name, images in shown.items():
         assert np.array_equal(pixels(out / f"{name}.png"), images.sr)
 

@@ -65,8 +65,9 @@ def build_networks(
         notes = _start_discriminator(discriminator, checkpoint, recipe.start)
         if left_out := parts_left_out(checkpoint, recipe.start):
             notes.append(f"start: {recipe.start}: left out {', '.join(left_out)}")
-        for note in notes if on_warning is not None else ():
-            on_warning(note)
+        if on_warning is not None:
+            for note in notes:
+                on_warning(note)
     if extractor_start == "vgg19" and vgg19 is not None:
         start_extractor(model.extractor, vgg19)
     elif extractor_start not in ("", "random", "contrastive"):
@@ -116,9 +117,8 @@ def _start_discriminator(discriminator: Discriminator | None, checkpoint: Checkp
     expected = {name: value.shape for name, value in discriminator.state_dict().items()}
     if expected != {name: value.shape for name, value in given.items()}:
         sizes = f"{discriminator.size} px crops and discriminator.channels {expected['body.0.weight'][0]}"
-        return [
-            f"start: {weights}: its discriminator is of other sizes than the recipe's ({sizes}), so a new one begins"
-        ]
+        what = f"its discriminator is of other sizes than the recipe's ({sizes})"
+        return [f"start: {weights}: {what}, so a new one begins"]
     if not all(bool(value.isfinite().all()) for value in given.values()):
         raise WeightsError(f"{weights}: its discriminator has values that are not finite")
     discriminator.load_state_dict(given)

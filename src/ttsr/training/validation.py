@@ -54,7 +54,8 @@ class Validation:
     def __init__(self, folder: Path, protocol: ProtocolName = "paper-y", reference: ReferenceChoice = "1") -> None:
         scikit_image_ssim()
         self.groups, self.test_set = list_groups(folder), str(folder)
-        self.protocol, self.reference = protocol, reference
+        self.protocol: ProtocolName = protocol
+        self.reference: ReferenceChoice = reference
 
     def __call__(self, trainer: Trainer, log: TrainingLog | None) -> ValidationScore:
         """Score the averaged model, the same on every process, and log the metrics and the first pictures.
