@@ -224,7 +224,9 @@ def test_the_closing_lines_say_which_file_is_the_result_of_a_gan(photos, test_se
     run = ["train", "debug", "--data", str(photos), "--out", str(tmp_path), "--workers=0", "--validate", str(test_set)]
     run += ["--schedule.steps=9", f"--schedule.pixel_steps={pixel_steps}", "--validation_steps=9"]
     assert main([*run, "--losses.adversarial=1e-3", "--discriminator.channels=4"]) == 0
-    told = capsys.readouterr().out.splitlines()[-3:]
+    output = capsys.readouterr()
+    told = output.out.splitlines()[-3:]
+    assert "ttsr: debug: step 9 of 9: validation " in output.err.splitlines()[-1]
     assert " at step 9, " in told[0] and told[0].endswith(f"in {tmp_path / 'best.safetensors'}")
     assert told[1:] == [
         f"that is the best PSNR{when}; the result of the GAN is the last step",

@@ -138,6 +138,9 @@ def _tell_start(trainer: "Trainer") -> None:
 
 def _say_line(recipe: "Recipe", step: int, metrics: dict[str, float]) -> None:
     """Progress as a line, where there is no terminal to draw a bar on."""
+    if "psnr" in metrics:
+        say(f"{recipe.name}: step {step} of {recipe.schedule.steps}: validation {metrics['psnr']:.2f} dB")
+        return
     rates = ("rate", "lr", "extractor_lr", "discriminator_lr")
     left = timedelta(seconds=round(metrics["step_s"] * (recipe.schedule.steps - step)))
     hidden = ("step_s", "seconds", "skipped", "gradient", "discriminator_gradient", *rates)

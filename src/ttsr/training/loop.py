@@ -97,7 +97,7 @@ def train(
         on_step: called after each step with its number, from 1, and its metrics: those of `Trainer.train_step`, and
             `step_s`, its time in seconds.
         on_log: called on the main process with step and metrics of each line of the log: the means of those of
-            `on_step` over the steps since the line before.
+            `on_step` over the steps since the line before; and of each validation, its mean `psnr`.
         on_warning: called with a line for each picture that is left out, each unreadable checkpoint, and what the
             weights to start from lack or hold beside the networks.
 

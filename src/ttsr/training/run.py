@@ -29,7 +29,7 @@ class Run:
         state: of the checkpoint that the run continues from, or None.
         validation: None for a run without.
         on_warning: called with a line for each picture that is left out.
-        on_log: called with the step and the metrics of each line of the log but those of validations.
+        on_log: called with the step and the metrics of each line of the log; of validations with `psnr` alone.
         wandb_project: a project of W&B to log to, or None.
 
     Attributes:
@@ -112,6 +112,8 @@ class Run:
         if self._validation is None or not self.trainer.is_sound:
             return
         score = self._validation(self.trainer, self._log)
+        if self._log is not None and self._on_log is not None:
+            self._on_log(score.step, {"psnr": score.psnr})
         previous = self.best.psnr if self.best and score.compares_with(self.best) else -math.inf
         if score.psnr > previous:  # never where the score is NaN
             self.best = score
