@@ -38,7 +38,8 @@ def test_a_checkpoint_of_a_run_carries_both(finished: tuple[Trainer, Path], debu
     trainer, warnings = started(debug("gan", f"--start={checkpoint}", "--seed=9"))
     assert trainer.discriminator is not None and before.discriminator is not None
     assert same(trainer.model, before.average) and same(trainer.discriminator, before.discriminator.state_dict())
-    assert warnings == [f"start: {checkpoint}: left out model, update, adversary"]
+    optimizers = "the state of the optimizer, the state of the discriminator's optimizer"
+    assert warnings == [f"start: {checkpoint}: left out the weights before averaging, {optimizers}"]
     assert same(load(checkpoint), before.average)
 
 

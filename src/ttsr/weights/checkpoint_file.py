@@ -38,7 +38,11 @@ _BESIDE_THE_WEIGHTS = (
 
 # What a checkpoint of a training run is known by, and what of it is no weights of the result.
 _OF_A_RUN = {"recipe", "step", "average"}
-_STATE_OF_A_RUN = ("model", "update", "adversary")
+_STATE_OF_A_RUN = {
+    "model": "the weights before averaging",
+    "update": "the state of the optimizer",
+    "adversary": "the state of the discriminator's optimizer",
+}
 
 # What wrappers such as DataParallel add to names, at the front or after a part's name.
 _WRAPPER = re.compile(r"(^|\.)module\.")
@@ -147,7 +151,7 @@ def _read_pickle(path: Path) -> Checkpoint:
         left_out = tuple(str(key)[:60] for key in content if key != "state_dict")
         content = content["state_dict"]
     elif isinstance(content, Mapping) and content.keys() >= _OF_A_RUN:
-        left_out = tuple(key for key in _STATE_OF_A_RUN if key in content)
+        left_out = tuple(text for key, text in _STATE_OF_A_RUN.items() if key in content)
         content, metadata = _of_a_run(content, path)
     if not isinstance(content, Mapping) or not content:
         raise WeightsError(f"{path}: contains no state dict")
