@@ -27,7 +27,7 @@ def pack(
 
     Args:
         source: A folder of photos (of those that its manifest.csv lists, if it has one), a folder with pairs in CUFED's
-            layout (input/ and ref/), or a packed file.
+            layout (input/ and ref/, or train/input/ and train/ref/), or a packed file.
         out: The file to write, a .zip.
         max_side: Scale pictures down to at most so many pixels on the longer side.
         quality: Encode all pictures again, as JPEG without chroma subsampling, at this quality from 1 to 100. By

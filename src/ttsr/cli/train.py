@@ -58,15 +58,16 @@ def train(
         recipe: A recipe of the package by name (see ttsr recipes), or a YAML file.
         overrides: Fields of the recipe to change, as --FIELD VALUE, such as --schedule.steps 1000; they are listed
             below.
-        data: The training data that the recipe asks for: a folder of photos, or of pairs (input/ and ref/), or either
-            of them packed by ttsr pack.
+        data: The training data that the recipe asks for: a folder of photos, or of pairs (input/ and ref/, or CUFED
+            with train/input/ and train/ref/), or a ZIP of either, as ttsr pack writes it or CUFED is downloaded.
         out: The folder of the run: checkpoints, log.jsonl, TensorBoard's files, recipe.yaml, environment.json and the
             model's .safetensors; runs/RECIPE if not given.
         max_time: Stop and save after this much time: HH:MM:SS, MM:SS or seconds.
         resume: Continue from the last checkpoint in the folder. Without a value, or with auto, start where there is
             none, so that one command line serves the start and every restart; with must, refuse.
         accept_changes: Resume even if the recipe differs from the one that the run was started with.
-        validate: A test set in the layout of CUFED5, to score the model on regularly; the best model is saved.
+        validate: A test set in the layout of CUFED5, or CUFED with CUFED5 in it, to score the model on regularly; the
+            best model is saved.
         vgg19: torchvision's weights of VGG19, for recipes that start from it or use its features; downloaded if not
             given.
         workers: Processes that make training pairs, for each training process; 0 makes them between the steps.
