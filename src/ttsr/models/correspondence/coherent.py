@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttsr.models.correspondence.exact import EXACT
-from ttsr.models.correspondence.patches import OFFSETS, padded_table, patch_norm, split_references
+from ttsr.models.correspondence.patches import OFFSETS, padded_table, patch_norm, places_of
 from ttsr.models.correspondence.relevance import checked_masks
 from ttsr.models.correspondence.types import Grid, Matches, MatchingCost
 from ttsr.progress import Progress
@@ -63,7 +63,7 @@ class CoherentMatcher:
         coarse_masks = [_pooled_mask(mask, pool) for mask in masks]
         part = progress.part(0, _COARSEST_SHARE)
         coarse = EXACT(*coarsest, masks=coarse_masks, block_bytes=block_bytes, progress=part).index
-        places = _places(coarse, [_grid(key) for key in coarsest[1]])
+        places = places_of(coarse, [_grid(key) for key in coarsest[1]])
         scores = best = None
         while pool > 1:
             pool //= 2
@@ -79,7 +79,7 @@ class CoherentMatcher:
                 )
                 level.try_windows(parents[:, item], part.part(item / len(queries), (item + 0.7) / len(queries)))
                 if pool == 1 and start is not None:
-                    level.attempt(_places(start[item : item + 1], grids)[:, 0].flatten(1))
+                    level.attempt(places_of(start[item : item + 1], grids)[:, 0].flatten(1))
                 level.propagate()
                 part.update((item + 1) / len(queries))
                 best.append(level.place.unflatten(1, level.grid))
@@ -242,18 +242,8 @@ def _share_before(pool: float) -> float:
     return 1.0 if pool < 1 else _COARSEST_SHARE + (1 - _COARSEST_SHARE) / (4 * pool**2)
 
 
-def _places(index: Tensor, grids: Sequence[Grid]) -> Tensor:
-    """Flat positions (B, h, w) over the grids laid end to end to reference, row and column: (3, B, h, w)."""
-    reference, row, column = (torch.zeros_like(index) for _ in range(3))
-    for number, inside, local in split_references(index, grids):
-        width = grids[number][1]
-        reference = torch.where(inside, number, reference)
-        row, column = torch.where(inside, local // width, row), torch.where(inside, local % width, column)
-    return torch.stack([reference, row, column])
-
-
 def _index(places: Tensor, grids: Sequence[Grid]) -> Tensor:
-    """The reverse of `_places`."""
+    """The reverse of `places_of`."""
     widths = torch.tensor([width for _, width in grids], device=places.device)
     cells = torch.tensor([height * width for height, width in grids], device=places.device)
     reference, row, column = places

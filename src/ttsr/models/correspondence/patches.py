@@ -81,3 +81,13 @@ def split_references(index: Tensor, grids: Sequence[Grid]) -> Iterator[tuple[int
         inside = (local >= 0) & (local < height * width)
         yield number, inside, torch.where(inside, local, 0)
         first += height * width
+
+
+def places_of(index: Tensor, grids: Sequence[Grid]) -> Tensor:
+    """Flat positions (B, h, w) over the grids laid end to end to reference, row and column: (3, B, h, w)."""
+    reference, row, column = (torch.zeros_like(index) for _ in range(3))
+    for number, inside, local in split_references(index, grids):
+        width = grids[number][1]
+        reference = torch.where(inside, number, reference)
+        row, column = torch.where(inside, local // width, row), torch.where(inside, local % width, column)
+    return torch.stack([reference, row, column])

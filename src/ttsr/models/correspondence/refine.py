@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttsr.models.config import SCALE
-from ttsr.models.correspondence.patches import split_references
+from ttsr.models.correspondence.patches import places_of
 from ttsr.models.correspondence.types import Grid, Refinement
 
 # A cell's window: its own 4x4 pixels and so many about them, as far as a 3x3 patch of cells goes.
@@ -43,7 +43,7 @@ def refine(lr_up: Tensor, references: Sequence[Tensor], index: Tensor, radius: i
     index: (B, h, w) cells, flat over the references' grids laid end to end.
     """
     batch, height, width = index.shape
-    number, row, column = _places(index, [(r.shape[1] // SCALE, r.shape[2] // SCALE) for r in references])
+    number, row, column = places_of(index, [(r.shape[1] // SCALE, r.shape[2] // SCALE) for r in references])
     top, left = SCALE * row, SCALE * column
     around = F.pad(lr_up[:, None], (_HALO,) * 4, mode="replicate")
     flat = torch.cat([r.flatten() for r in references])
@@ -82,16 +82,6 @@ def coherence(matches: Refinement) -> Tensor:
             apart = (padded[:, :, dy : dy + height, dx : dx + width] - place).abs()
             agreeing += (apart[:, :2].amax(1, keepdim=True) <= _COHERENT) & (apart[:, 2:] == 0)
     return (agreeing - 1) / 8
-
-
-def _places(index: Tensor, grids: list[Grid]) -> tuple[Tensor, Tensor, Tensor]:
-    """Number of the reference, and row and column of the cell in it, all (B, h, w)."""
-    number, row, column = (torch.zeros_like(index) for _ in range(3))
-    for n, inside, local in split_references(index, grids):
-        number = torch.where(inside, n, number)
-        row = torch.where(inside, local // grids[n][1], row)
-        column = torch.where(inside, local % grids[n][1], column)
-    return number, row, column
 
 
 def _moves(radius: int, device: torch.device) -> Tensor:
