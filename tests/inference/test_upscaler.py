@@ -19,6 +19,7 @@ from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.relevance import relevance_at
 from ttsr.models.correspondence.types import Matches
 from ttsr.models.ttsr import TTSR
+from ttsr.options import Precision
 from ttsr.progress import Cancelled, Progress
 
 
@@ -174,9 +175,9 @@ def test_a_reference_below_four_pixels_is_named(tmp_path: Path, upscaler: Upscal
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_half_precision_stays_close(tiny_model: TTSR, upscaler: Upscaler, precision: str) -> None:
+def test_half_precision_stays_close(tiny_model: TTSR, upscaler: Upscaler, precision: Precision) -> None:
     try:
-        half = Upscaler(tiny_model, device="cpu", precision=precision)  # pyright: ignore[reportArgumentType]
+        half = Upscaler(tiny_model, device="cpu", precision=precision)
     except UserError as error:
         assert "does not work" in str(error)  # the arithmetic of old processors and PyTorch versions
         return

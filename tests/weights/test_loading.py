@@ -98,7 +98,7 @@ def test_mmengine_log_is_ignored(
     for module in ("mmengine", "mmengine.logging", name):
         monkeypatch.setitem(sys.modules, module, types.ModuleType(module))
     monkeypatch.setattr(HistoryBuffer, "__module__", name)
-    sys.modules[name].HistoryBuffer = HistoryBuffer  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setattr(sys.modules[name], "HistoryBuffer", HistoryBuffer, raising=False)
     path = tmp_path / "iter_10.pth"
     log = {"log_scalars": {"train/loss": HistoryBuffer()}}
     torch.save({"meta": {}, "state_dict": mmagic_state(small), "message_hub": log}, path)

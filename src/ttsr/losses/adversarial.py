@@ -3,16 +3,13 @@
 Images are in [0, 1], and scaled to [-1, 1] for the discriminator, as published. Every term is a mean over the pairs.
 """
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ttsr.losses.kinds import AdversarialKind
 from ttsr.system.precision import at_least_float32
-
-AdversarialKind = Literal["bce", "vanilla", "lsgan", "hinge", "wgan", "wgan-gp"]
 
 # Weight of the gradient penalty, lambda of Gulrajani et al. (2017).
 PENALTY_WEIGHT = 10.0

@@ -1,17 +1,14 @@
 """Perceptual losses (equation 12): of features of the image, of their style, and of the transferred textures."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ttsr.losses.kinds import Criterion, TransferalAttention, TransferalLevels
 from ttsr.models.blocks import bicubic_up
-
-Criterion = Literal["mse", "l1"]
-Attention = Literal["none", "sigmoid", "mmagic"]
 
 _CRITERIA = {"mse": F.mse_loss, "l1": F.l1_loss}
 
@@ -44,10 +41,10 @@ def transferal_loss(
     extractor: nn.Module,
     sr: Tensor,
     textures: Sequence[Tensor],
-    over_levels: Literal["sum", "mean"],
+    over_levels: TransferalLevels,
     criterion: Criterion = "mse",
     relevance: Tensor | None = None,
-    attention: Attention = "none",
+    attention: TransferalAttention = "none",
 ) -> Tensor:
     """Mean squared (or absolute) difference between the extractor's levels of SR and the transferred textures.
 

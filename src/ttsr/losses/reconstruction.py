@@ -1,10 +1,8 @@
 """Reconstruction loss (equation 10)."""
 
-from typing import Literal
-
 from torch import Tensor
 
-RecKind = Literal["l1", "mse", "charbonnier"]
+from ttsr.losses.kinds import RecKind
 
 
 def reconstruction_loss(sr: Tensor, hr: Tensor, kind: RecKind = "l1", eps: float = 1e-12) -> Tensor:

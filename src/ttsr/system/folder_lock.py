@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import BinaryIO
 
 from ttsr.errors import UserError
 
-try:
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 LOCK = ".lock"
 _HELD: set[str] = set()  # by this process, which the system lets lock a file again
@@ -70,11 +71,9 @@ def _locked(path: Path, folder: Path) -> BinaryIO:
 
 
 def _lock(file: BinaryIO) -> None:
-    if fcntl is None:
-        import msvcrt
-
+    if sys.platform == "win32":
         file.seek(1 << 20)  # behind the text, which others may then read
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         return
     try:
         # Unlike those of flock, these locks are not inherited: workers that outlive a killed process do not keep them.

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ttsr.losses.kinds import AdversarialKind, Criterion, RecKind, TransferalAttention, TransferalLevels
 from ttsr.models.vgg_layers import LAYERS, layer_name
 from ttsr.options import DEFAULT_PRECISION, Precision
 
@@ -67,19 +68,19 @@ class LossWeights:
     transferal: float = 0.0
     adversarial: float = 0.0
     contrastive: float = 0.0
-    rec_kind: Literal["l1", "mse", "charbonnier"] = "l1"
+    rec_kind: RecKind = "l1"
     charbonnier_eps: float = 1e-12
     perceptual_features: Literal["vgg19", "extractor"] = "vgg19"
     perceptual_layers: tuple[str, ...] = ("relu5_1",)
     perceptual_layer_weights: tuple[float, ...] = (1.0,)
-    perceptual_kind: Literal["mse", "l1"] = "mse"
+    perceptual_kind: Criterion = "mse"
     style_layers: tuple[str, ...] = ()
     style_layer_weights: tuple[float, ...] = ()
-    style_kind: Literal["mse", "l1"] = "l1"
-    transferal_levels: Literal["sum", "mean"] = "mean"
-    transferal_kind: Literal["mse", "l1"] = "mse"
-    transferal_attention: Literal["none", "sigmoid", "mmagic"] = "none"
-    adversarial_kind: Literal["bce", "vanilla", "lsgan", "hinge", "wgan", "wgan-gp"] = "wgan-gp"
+    style_kind: Criterion = "l1"
+    transferal_levels: TransferalLevels = "mean"
+    transferal_kind: Criterion = "mse"
+    transferal_attention: TransferalAttention = "none"
+    adversarial_kind: AdversarialKind = "wgan-gp"
     contrastive_anchors: int = 32
     contrastive_group: int = 4
 
