@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from ttsr.lazy_imports import lazy_imports
 
 if TYPE_CHECKING:
-    from ttsr.inference.upscaler import Upscaled as Upscaled, Upscaler as Upscaler
+    from ttsr.inference.upscaled import Upscaled as Upscaled
+    from ttsr.inference.upscaler import Upscaler as Upscaler
     from ttsr.models.ttsr import TTSR as TTSR
     from ttsr.weights.loading import load as load
 

@@ -13,7 +13,8 @@ from ttsr.images.picture import Picture
 from ttsr.images.reading import read_picture
 from ttsr.images.resize import blur_by_resize, upscale4
 from ttsr.inference.plan import Plan
-from ttsr.inference.upscaler import Upscaler, places
+from ttsr.inference.upscaled import places
+from ttsr.inference.upscaler import Upscaler
 from ttsr.models.config import TTSRConfig
 from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.relevance import relevance_at

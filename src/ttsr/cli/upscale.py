@@ -25,7 +25,8 @@ from ttsr.system.memory import gigabytes
 if TYPE_CHECKING:
     from ttsr.inference.plan import Plan
     from ttsr.inference.references import Reference
-    from ttsr.inference.upscaler import Upscaled, Upscaler
+    from ttsr.inference.upscaled import Upscaled
+    from ttsr.inference.upscaler import Upscaler
 
 # Longer work is announced with what it will take.
 _ANNOUNCED_S = 2.0

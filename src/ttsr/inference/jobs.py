@@ -18,7 +18,8 @@ from ttsr.progress import Progress
 if TYPE_CHECKING:  # so that bad input is refused without waiting for torch
     from ttsr.inference.plan import Plan
     from ttsr.inference.references import Reference
-    from ttsr.inference.upscaler import Upscaled, Upscaler
+    from ttsr.inference.upscaled import Upscaled
+    from ttsr.inference.upscaler import Upscaler
 
 
 @dataclass(frozen=True)

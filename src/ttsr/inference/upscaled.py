@@ -1,0 +1,84 @@
+"""The result of an upscale, and where its textures came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ttsr.images.picture import Picture
+from ttsr.images.resize import SCALE
+from ttsr.images.writing import write_picture
+from ttsr.inference.plan import Plan
+from ttsr.inference.references import ReferenceSource
+from ttsr.models.correspondence.types import Grid
+
+
+@dataclass(frozen=True)
+class Upscaled:
+    """A picture four times larger, and where its textures came from.
+
+    Attributes:
+        picture: the pixels, with transparency, colour profile and metadata of the LR picture.
+        relevance: (h, w) float32 on the LR grid: the cosine between each cell and its best match, at most 1.
+        confidence: (h, w, 3) float32: how far the textures of the 1x, 2x and 4x level were let in; the relevance
+            itself in the published network, learned match confidence in others.
+        index: (h, w, 3) int32: for each LR pixel the number of the reference, from 0 on, and the row and column, in
+            pixels of that reference's upright picture, of the first of the 4x4 pixels that match it best: a multiple
+            of 4 in the published network, any pixel where matches are refined.
+        references: where the references came from; empty where the LR picture was its own.
+        seconds: time taken by `Upscaler.upscale`.
+        peak_memory_bytes: the most that the process has held so far (on CUDA: of the GPU's memory).
+        plan: what was estimated before.
+    """
+
+    picture: Picture
+    relevance: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    index: NDArray[np.int32]
+    references: tuple[ReferenceSource, ...]
+    seconds: float
+    peak_memory_bytes: int
+    plan: Plan
+
+    @property
+    def own_reference(self) -> bool:
+        """There was no reference, and the LR picture was its own."""
+        return not self.references
+
+    @cached_property
+    def image(self) -> Image.Image:
+        """The result as a Pillow image of mode L, LA, RGB or RGBA, like the LR picture."""
+        return self.picture.to_pil()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed in reading the LR picture, one sentence each."""
+        return self.picture.notes
+
+    def save(self, path: str | Path) -> tuple[str, ...]:
+        """Write the result; see `ttsr.images.writing.write_picture`."""
+        return write_picture(self.picture, path)
+
+
+def places(index: np.ndarray, grids: Sequence[Grid], shift: np.ndarray | None = None) -> np.ndarray:
+    """Reference number, and row and column in its pixels, (h, w, 3), of positions over all grids laid end to end.
+
+    Args:
+        index: (h, w), as in `TTSROutput.index`.
+        grids: (H / 4, W / 4) of each reference.
+        shift: (2, h, w), as in `Refinement.shift`; with it the positions are to the pixel.
+    """
+    first = np.cumsum([0, *(height * width for height, width in grids)])
+    number = np.searchsorted(first, index, side="right") - 1
+    heights, widths = np.array(grids).T[:, number]
+    if shift is None:
+        local = index - first[number]
+        row, column = local // widths * SCALE, local % widths * SCALE
+    else:
+        cells = SCALE * np.indices(index.shape)
+        row, column = np.clip(shift + cells, 0, SCALE * np.stack([heights, widths]) - SCALE)
+    return np.stack([number, row, column], axis=-1).astype(np.int32)
