@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,6 +40,11 @@ def picture(name: str, *shape: int, seed: int = 0) -> Path:
     return path
 
 
+def lines(text: str) -> list[dict[str, Any]]:
+    """JSON Lines."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def files() -> list[str]:
     return sorted(str(path) for path in Path(".").rglob("*") if path.is_file())
 
@@ -72,12 +78,12 @@ def test_the_search_is_chosen_and_reported(weights: Path, capsys: pytest.Capture
     lr, reference = picture("lr.png", 40, 48, 3), picture("a.png", 160, 184, 3)
     arguments = ["upscale", "lr.png", "--ref", "a.png", "--model", str(weights), "--device", "cpu", "--json"]
     assert main([*arguments, "--search", "coherent"]) == 0
-    assert json.loads(capsys.readouterr().out)["search"] == "coherent"
+    assert lines(capsys.readouterr().out)[-1]["search"] == "coherent"
     upscaler = Upscaler(weights, device="cpu", matcher=COHERENT)
     expected = np.array(upscaler.upscale(lr, upscaler.encode_references(reference)).image)
     np.testing.assert_array_equal(np.array(Image.open("lr_x4.png")), expected)
     assert main(arguments) == 0
-    assert json.loads(capsys.readouterr().out)["search"] == "exact"
+    assert lines(capsys.readouterr().out)[-1]["search"] == "exact"
     assert (np.array(Image.open("lr_x4.png")) != expected).any()
     assert main([*arguments, "--search", "fastest"]) == 2
 
@@ -196,32 +202,31 @@ def test_names_that_the_terminal_cannot_show(weights: Path) -> None:
 def test_json_is_all_of_stdout(weights: Path) -> None:
     picture("a.png", 4, 6, 3)
     Path("b.png").write_bytes(b"no picture")
-    command = [sys.executable, "-m", "ttsr", "upscale", "a.png", "b.png", "--model", str(weights), "--json"]
+    command = [sys.executable, "-m", "ttsr", "upscale", "b.png", "a.png", "--model", str(weights), "--json"]
     done = subprocess.run([*command, "--device", "cpu"], capture_output=True, text=True)
     assert done.returncode == 2
-    report = json.loads(done.stdout)
-    assert report["own_reference"] is True
-    assert (report["device"], report["precision"], report["references"]) == ("cpu", "fp32", [])
-    (entry,) = report["pictures"]
-    assert (entry["input"], entry["output"]) == ("a.png", "a_x4.png")
+    error, entry, run = lines(done.stdout)
+    assert (error["type"], error["input"]) == ("error", "b.png")
+    assert "not a picture" in error["error"]
+    assert "not a picture" in done.stderr
+    assert (entry["type"], entry["input"], entry["output"]) == ("picture", "a.png", "a_x4.png")
     assert (entry["input_size"], entry["output_size"]) == ([6, 4], [24, 16])
     assert entry["peak_memory_bytes"] > 10**7
     assert 0 < entry["mean_relevance"] <= 1
     assert entry["estimate"]["seconds"] >= 0
     assert entry["estimate"]["memory_bytes"] > 10**7
-    assert report["seconds"] >= entry["seconds"] > 0
-    (error,) = report["errors"]
-    assert error["input"] == "b.png"
-    assert "not a picture" in error["error"]
-    assert "not a picture" in done.stderr
+    assert run["type"] == "run" and run["own_reference"] is True
+    assert (run["device"], run["precision"], run["references"]) == ("cpu", "fp32", [])
+    assert (run["pictures"], run["errors"], run["stopped_by"]) == (1, 1, None)
+    assert run["seconds"] >= entry["seconds"] > 0
 
 
 def test_json_tells_what_stopped_everything(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture("a.png", 4, 4, 3)
     assert main(["upscale", "a.png", "--ref", "absent.png", "--model", str(weights), "--json"]) == 2
-    report = json.loads(capsys.readouterr().out)
-    assert report["errors"] == [{"input": None, "error": "absent.png: there is no such file"}]
-    assert report["pictures"] == []
+    (run,) = lines(capsys.readouterr().out)
+    assert run["stopped_by"] == "absent.png: there is no such file"
+    assert (run["pictures"], run["errors"]) == (0, 0)
 
 
 def test_bad_input_is_one_line_and_writes_nothing(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,86 @@
+"""What `ttsr upscale` prints: lines for people, or JSON Lines for programs."""
+
+import json
+import time
+from typing import Any
+
+from ttsr.cli.printing import say, tell
+from ttsr.images.picture import Picture
+from ttsr.inference.jobs import JobResult
+from ttsr.system.memory import gigabytes
+
+
+class UpscaleReport:
+    """Prints each result as it comes, and the errors again at the end, where they are seen.
+
+    Args:
+        as_json: print JSON Lines instead of lines for people.
+        settings: what holds for all pictures; part of the last line.
+    """
+
+    def __init__(self, as_json: bool, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self.num_pictures = 0
+        self.errors: list[str] = []
+        self._as_json = as_json
+        self._start = time.perf_counter()
+
+    def add(self, result: JobResult) -> None:
+        """Print what became of a picture."""
+        job, before, upscaled = result.job, result.picture, result.upscaled
+        if result.error is not None:
+            text = str(result.error)
+            if not text.startswith((f"{job.source}: ", f"{job.target}: ")):
+                text = f"{job.source}: {text}"
+            self.errors.append(text)
+            self._line({"type": "error", "input": str(job.source), "error": text})
+        if upscaled is None or before is None:
+            return
+        self.num_pictures += 1
+        for loss in result.losses:
+            say(f"{job.target}: {loss}")
+        if self._as_json:
+            self._line(_facts(result))
+        else:
+            tell(
+                f"{job.source} {by(before)} -> {job.target} {by(upscaled.picture)} "
+                f"in {upscaled.seconds:.1f} s, peak memory {gigabytes(upscaled.peak_memory_bytes)}, "
+                f"mean relevance {upscaled.relevance.mean():.3f}"
+            )
+
+    def close(self, stopped_by: str | None = None) -> None:
+        """Print the errors of single pictures again, or for programs the line of the whole run.
+
+        `stopped_by` is the error that stopped everything.
+        """
+        seconds = round(time.perf_counter() - self._start, 3)
+        counts = {"pictures": self.num_pictures, "errors": len(self.errors)}
+        self._line({"type": "run", **self.settings, **counts, "stopped_by": stopped_by, "seconds": seconds})
+        for text in self.errors:
+            say(text)
+
+    def _line(self, facts: dict[str, Any]) -> None:
+        if self._as_json:
+            tell(json.dumps(facts))
+
+
+def by(picture: Picture) -> str:
+    """Its size for people, such as 640x480."""
+    return "{}x{}".format(*picture.size)
+
+
+def _facts(result: JobResult) -> dict[str, Any]:
+    before, upscaled = result.picture, result.upscaled
+    assert before is not None and upscaled is not None
+    return {
+        "type": "picture",
+        "input": str(result.job.source),
+        "output": str(result.job.target),
+        "input_size": list(before.size),
+        "output_size": list(upscaled.picture.size),
+        "seconds": round(upscaled.seconds, 3),
+        "peak_memory_bytes": upscaled.peak_memory_bytes,
+        "mean_relevance": round(float(upscaled.relevance.mean()), 4),
+        "estimate": {"seconds": round(upscaled.plan.seconds, 3), "memory_bytes": upscaled.plan.memory_bytes},
+        "notes": [*upscaled.notes, *result.losses],
+    }
