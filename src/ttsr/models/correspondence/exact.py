@@ -22,6 +22,7 @@ from ttsr.models.correspondence.patches import patch_norm
 from ttsr.models.correspondence.relevance import checked_masks
 from ttsr.models.correspondence.types import Grid, Matches, MatchingCost
 from ttsr.progress import Progress
+from ttsr.system.threads import in_threads
 
 # On a CPU a block of products that stays in the cache beats a large one.
 CPU_BLOCK_BYTES = 8 * 2**20
@@ -31,6 +32,8 @@ _QUERY_COLUMNS = 126
 _QUERY_CELLS, _FEWEST_QUERY_CELLS = 512, 16
 # Rows of keys to make room for, halo included: two of them are multiplied anew for each block.
 _KEY_ROWS = 10
+# Threads get several tasks each, as they may get on at different speeds; each multiplies two rows of queries more.
+_TASKS_PER_THREAD, _FEWEST_TASK_ROWS = 3, 16
 
 
 class ExactMatcher:
@@ -60,27 +63,30 @@ class ExactMatcher:
         index = torch.zeros(batch, height, width, dtype=torch.long, device=queries.device)
         if queries.device.type == "cpu":
             block_bytes = min(block_bytes, CPU_BLOCK_BYTES)
-        total = batch * sum(key.shape[2] * key.shape[3] for key in keys)
-        done = 0
-        for item in range(batch):
-            lines = F.pad(queries[item], (1, 1, 0, 0)).permute(1, 2, 0).contiguous()  # h, w + 2, C
-            first = 0
-            for key, mask in zip(keys, masks, strict=True):
-                grid: Grid = (key.shape[2], key.shape[3])
-                shape = _block_shape((height, width), grid, block_bytes // queries.element_size())
-                inverse = 1 / patch_norm(key[item : item + 1])[0]
+        inverses = [1 / patch_norm(key) for key in keys]
+
+        grids = [(key.shape[2], key.shape[3]) for key in keys]
+        shapes = [_block_shape((height, width), grid, block_bytes // queries.element_size()) for grid in grids]
+        widest = min((shape.query_columns for shape in shapes), default=width)
+
+        def search(task: _Task, progress: Progress) -> None:
+            item, rows, columns = task
+            around = queries[item, :, :, max(0, columns.start - 1) : columns.stop + 1]
+            sides = (int(columns.start == 0), int(columns.stop >= width), 0, 0)
+            lines = F.pad(around, sides).permute(1, 2, 0).contiguous()  # h, columns + 2, C
+            first = done = 0
+            total = sum(key.shape[2] for key in keys)
+            for key, inverse, mask, grid, shape in zip(keys, inverses, masks, grids, shapes, strict=True):
                 for top in range(0, grid[0], shape.key_rows):
-                    rows = slice(top, min(top + shape.key_rows, grid[0]))
-                    masked = None if mask is None else ~mask[item, rows]
-                    block = _KeyBlock(key[item], inverse, rows, masked, first + top * grid[1])
-                    for left in range(0, width, shape.query_columns):
-                        piece = slice(left, left + shape.query_columns)
-                        around = lines[:, left : left + shape.query_columns + 2]
-                        _fold_in(around, block, shape.query_rows, best[item, :, piece], index[item, :, piece])
-                    done += block.grid[0] * grid[1]
-                    if progress is not None:
-                        progress.update(done / total)
+                    part = slice(top, min(top + shape.key_rows, grid[0]))
+                    masked = None if mask is None else ~mask[item, part]
+                    block = _KeyBlock(key[item], inverse[item], part, masked, first + top * grid[1])
+                    _fold_in(lines, rows, block, shape.query_rows, best[item, :, columns], index[item, :, columns])
+                    done += block.grid[0]
+                    progress.update(done / total)
                 first += grid[0] * grid[1]
+
+        in_threads(search, _tasks(batch, (height, width), widest, queries.device), queries.device, progress)
         return Matches((best / patch_norm(queries))[:, None], index)
 
     def cost(self, query_grid: Grid, key_grids: Sequence[Grid], channels: int, element_bytes: int) -> MatchingCost:
@@ -91,6 +97,29 @@ class ExactMatcher:
 
 
 EXACT = ExactMatcher()
+
+
+class _Task(NamedTuple):
+    """Queries that are searched together: an item of the batch, and rows and columns of it."""
+
+    item: int
+    rows: slice
+    columns: slice
+
+
+def _tasks(batch: int, grid: Grid, query_columns: int, device: torch.device) -> list[_Task]:
+    """All queries in pieces of so many columns, of fewer rows where there are several threads to divide them among."""
+    height, width = grid
+    pieces = batch * -(-width // query_columns)
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    wanted = 1 if threads == 1 else -(-_TASKS_PER_THREAD * threads // pieces)
+    step = max(_FEWEST_TASK_ROWS, -(-height // wanted))
+    return [
+        _Task(item, slice(top, min(top + step, height)), slice(left, min(left + query_columns, width)))
+        for item in range(batch)
+        for top in range(0, height, step)
+        for left in range(0, width, query_columns)
+    ]
 
 
 class _BlockShape(NamedTuple):
@@ -126,23 +155,23 @@ class _KeyBlock:
         self.first_index = first_index
 
 
-def _fold_in(lines: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, index: Tensor) -> None:
-    """Raise `best` and set `index` (h, w) wherever a key of the block beats what was found so far.
+def _fold_in(lines: Tensor, rows: slice, block: _KeyBlock, query_rows: int, best: Tensor, index: Tensor) -> None:
+    """Raise `best` and set `index` (h, w) in some rows wherever a key of the block beats what was found so far.
 
     lines: (h, w + 2, C), the queries with a column more at either side. `best` holds R / |k|: the query's own length
     does not change which key is best.
     """
     height, width = best.shape
     channels = lines.shape[2]
-    rows, key_width = block.grid
+    key_rows, key_width = block.grid
     stride = key_width + 2
     columns = block.columns.shape[1]
-    length = rows * stride  # of the flat, padded rows of the block; the last two are never read
+    length = key_rows * stride  # of the flat, padded rows of the block; the last two are never read
 
     products = lines.new_empty(query_rows, width + 2, columns)
     along_x = lines.new_empty(query_rows + 2, width, columns - 2)  # query rows y - 1 ... y + query_rows
     patches = lines.new_empty(query_rows, width, length)
-    cosines = lines.new_empty(query_rows * width, rows * key_width)
+    cosines = lines.new_empty(query_rows * width, key_rows * key_width)
 
     def add_along_x(first: int, last: int, slot: int) -> None:
         """Fill along_x[slot:] with the query rows first ... last - 1."""
@@ -153,10 +182,13 @@ def _fold_in(lines: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, ind
         torch.add(g[:, :-2, :-2], g[:, 1:-1, 1:-1], out=a)
         a += g[:, 2:, 2:]
 
-    along_x[0].zero_()  # above the first row there is nothing
-    add_along_x(0, 1, 1)
-    for y in range(0, height, query_rows):
-        count = min(query_rows, height - y)
+    if rows.start == 0:
+        along_x[0].zero_()  # above the first row there is nothing
+    else:
+        add_along_x(rows.start - 1, rows.start, 0)
+    add_along_x(rows.start, rows.start + 1, 1)
+    for y in range(rows.start, rows.stop, query_rows):
+        count = min(query_rows, rows.stop - y)
         # Slots 0 and 1 hold rows y - 1 and y already.
         upto = min(y + count + 1, height)
         if upto > y + 1:
@@ -168,9 +200,9 @@ def _fold_in(lines: Tensor, block: _KeyBlock, query_rows: int, best: Tensor, ind
         r += along_x[2 : count + 2, :, 2 * stride : 2 * stride + length - 2]
         c = cosines[: count * width]
         torch.mul(
-            patches[:count].view(count, width, rows, stride)[..., :key_width],
+            patches[:count].view(count, width, key_rows, stride)[..., :key_width],
             block.inverse_norm,
-            out=c.view(count, width, rows, key_width),
+            out=c.view(count, width, key_rows, key_width),
         )
         if block.masked is not None:
             c.masked_fill_(block.masked.flatten(), float("-inf"))
