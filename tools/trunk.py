@@ -121,7 +121,7 @@ def score(trunk: Trunk, files: list[Path]) -> tuple[float, float]:
     """Mean PSNR (`paper-y`) of the trunk and of bicubic on ground truths, in dB."""
     psnrs = []
     for file in files:
-        hr = cut_to_multiple(read_picture(file).rgb)
+        hr = cut_to_multiple(read_picture(file).in_eight_bits().rgb)
         lr = downscale4(hr)
         small = torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255
         sr = (trunk(small) + enlarge(small)).clamp(0, 1)[0].permute(1, 2, 0).mul(255).round().byte().numpy()
@@ -144,7 +144,7 @@ def main() -> None:
     store = open_store(options.data)
     rows = read_manifest(store)
     names = [row["file"] for row in open_rows(rows, store)] if rows else store.names
-    photos = [store.picture(name).rgb for name in names]
+    photos = [store.picture(name).in_eight_bits().rgb for name in names]
     shares = np.array([photo.shape[0] * photo.shape[1] for photo in photos], float)
     shares /= shares.sum()
     hr_files = [group.files[0] for group in list_groups(options.validate)] if options.validate else []

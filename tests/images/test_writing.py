@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 from PIL.ExifTags import IFD
 from PIL.PngImagePlugin import PngInfo
@@ -202,9 +203,74 @@ def test_writing_goes_through_a_link(tmp_path: Path) -> None:
     assert read_picture(real).size == (4, 4)
 
 
-@pytest.mark.parametrize("suffix", ["png", "tiff", "jpg"])
-def test_sixteen_bits_are_refused_and_not_cut(tmp_path: Path, suffix: str) -> None:
-    picture = Picture(noise(4, 4, 3).astype(np.uint16) * 257)
-    with pytest.raises(ImageError, match="16 bits a channel cannot be written: reduce them to 8 bits"):
-        write_picture(picture, tmp_path / f"out.{suffix}")
-    assert list(tmp_path.iterdir()) == []
+def sixteen_bits(path: Path, channels: int) -> np.ndarray:
+    """All values of a file by other decoders than ours: tifffile, or Pillow's for the high bytes and for the low."""
+    if path.suffix == ".tiff":
+        return np.asarray(tifffile.imread(path))
+    halves = []
+    for order in ("B", "L"):
+        with Image.open(path) as image:
+            tile = image.tile[0]
+            layout = {1: "I;16B", 2: "RGBA", 3: f"RGB;16{order}", 4: f"RGBA;16{order}"}[channels]
+            image.tile = [tile._replace(args=(layout, tile.args[1]) if isinstance(tile.args, tuple) else layout)]
+            halves.append(np.array(image).astype(np.uint16))
+    if channels == 1:
+        return halves[0]
+    if channels == 2:  # four bytes, taken for RGBA
+        return halves[0][..., ::2] << 8 | halves[0][..., 1::2]
+    return halves[0] << 8 | halves[1]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_sixteen_bits_are_kept(tmp_path: Path, suffix: str, channels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (130, 1500, channels), dtype=np.uint16)  # several strips
+    path = tmp_path / f"deep.{suffix}"
+    assert write_picture(read_picture(pixels), path) == ()
+    np.testing.assert_array_equal(sixteen_bits(path, channels).reshape(pixels.shape), pixels)
+    np.testing.assert_array_equal(read_picture(path).channels, pixels)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("gray", [False, True])
+def test_profile_and_metadata_travel_with_sixteen_bits(tmp_path: Path, suffix: str, gray: bool) -> None:
+    profile = GRAY if gray else SRGB
+    before = Metadata(profile, camera_exif().tobytes(), XMP, (300, 300), {"Title": "a"} if suffix == "png" else {})
+    picture = Picture(noise(6, 9, 3).astype(np.uint16) * 257, gray=gray, metadata=before)
+    path = tmp_path / f"deep.{suffix}"
+    assert write_picture(picture, path) == ()
+    after = read_picture(path)
+    assert (after.metadata.icc_profile, after.metadata.text, after.gray) == (profile, before.text, gray)
+    assert after.metadata.dpi == pytest.approx((300, 300), abs=0.1)
+    assert b'dc:creator="me"' in after.metadata.xmp
+    exif = Image.Exif()
+    exif.load(after.metadata.exif)
+    details = exif.get_ifd(IFD.Exif)
+    assert (exif[0x010F], details[0xA002], details[0xA003]) == ("Maker", 9, 6)
+    assert exif.get_ifd(IFD.GPSInfo)[2] == (48.0, 8.0, 0.0)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+def test_sixteen_bits_are_rounded_where_the_format_has_eight(tmp_path: Path, suffix: str) -> None:
+    smooth = np.add.outer(np.arange(32), np.arange(40)).astype(np.uint16) * 900
+    notes = write_picture(read_picture(smooth), tmp_path / f"out.{suffix}")
+    name = "JPEG" if suffix == "jpg" else "WEBP"
+    assert notes == (f"{name} holds 8 bits a channel: the 16 of the picture were rounded",)
+    back = read_picture(tmp_path / f"out.{suffix}")
+    assert back.bit_depth == 8
+    assert np.abs(back.rgb[..., 0] - smooth / 257).max() <= 6
+
+
+def test_a_tiff_with_exif_is_compressed_too(tmp_path: Path) -> None:
+    picture = Picture(np.zeros((100, 100, 3), np.uint8), metadata=Metadata(exif=camera_exif().tobytes()))
+    write_picture(picture, tmp_path / "a.tiff")
+    assert (tmp_path / "a.tiff").stat().st_size < 2000
+
+
+def test_quality(tmp_path: Path) -> None:
+    for suffix in ("jpg", "webp"):
+        sizes = []
+        for quality in (20, 60, 100):
+            write_picture(read_picture(noise(64, 64, 3)), tmp_path / f"a.{suffix}", quality=quality)
+            sizes.append((tmp_path / f"a.{suffix}").stat().st_size)
+        assert sizes == sorted(sizes) and sizes[0] < sizes[2] / 2

@@ -144,6 +144,42 @@ def test_references_are_encoded_once(upscaler: Upscaler, monkeypatch: pytest.Mon
     assert len(calls) == 2
 
 
+def deep_noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 65536, shape, dtype=np.uint16)
+
+
+def deep_tensor(rgb: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(rgb.astype(np.float32) / 65535).permute(2, 0, 1)[None]
+
+
+@pytest.mark.parametrize("deep_reference", [False, True])
+def test_the_model_sees_and_gives_all_bits(tiny_model: TTSR, upscaler: Upscaler, deep_reference: bool) -> None:
+    lr = deep_noise(7, 9, 3)
+    ref, as_input = (deep_noise(16, 20, 3), deep_tensor) if deep_reference else (noise(16, 20, 3), as_tensor)
+    with torch.no_grad():
+        expected = tiny_model(
+            deep_tensor(lr),
+            as_input(ref),
+            lr_up=deep_tensor(upscale4(lr)),
+            ref_blur=as_input(blur_by_resize(ref)),
+        )
+    result = upscaler.upscale(lr, upscaler.encode_references(ref))
+    assert result.picture.bit_depth == 16
+    sr = np.clip(np.round(expected.sr[0].permute(1, 2, 0).numpy().astype(float) * 65535), 0, 65535)
+    assert np.abs(result.picture.rgb - sr).max() <= 2
+    shown = np.asarray(result.image)
+    assert shown.dtype == np.uint8
+    assert np.abs(shown - sr / 257).max() <= 0.51
+
+
+def test_deep_gray_is_the_luma(upscaler: Upscaler) -> None:
+    gray, references = deep_noise(6, 5), upscaler.encode_references(noise(16, 16, 3))
+    colour = upscaler.upscale(np.dstack([gray] * 3), references).picture.rgb
+    result = upscaler.upscale(gray, references).picture
+    assert result.gray and (result.rgb == result.rgb[..., :1]).all()
+    assert np.abs(result.rgb[..., 0] - colour @ np.array([0.299, 0.587, 0.114])).max() < 1.5
+
+
 def test_gray_stays_gray_and_alpha_goes_apart(upscaler: Upscaler) -> None:
     upscaler.set_references([noise(16, 16, 3)])
     pixels = noise(6, 5, 2)

@@ -12,6 +12,8 @@ import torch
 from PIL import Image
 
 from ttsr.cli import main
+from ttsr.images.reading import read_picture
+from ttsr.images.writing import write_picture
 from ttsr.inference.upscaler import Upscaler
 from ttsr.models.config import TTSRConfig
 from ttsr.models.correspondence.coherent import COHERENT
@@ -285,12 +287,28 @@ def test_the_output_never_replaces_the_model(weights: Path, capsys: pytest.Captu
 
 
 def test_what_was_changed_is_said(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Image.fromarray(np.arange(16, dtype=np.uint16).reshape(4, 4) * 4000).save("deep.png")
+    Path("deep.ppm").write_bytes(b"P6 4 4 65535\n" + bytes(96))
     Image.new("RGBA", (4, 4)).save("clear.png")
-    assert main(["upscale", "deep.png", "--ref", "deep.png", "--model", str(weights)]) == 0
-    assert capsys.readouterr().err.count("ttsr: deep.png: it holds 16 bits a channel and was reduced to 8\n") == 1
-    assert main(["upscale", "clear.png", "--ref", "deep.png", "-o", "out.jpg", "--model", str(weights)]) == 0
+    assert main(["upscale", "deep.ppm", "--ref", "deep.ppm", "--model", str(weights)]) == 0
+    assert capsys.readouterr().err.count("ttsr: deep.ppm: it holds 16 bits a channel and was reduced to 8\n") == 1
+    assert main(["upscale", "clear.png", "--ref", "deep.ppm", "-o", "out.jpg", "--model", str(weights)]) == 0
     assert "ttsr: out.jpg: JPEG has no transparency: it was laid on white\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "jpg"])
+def test_sixteen_bits_from_file_to_file(weights: Path, suffix: str, capsys: pytest.CaptureFixture[str]) -> None:
+    values = np.random.default_rng(0).integers(0, 65536, (6, 9, 3), dtype=np.uint16)
+    write_picture(read_picture(values), "deep.tiff")
+    reference = picture("a.png", 16, 16, 3)
+    assert main(["upscale", "deep.tiff", "--ref", "a.png", "-o", f"out.{suffix}", "--model", str(weights)]) == 0
+    assert ("JPEG holds 8 bits a channel" in capsys.readouterr().err) == (suffix == "jpg")
+    upscaler = Upscaler(weights)
+    expected = upscaler.upscale(values, upscaler.encode_references(reference)).picture
+    assert expected.bit_depth == 16 and (expected.rgb % 257).any()
+    written = read_picture(f"out.{suffix}")
+    assert written.bit_depth == (8 if suffix == "jpg" else 16)
+    if suffix != "jpg":
+        np.testing.assert_array_equal(written.rgb, expected.rgb)
 
 
 # Half a file is written, and then nothing more happens until the process is stopped.

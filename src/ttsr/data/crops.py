@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ttsr.errors import ImageError
 from ttsr.images.picture import Picture
 
 Pixels8 = NDArray[np.uint8]  # (H, W, 3) RGB, the right way up
@@ -13,14 +12,8 @@ MIN_DETAIL = 4.0  # a crop of less `detail` teaches little: a piece of sky, say
 
 
 def rgb8(picture: Picture) -> Pixels8:
-    """The pixels of a picture of 8 bits a channel, as data sets hold them.
-
-    Raises:
-        ImageError: it has 16 bits.
-    """
-    if picture.rgb.dtype != np.uint8:
-        raise ImageError("pictures of 16 bits a channel cannot be used in data sets", "reduce them to 8 bits")
-    return picture.rgb.view(np.uint8)
+    """The pixels of a picture with 8 bits a channel, as data sets hold them; 16 are rounded."""
+    return picture.in_eight_bits().rgb.view(np.uint8)
 
 
 def detail(image: Pixels8) -> float:

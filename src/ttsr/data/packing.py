@@ -160,7 +160,7 @@ def _encoded(store: Store, name: str, options: PackOptions) -> tuple[_Member, by
     if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
         raise ImageError(f"{shown!r}: not a name for a packed file", "rename it")
     data = store.read(name)
-    picture = decode_picture(data, shown)
+    picture = decode_picture(data, shown).in_eight_bits()
     width, height = picture.size
     longest = max(width, height)
     limit = options.max_side or longest

@@ -163,7 +163,8 @@ def read_reference(path: PictureFile) -> np.ndarray:
     Raises:
         ImageError: it is unreadable or smaller than 4x4.
     """
-    rgb = (read_picture(path) if isinstance(path, Path) else path.read()).rgb
+    picture = read_picture(path) if isinstance(path, Path) else path.read()
+    rgb = picture.in_eight_bits().rgb
     if min(rgb.shape[:2]) < SCALE:
         raise ImageError(f"{path}: {rgb.shape[1]}x{rgb.shape[0]} pixels are too few", "take 4x4 at least")
     return rgb

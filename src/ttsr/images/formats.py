@@ -23,6 +23,9 @@ READ = {
     ".jp2": "JPEG2000",
     ".avif": "AVIF",
 }
+LOSSY = ("JPEG", "WEBP")
+"""The formats that are written with a quality, and with 8 bits a channel."""
+
 # Of the formats that can be written.
 _LARGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65535, "WEBP": 16383, "TIFF": 2**31 - 1}
 

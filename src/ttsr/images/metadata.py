@@ -1,6 +1,7 @@
 """EXIF, XMP, colour profile, resolution and texts: what still holds after the pixels have changed."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ _KEPT_TAGS = {
     *(Base.HostComputer, Base.Copyright, Base.Rating, Base.RatingPercent, Base.XResolution, Base.YResolution),
     *(Base.ResolutionUnit, Base.XPTitle, Base.XPComment, Base.XPAuthor, Base.XPKeywords, Base.XPSubject),
 }
+NESTED_DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
 _XMP_GEOMETRY = re.compile(
     rb"\s(tiff:Orientation|tiff:ImageWidth|tiff:ImageLength|exif:PixelXDimension|exif:PixelYDimension)"
     rb"""\s*=\s*("[^"]*"|'[^']*')"""
@@ -23,33 +25,38 @@ _XMP_GEOMETRY = re.compile(
 _XMP_KEY = "XML:com.adobe.xmp"
 
 
-def read_metadata(image: Image.Image, *, gray: bool, converted: bool) -> tuple[Metadata, tuple[str, ...]]:
-    """What a Pillow image, as it was opened, contains beside its pixels; with a sentence for each thing left out.
+def read_metadata(
+    exif: Callable[[], Image.Exif], info: Mapping[Any, Any], text: Mapping[str, Any], *, gray: bool, converted: bool
+) -> tuple[Metadata, tuple[str, ...]]:
+    """What a file contains beside its pixels, as Pillow names it; with a sentence for each thing left out.
 
-    A colour profile is kept if it fits pixels that are `gray` or not, and were not `converted` to sRGB.
+    Args:
+        exif: reads the EXIF data.
+        info: `icc_profile`, `xmp`, `dpi` and `comment`.
+        text: a PNG's texts.
+        gray: how the pixels are; a colour profile is kept if it fits them.
+        converted: the pixels were converted to sRGB, and no profile is kept.
     """
     notes: list[str] = []
     try:
-        exif = _kept_exif(image.getexif())
+        kept_exif = _kept_exif(exif())
     except Exception:  # a damaged directory fails in many ways inside Pillow, none of which concerns the pixels
-        exif = b""
+        kept_exif = b""
         notes.append("its EXIF data is damaged and was left out")
-    profile = None if converted else image.info.get("icc_profile")
+    profile = None if converted else info.get("icc_profile")
     if profile and profile[16:20] != (b"GRAY" if gray else b"RGB "):  # the colour space in an ICC header
         profile = None
         notes.append("its colour profile is for other channels than these and was left out")
-    text = {
-        key: str(value)
-        for key, value in getattr(image, "text", {}).items()
-        if key != _XMP_KEY and not key.startswith("Raw profile type")
+    texts = {
+        key: str(value) for key, value in text.items() if key != _XMP_KEY and not key.startswith("Raw profile type")
     }
-    if comment := image.info.get("comment"):
-        text["Comment"] = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
-    xmp = image.info.get("xmp") or image.info.get(_XMP_KEY) or b""
+    if comment := info.get("comment"):
+        texts["Comment"] = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
+    xmp = info.get("xmp") or info.get(_XMP_KEY) or b""
     if isinstance(xmp, str):
         xmp = xmp.encode()
     xmp = _XMP_GEOMETRY.sub(b"", bytes(xmp))
-    return Metadata(profile or None, exif, xmp, _usable_dpi(image.info.get("dpi")), text), tuple(notes)
+    return Metadata(profile or None, kept_exif, xmp, _usable_dpi(info.get("dpi")), texts), tuple(notes)
 
 
 def with_pixel_size(metadata: Metadata, width: int, height: int) -> Metadata:
@@ -71,7 +78,7 @@ def _kept_exif(source: Image.Exif) -> bytes:
     kept = Image.Exif()
     kept.update({tag: source[tag] for tag in _KEPT_TAGS if tag in source})
     empty = not len(kept)
-    for directory in (IFD.Exif, IFD.GPSInfo):
+    for directory in NESTED_DIRECTORIES:
         # The interoperability directory is a file offset here, and contains only "R98".
         values = {tag: value for tag, value in source.get_ifd(directory).items() if tag != IFD.Interop}
         if values:

@@ -1,6 +1,6 @@
 """What the rest of the package means by a picture."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +33,7 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels in upright orientation, with 8 or 16 bits a channel (so far reading gives 8).
+    """Pixels in upright orientation, with 8 or 16 bits a channel.
 
     Attributes:
         rgb: (H, W, 3) uint8 or uint16. A gray picture has three equal channels.
@@ -76,22 +76,49 @@ class Picture:
         """The value of white: 255 or 65535."""
         return 2**self.bit_depth - 1
 
+    @property
+    def channels(self) -> np.ndarray:
+        """(H, W, C): one channel of gray or three of RGB, and one more for transparency."""
+        colour = self.rgb[..., :1] if self.gray else self.rgb
+        return np.ascontiguousarray(colour if self.alpha is None else np.dstack([colour, self.alpha]))
+
+    def in_eight_bits(self) -> "Picture":
+        """The picture with 8 bits a channel: itself, or with each of the 16-bit values rounded to the nearest."""
+        if self.bit_depth == 8:
+            return self
+        return replace(self, rgb=_rounded(self.rgb), alpha=None if self.alpha is None else _rounded(self.alpha))
+
     def to_pil(self) -> Image.Image:
         """A Pillow image of mode L, LA, RGB or RGBA, with the colour profile in its `info`.
 
-        Raises:
-            ImageError: it has 16 bits, for which Pillow has no colour mode.
+        It has 8 bits a channel, for Pillow has no mode for colour of 16.
         """
-        if self.bit_depth != 8:
-            raise ImageError("pictures of 16 bits a channel cannot be written", "reduce them to 8 bits first")
-        image = Image.fromarray(self.rgb)
+        picture = self.in_eight_bits()
+        image = Image.fromarray(picture.rgb)
         if self.gray:
             image = image.convert("L")
-        if self.alpha is not None:
-            image.putalpha(Image.fromarray(self.alpha))
+        if picture.alpha is not None:
+            image.putalpha(Image.fromarray(picture.alpha))
         if self.metadata.icc_profile:
             image.info["icc_profile"] = self.metadata.icc_profile
         return image
+
+
+def from_array(array: np.ndarray) -> Picture:
+    """A picture from uint8 or uint16 of shape (H, W), (H, W, 1) or (H, W, 3), with one channel more for alpha.
+
+    Raises:
+        ImageError: the array is of another type or shape.
+    """
+    shape = array.shape if array.ndim == 3 else (*array.shape, 1)
+    if array.dtype not in (np.uint8, np.uint16) or len(shape) != 3 or not 1 <= shape[2] <= 4 or 0 in shape:
+        what = f"an array of {array.dtype} and shape {array.shape} is no picture"
+        raise ImageError(what, "give uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4)")
+    array = array.reshape(shape)
+    gray, has_alpha = shape[2] < 3, shape[2] in (2, 4)
+    alpha = np.ascontiguousarray(array[..., -1]) if has_alpha else None
+    rgb = np.repeat(array[..., :1], 3, axis=2) if gray else np.ascontiguousarray(array[..., :3])
+    return Picture(rgb, alpha, gray)
 
 
 def to_tensor(*images: np.ndarray, device: "str | torch.device" = "cpu") -> "torch.Tensor":
@@ -109,3 +136,27 @@ def to_tensor(*images: np.ndarray, device: "str | torch.device" = "cpu") -> "tor
     if pixels.dtype == np.uint16:  # which PyTorch does not support on all devices
         pixels = pixels.astype(np.int32)
     return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(largest)
+
+
+def to_pixels(image: "torch.Tensor", bit_depth: int, *, gray: bool = False) -> np.ndarray:
+    """Convert an image (3, H, W), 0 for black and 1 for white, to (H, W, 3) uint8 or uint16, by its bits a channel.
+
+    With `gray` the channels become equal: the luma (ITU-R BT.601) of the rounded values.
+    """
+    import torch
+
+    largest = 2**bit_depth - 1
+    values = image.float().mul(largest).round_().clamp_(0, largest).permute(1, 2, 0)
+    # PyTorch does not support uint16 on all devices.
+    pixels = values.to(torch.uint8 if bit_depth == 8 else torch.int32).cpu().numpy()
+    pixels = np.ascontiguousarray(pixels, dtype=np.uint8 if bit_depth == 8 else np.uint16)
+    if gray:
+        red, green, blue = np.moveaxis(pixels.astype(np.uint32), -1, 0)
+        luma = (19595 * red + 38470 * green + 7471 * blue + 2**15) >> 16  # as Pillow weights them
+        pixels = np.repeat(luma.astype(pixels.dtype)[..., None], 3, axis=2)
+    return pixels
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """16 bits to 8, to the nearest."""
+    return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

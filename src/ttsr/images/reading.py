@@ -6,6 +6,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -13,43 +14,46 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ttsr.errors import ImageError
+from ttsr.images.deep_reading import FIRST_FRAME, SAVE_INTEGERS, read_deep_png, read_deep_tiff
 from ttsr.images.formats import READ, silence_libtiff
 from ttsr.images.metadata import read_metadata
-from ttsr.images.picture import Picture
+from ttsr.images.picture import Picture, from_array
 
 Source = str | os.PathLike[str] | Image.Image | np.ndarray
 
 _FORMATS = {*READ.values(), "MPO"}  # several JPEGs in one file, as phones write it
+# Of 16-bit colour that Pillow decodes: PPM, or a Pillow image in place of its file.
 _REDUCED = "it holds 16 bits a channel and was reduced to 8"
-_SAVE_INTEGERS = "save the picture with 8 or 16 bits a channel first"
 
 
 def read_picture(source: Source) -> Picture:
-    """Read a picture, apply its orientation, and convert it to 8-bit RGB.
+    """Read a picture, apply its orientation, and convert it to RGB.
+
+    PNG, TIFF and gray pictures of 16 bits a channel keep them; others become 8 bits, with a note.
 
     Args:
-        source: a file's path, a Pillow image, or an array: uint8 (or uint16, which is reduced to 8 bit) of
-            shape (H, W) or (H, W, 1) for gray, (H, W, 3) for RGB, with one channel more for alpha.
+        source: a file's path, a Pillow image, or an array: uint8 or uint16 of shape (H, W) or (H, W, 1) for gray,
+            (H, W, 3) for RGB, with one channel more for alpha.
 
     Raises:
         ImageError: it is missing, empty, truncated, no picture, far too large, or of a kind without a defined
-            meaning in 8-bit RGB (float and 32-bit integer pixels).
+            meaning in RGB (float and 32-bit integer pixels).
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return from_array(source)
     if isinstance(source, Image.Image):
         with _pillow_errors(getattr(source, "filename", "") or "the image"):
             return _from_pillow(source)
     path = Path(source)
     # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be rotated.
-    with open_file(path, str(path)) as file, _pillow_errors(str(path)), _opened(file) as image:
-        return _from_pillow(image)
+    with open_file(path, str(path)) as file, _pillow_errors(str(path)):
+        return _from_file(file)
 
 
 def decode_picture(data: bytes, name: str) -> Picture:
     """Read a picture from the bytes of a file like `read_picture`, which raises the same; errors call it `name`."""
-    with _pillow_errors(name), _opened(io.BytesIO(data)) as image:
-        return _from_pillow(image)
+    with _pillow_errors(name):
+        return _from_file(io.BytesIO(data))
 
 
 def stored_size(data: bytes, name: str) -> tuple[int, int]:
@@ -118,11 +122,21 @@ def _pillow_errors(name: str) -> Iterator[None]:
 
 
 def _opened(file: IO[bytes]) -> Image.Image:
+    file.seek(0)
     if not file.read(1):
         raise ImageError("the file is empty")
     file.seek(0)
     Image.init()
     return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
+
+
+def _from_file(file: IO[bytes]) -> Picture:
+    picture = read_deep_tiff(file)
+    if picture is not None:
+        return picture
+    with _opened(file) as image:
+        deep = image.format == "PNG" and ";16" in _stored_layout(image)
+        return read_deep_png(image, file) if deep else _from_pillow(image)
 
 
 def _from_pillow(image: Image.Image) -> Picture:
@@ -131,9 +145,15 @@ def _from_pillow(image: Image.Image) -> Picture:
         silence_libtiff()
     layout = _stored_layout(image)
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a phone's MPO is one photo with extras
-        notes.append("it has several frames, of which the first was used")
+        notes.append(FIRST_FRAME)
         image.seek(0)
     upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):
+        picture = _from_integers(upright)
+        metadata, losses = read_metadata(
+            image.getexif, image.info, getattr(image, "text", {}), gray=True, converted=False
+        )
+        return replace(picture, metadata=metadata, notes=(*notes, *losses))
     key = upright.info.get("transparency")
     if layout.startswith("RGB;16") and isinstance(key, tuple):  # Pillow cuts pixels to their high bytes, not the key
         upright.info["transparency"] = tuple(value >> 8 for value in key)
@@ -149,7 +169,8 @@ def _from_pillow(image: Image.Image) -> Picture:
     if upright.mode in ("P", "PA"):
         gray = bool((rgb == rgb[..., :1]).all())
     # The metadata is the opened image's own: Pillow's copies lose a TIFF's tags and a PNG's texts.
-    metadata, losses = read_metadata(image, gray=gray, converted=upright.mode in ("CMYK", "LAB"))
+    converted, text = upright.mode in ("CMYK", "LAB"), getattr(image, "text", {})
+    metadata, losses = read_metadata(image.getexif, image.info, text, gray=gray, converted=converted)
     return Picture(rgb, alpha, gray, metadata, (*notes, *changes, *losses))
 
 
@@ -164,19 +185,20 @@ def _stored_layout(image: Image.Image) -> str:
     return ""
 
 
+def _from_integers(image: Image.Image) -> Picture:
+    """Gray of 16 bits, in one of Pillow's modes for more than 8."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ImageError("32-bit pixels have no fixed range", SAVE_INTEGERS)
+    key = image.info.get("transparency")
+    planes = [values, np.where(values == key, 0, 65535)] if isinstance(key, int) else [values]
+    return from_array(np.dstack(planes).astype(np.uint16))
+
+
 def _to_eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     """Convert to a mode of 8-bit L or RGB, with or without alpha or palette; with notes on what changed."""
     if image.mode == "F":
-        raise ImageError("float pixels have no fixed range", _SAVE_INTEGERS)
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise ImageError("32-bit pixels have no fixed range", _SAVE_INTEGERS)
-        reduced = Image.fromarray(_reduced(values))
-        key = image.info.get("transparency")
-        if isinstance(key, int):  # a value of 16 bits, which several others share once they are 8
-            reduced.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
-        return reduced, (_REDUCED,)
+        raise ImageError("float pixels have no fixed range", SAVE_INTEGERS)
     if image.mode == "CMYK":
         return _cmyk_to_rgb(image), ("it is CMYK and was converted to sRGB",)
     if image.mode == "LAB":
@@ -197,23 +219,3 @@ def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
             own = ImageCms.getOpenProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
     return converted or image.convert("RGB")
-
-
-def _from_array(array: np.ndarray) -> Picture:
-    shape = array.shape if array.ndim == 3 else (*array.shape, 1)
-    if array.dtype not in (np.uint8, np.uint16) or len(shape) != 3 or not 1 <= shape[2] <= 4 or 0 in shape:
-        what = f"an array of {array.dtype} and shape {array.shape} is no picture"
-        raise ImageError(what, "give uint8 or uint16 of shape (H, W), (H, W, 3) or (H, W, 4)")
-    notes = ()
-    if array.dtype == np.uint16:
-        array, notes = _reduced(array), (_REDUCED,)
-    array = array.reshape(shape)
-    gray, has_alpha = shape[2] < 3, shape[2] in (2, 4)
-    alpha = np.ascontiguousarray(array[..., -1]) if has_alpha else None
-    rgb = np.repeat(array[..., :1], 3, axis=2) if gray else np.ascontiguousarray(array[..., :3])
-    return Picture(rgb, alpha, gray, notes=notes)
-
-
-def _reduced(values: np.ndarray) -> np.ndarray:
-    """16 bits to 8, to the nearest."""
-    return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

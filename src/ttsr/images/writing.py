@@ -6,56 +6,69 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from PIL.ExifTags import IFD
 from PIL.PngImagePlugin import PngInfo
 
 from ttsr.errors import ImageError
-from ttsr.images.formats import check_fits_format, format_for, silence_libtiff
+from ttsr.images.deep_png import write_deep_png
+from ttsr.images.formats import LOSSY, check_fits_format, format_for
 from ttsr.images.metadata import with_pixel_size
 from ttsr.images.picture import Metadata, Picture
+from ttsr.images.tiff_writing import write_tiff
 from ttsr.system.files import atomic_path
 
-_XMP_TAG = 700  # of a TIFF
+DEFAULT_QUALITY = 95
 _JPEG_SEGMENT = 65533  # bytes that one JPEG segment can hold, and with it EXIF and XMP
 
 
-def write_picture(picture: Picture, path: str | Path) -> tuple[str, ...]:
+def write_picture(picture: Picture, path: str | Path, *, quality: int = DEFAULT_QUALITY) -> tuple[str, ...]:
     """Write `picture` with its colour profile and metadata, completely or not at all.
 
-    JPEG is written at quality 95 without colour subsampling, WebP at quality 95, PNG and TIFF without loss. Returned is
-    a sentence for each thing that the format could not hold.
+    PNG and TIFF are written without loss, with 16 bits a channel where the picture has them. JPEG (without colour
+    subsampling) and WebP are written with a `quality` from 1 to 100. Returned is a sentence for each thing that the
+    format could not hold.
 
     Raises:
-        ImageError: the format is unknown or too small, the picture has 16 bits, or the file cannot be written.
+        ImageError: the format is unknown or too small, or the file cannot be written.
     """
     check_fits_format(path, picture.size)
     format_name = format_for(path)
-    if format_name == "TIFF":
-        silence_libtiff()
     metadata = with_pixel_size(picture.metadata, *picture.size)
-    image = picture.to_pil()
-    image.info.clear()  # the options below say in full what is written
     notes: list[str] = []
-    if format_name == "JPEG" and picture.alpha is not None:
-        ground = Image.new("L" if picture.gray else "RGB", image.size, "white")
-        ground.paste(image.convert(ground.mode), mask=image.getchannel("A"))
-        image = ground
-        notes.append("JPEG has no transparency: it was laid on white")
+    if picture.bit_depth == 16 and format_name in LOSSY:
+        picture = picture.in_eight_bits()
+        notes.append(f"{format_name} holds 8 bits a channel: the 16 of the picture were rounded")
     if format_name == "WEBP" and picture.gray and metadata.icc_profile:
         metadata = replace(metadata, icc_profile=None)
         notes.append("WebP has no gray pixels for its gray colour profile, which was left out")
-    options = _options(format_name, metadata, notes)
+    options = _options(format_name, metadata, notes, quality)
     try:
         # Through a link to its target, as any program would write.
         with atomic_path(Path(path).resolve()) as temporary:
-            image.save(temporary, format=format_name, **options)
+            if format_name == "TIFF":
+                write_tiff(picture.channels, temporary, metadata)
+            elif picture.bit_depth == 16:
+                write_deep_png(picture.channels, temporary, options)
+            else:
+                _image(picture, format_name, notes).save(temporary, format=format_name, **options)
     except (OSError, ValueError, RuntimeError, OverflowError, TypeError, struct.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path}: cannot be written ({reason})") from None
     return tuple(notes)
 
 
-def _options(format_name: str, metadata: Metadata, notes: list[str]) -> dict[str, Any]:
+def _image(picture: Picture, format_name: str, notes: list[str]) -> Image.Image:
+    """The picture as Pillow writes it, on white in a JPEG."""
+    image = picture.to_pil()
+    image.info.clear()  # the options say in full what is written
+    if format_name != "JPEG" or picture.alpha is None:
+        return image
+    notes.append("JPEG has no transparency: it was laid on white")
+    ground = Image.new("L" if picture.gray else "RGB", image.size, "white")
+    ground.paste(image.convert(ground.mode), mask=image.getchannel("A"))
+    return ground
+
+
+def _options(format_name: str, metadata: Metadata, notes: list[str], quality: int) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if metadata.icc_profile:
         options["icc_profile"] = metadata.icc_profile
@@ -69,21 +82,11 @@ def _options(format_name: str, metadata: Metadata, notes: list[str]) -> dict[str
         if len(xmp) > _JPEG_SEGMENT - 29:
             xmp = b""
             notes.append("its XMP data is too long for a JPEG and was left out")
-        options |= {"quality": 95, "subsampling": 0}
+        options |= {"quality": quality, "subsampling": 0}
         if "Comment" in metadata.text:
             options["comment"] = metadata.text["Comment"].encode()[:_JPEG_SEGMENT]
     elif format_name == "WEBP":
-        options |= {"quality": 95, "method": 4, "exact": True}
-    elif format_name == "TIFF":
-        directory = Image.Exif()
-        if exif:
-            directory.load(exif)
-        # Pillow can compress a TIFF or give it EXIF and GPS directories, not both.
-        if IFD.Exif not in directory and IFD.GPSInfo not in directory:
-            options["compression"] = "tiff_adobe_deflate"
-        if xmp:
-            directory[_XMP_TAG] = xmp
-            exif = directory.tobytes()
+        options |= {"quality": quality, "method": 4, "exact": True}
     elif format_name == "PNG":
         options["pnginfo"] = texts = PngInfo()
         for key, value in metadata.text.items():

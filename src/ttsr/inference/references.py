@@ -4,7 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +56,9 @@ class Reference:
 
 @dataclass(frozen=True)
 class ReferencePixels:
-    """A reference before it is encoded: (H, W, 3) uint8 of whole cells, where it came from, and notes on reading it."""
+    """A reference before it is encoded: (H, W, 3) uint8 or uint16 of whole cells, its source, notes on reading it."""
 
-    rgb: NDArray[np.uint8]
+    rgb: NDArray[Any]
     source: ReferenceSource
     notes: tuple[str, ...] = ()
 
@@ -87,7 +87,7 @@ def read_reference(source: Source | Picture, number: int = 1) -> ReferencePixels
 
 
 def own_reference(lr: np.ndarray) -> np.ndarray:
-    """The LR picture as its own reference (the paper's row "LR"): (H, W, 3) uint8, cut to a multiple of 4.
+    """The LR picture as its own reference (the paper's row "LR"): (H, W, 3), cut to a multiple of 4.
 
     A side of less than 4 pixels is continued with its last row or column.
     """

@@ -51,7 +51,7 @@ class Upscaled:
 
     @cached_property
     def image(self) -> Image.Image:
-        """The result as a Pillow image of mode L, LA, RGB or RGBA, like the LR picture."""
+        """The result as a Pillow image of mode L, LA, RGB or RGBA, like the LR picture, with 8 bits a channel."""
         return self.picture.to_pil()
 
     @property

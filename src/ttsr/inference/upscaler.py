@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ttsr.errors import UserError
-from ttsr.images.picture import Picture, to_tensor
+from ttsr.images.picture import Picture, to_pixels, to_tensor
 from ttsr.images.reading import Source, read_picture
 from ttsr.images.resize import SCALE, blur_by_resize, upscale4
 from ttsr.inference.plan import Plan, encoding_block_bytes, make_plan
@@ -147,17 +148,15 @@ class Upscaler:
             confidence = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
             shift = None if output.refinement is None else output.refinement.shift[0].cpu().numpy()
             index = places(output.index[0].cpu().numpy(), grids, shift)
-            rgb = output.sr[0].float().mul(255).round_().clamp_(0, 255).byte().permute(1, 2, 0).cpu().numpy()
-        if picture.gray:
-            rgb = np.repeat(np.array(Image.fromarray(rgb).convert("L"))[..., None], 3, axis=2)
+            rgb = to_pixels(output.sr[0], picture.bit_depth, gray=picture.gray)
         alpha = None if picture.alpha is None else upscale4(picture.alpha)
-        result = replace(picture, rgb=np.ascontiguousarray(rgb), alpha=alpha)
+        result = replace(picture, rgb=rgb, alpha=alpha)
         sources = tuple(reference.source for reference in references)
         seconds = time.perf_counter() - start
         return Upscaled(result, relevance, confidence, index, sources, seconds, peak_bytes(self.device), plan)
 
     def _forward(
-        self, rgb: NDArray[np.uint8], references: Sequence[Reference], plan: Plan, progress: Progress | None
+        self, rgb: NDArray[Any], references: Sequence[Reference], plan: Plan, progress: Progress | None
     ) -> tuple[TTSROutput, list[Grid]]:
         """What the network makes of the picture, and the grids of its references."""
         if references:
