@@ -11,6 +11,7 @@ from ttsr.models.correspondence.coherent import COHERENT
 from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.relevance import relevance_at
 from ttsr.progress import Cancelled, Progress
+from ttsr.system.threads import use_threads
 
 sides = st.integers(1, 40)
 grids = st.tuples(sides, sides)
@@ -76,6 +77,33 @@ def test_items_and_references_are_searched_as_if_alone():
     nothing = torch.zeros(3, 60, 44, dtype=torch.bool)
     masked, second = COHERENT(queries, keys, masks=[nothing, None]), COHERENT(queries, keys[1:])
     assert torch.equal(masked.index, second.index + 60 * 44)
+
+
+@pytest.mark.parametrize("matcher", [EXACT, COHERENT])
+def test_features_of_16_bits_are_compared_in_32(matcher, device):
+    """Under autocast too, which would round the products."""
+    queries, keys = (
+        features(4, 1, 16, (24, 30)).bfloat16().to(device),
+        features(5, 1, 16, (40, 28)).bfloat16().to(device),
+    )
+    with torch.autocast(device.type, torch.bfloat16):
+        relevance, index = matcher(queries, [keys])
+    assert relevance.dtype == torch.float32
+    expected = relevance_at(queries.float(), [keys.float()], index)
+    torch.testing.assert_close(relevance, expected, atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("matcher", [EXACT, COHERENT])
+def test_any_number_of_threads_finds_the_same(matcher):
+    queries, keys = features(6, 2, 16, (60, 140)), [features(7, 2, 16, (50, 61)), features(8, 2, 16, (33, 40))]
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2, 3):
+        use_threads(threads)
+        found.append(matcher(queries, keys))
+    use_threads(before)
+    for other in found[1:]:
+        assert torch.equal(other.index, found[0].index)
+        torch.testing.assert_close(other.relevance, found[0].relevance, atol=2e-6, rtol=0)
 
 
 def test_a_start_that_is_right_is_kept():

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttsr.models.correspondence.exact import EXACT
-from ttsr.models.correspondence.patches import OFFSETS, padded_table, patch_norm, places_of
+from ttsr.models.correspondence.patches import patch_norm, places_of
+from ttsr.models.correspondence.propagation import PRODUCTS_PER_CELL, KeyTable, LevelSearch
 from ttsr.models.correspondence.relevance import checked_masks
 from ttsr.models.correspondence.types import Grid, Matches, MatchingCost
 from ttsr.progress import Progress
@@ -22,14 +23,8 @@ from ttsr.progress import Progress
 _POOL, _COARSE_PAIRS = 8, 10**8
 # Cells that each side of the coarsest grids keeps. The finer ones then hold a whole window of candidates.
 _FEWEST_CELLS = 4
-# Candidates about a parent's match, each way. With 2 they include all children of the matched parent.
-_RADIUS = 2
-_SIDE, _REACH = 2 * _RADIUS + 1, 2 * _RADIUS + 3
-_ROUNDS = 2  # of propagation, each from four neighbours
 # A cell takes as long as so many pairs of the exact search: what it gathers is scattered in memory.
-_PAIRS_PER_CELL = 2000
-# Numbers of gathered features that stay in the cache.
-_BLOCK_ELEMENTS = 2**19
+_PAIRS_PER_CELL = 500
 _COARSEST_SHARE = 0.1  # of the progress
 
 
@@ -59,34 +54,37 @@ class CoherentMatcher:
         pool = _coarsest_pool(query_grid, grids)
         if pool == 1:
             return EXACT(queries, keys, masks=masks, block_bytes=block_bytes, progress=progress)
-        coarsest = _pooled(queries, pool), [_pooled(key, pool) for key in keys]
-        coarse_masks = [_pooled_mask(mask, pool) for mask in masks]
+        # Pooled by 1, 2, 4 and so on.
+        pyramids = [_pyramid(features, pool) for features in (queries, *keys)]
+        mask_pyramids = [_mask_pyramid(mask, pool) for mask in masks]
+        level = len(pyramids[0]) - 1
         part = progress.part(0, _COARSEST_SHARE)
-        coarse = EXACT(*coarsest, masks=coarse_masks, block_bytes=block_bytes, progress=part).index
-        places = places_of(coarse, [_grid(key) for key in coarsest[1]])
-        scores = best = None
-        while pool > 1:
-            pool //= 2
-            part = progress.part(_share_before(pool), _share_before(pool / 2))
-            pooled_queries, pooled_keys = _pooled(queries, pool), [_pooled(key, pool) for key in keys]
-            pooled_masks = [_pooled_mask(mask, pool) for mask in masks]
-            parents, best, scores = places, [], []
+        coarsest = [pyramid[level].float() for pyramid in pyramids]
+        coarse_masks = [pyramid[level] for pyramid in mask_pyramids]
+        coarse = EXACT(coarsest[0], coarsest[1:], masks=coarse_masks, block_bytes=block_bytes, progress=part).index
+        places, scores = places_of(coarse, [_grid(key) for key in coarsest[1:]]), queries.new_empty(0)
+        while level > 0:
+            level -= 1
+            part = progress.part(_share_before(2**level), _share_before(2 ** (level - 1)))
+            found = []
             for item in range(len(queries)):
-                level = _Level(
-                    pooled_queries[item],
-                    [key[item] for key in pooled_keys],
-                    [None if mask is None else mask[item] for mask in pooled_masks],
+                own = part.part(item / len(queries), (item + 1) / len(queries))
+                item_masks = [pyramid[level] for pyramid in mask_pyramids]
+                table = KeyTable(
+                    [pyramid[level][item] for pyramid in pyramids[1:]],
+                    [None if mask is None else mask[item] for mask in item_masks],
                 )
-                level.try_windows(parents[:, item], part.part(item / len(queries), (item + 0.7) / len(queries)))
-                if pool == 1 and start is not None:
-                    level.attempt(places_of(start[item : item + 1], grids)[:, 0].flatten(1))
-                level.propagate()
-                part.update((item + 1) / len(queries))
-                best.append(level.place.unflatten(1, level.grid))
-                scores.append(level.score.view(level.grid))
-            places = torch.stack(best, 1)
-        assert scores is not None
-        return Matches((torch.stack(scores) / patch_norm(queries))[:, None], _index(places, grids))
+                search = LevelSearch(pyramids[0][level][item], table)
+                search.try_windows(places[:, item], own.part(0, 0.7))
+                if level == 0 and start is not None:
+                    search.attempt(table.rows(places_of(start[item : item + 1], grids)[:, 0].flatten(1)))
+                search.propagate()
+                own.update(1)
+                found.append((search.places(), search.score.view(search.grid)))
+            places, scores = (
+                torch.stack(parts, dim) for dim, parts in zip((1, 0), zip(*found, strict=True), strict=True)
+            )
+        return Matches((scores / patch_norm(queries))[:, None], _index(places, grids))
 
     def cost(self, query_grid: Grid, key_grids: Sequence[Grid], channels: int, element_bytes: int) -> MatchingCost:
         """The coarsest level's pairs, and at each finer one the windows and what propagation tries."""
@@ -97,108 +95,13 @@ class CoherentMatcher:
         coarse = EXACT.cost(_pooled_grid(query_grid, pool), coarse_grids, channels, element_bytes)
         cells = query_grid[0] * query_grid[1] * 4 / 3
         keys = sum(height * width for height, width in key_grids)
-        products = len(OFFSETS) * (_REACH**2 + 4 * _ROUNDS)
         # Features and their tables at the finest level, and half as much of the coarser ones.
         memory = 3 * channels * element_bytes * (query_grid[0] * query_grid[1] + keys)
         pairs = coarse.pairs + _PAIRS_PER_CELL * query_grid[0] * query_grid[1]
-        return MatchingCost(coarse.multiply_adds + cells * products * channels, pairs, memory)
+        return MatchingCost(coarse.multiply_adds + cells * PRODUCTS_PER_CELL * channels, pairs, memory)
 
 
 COHERENT = CoherentMatcher()
-
-
-class _Level:
-    """One item's queries and keys at one pooling, and the best match of each query so far.
-
-    Attributes:
-        grid: (h, w) of the queries.
-        place: (3, h w) int64: reference, row and column of the best key.
-        score: (h w,) its R / |k|, where R is the product of the 3x3 patches.
-    """
-
-    def __init__(self, queries: Tensor, keys: Sequence[Tensor], masks: Sequence[Tensor | None]) -> None:
-        self.grid: Grid = (queries.shape[1], queries.shape[2])
-        device, cells = queries.device, self.grid[0] * self.grid[1]
-        self.queries = padded_table(queries[None])[0]
-        self.query_stride = self.grid[1] + 2
-        cell = torch.arange(cells, device=device)
-        self.y, self.x = cell // self.grid[1], cell % self.grid[1]
-        self.query_rows = (self.y + 1) * self.query_stride + self.x + 1
-        # The references' tables end to end; beside each row what its product is multiplied by, NaN if it may not win.
-        self.keys = torch.cat([padded_table(key[None])[0] for key in keys])
-        factors = []
-        for key, mask in zip(keys, masks, strict=True):
-            factor = 1 / patch_norm(key[None])[0]
-            factors.append(F.pad(factor if mask is None else factor.where(mask, torch.nan), (1, 1, 1, 1)).flatten())
-        self.factors = torch.cat(factors)
-        sizes = torch.tensor([[key.shape[1], key.shape[2]] for key in keys], device=device)
-        self.heights, self.widths = sizes.unbind(1)
-        rows = (self.heights + 2) * (self.widths + 2)
-        self.first_rows = rows.cumsum(0) - rows
-        self.place = torch.full((3, cells), -1, device=device)
-        self.score = queries.new_full((cells,), -torch.inf)
-
-    def try_windows(self, parents: Tensor, progress: Progress) -> None:
-        """Try the window about each cell's parent's match; `parents` (3, h', w') are places at twice the pooling."""
-        y, x = (self.y // 2).clamp_max(parents.shape[1] - 1), (self.x // 2).clamp_max(parents.shape[2] - 1)
-        reference, row, column = parents[:, y, x]
-        # The whole window lies in the grid.
-        row = (2 * row + self.y % 2).clamp_min(_RADIUS).minimum(self.heights[reference] - 1 - _RADIUS)
-        column = (2 * column + self.x % 2).clamp_min(_RADIUS).minimum(self.widths[reference] - 1 - _RADIUS)
-        strides = self.widths[reference] + 2
-        centres = self._rows(torch.stack([reference, row, column]))
-        step = max(1, _BLOCK_ELEMENTS // (_REACH**2 * self.keys.shape[1]))
-        around = torch.arange(-_RADIUS - 1, _RADIUS + 2, device=row.device)
-        query_offsets = torch.tensor([dy * self.query_stride + dx for dy, dx in OFFSETS], device=row.device)
-        for first in range(0, len(row), step):
-            cells = slice(first, first + step)
-            key_rows = (centres[cells, None] + around * strides[cells, None])[:, :, None] + around  # n, 7, 7
-            query_rows = self.query_rows[cells, None] + query_offsets
-            q = self.queries.index_select(0, query_rows.flatten()).unflatten(0, query_rows.shape)
-            k = self.keys.index_select(0, key_rows.flatten()).unflatten(0, (-1, _REACH**2))
-            products = torch.bmm(q, k.transpose(1, 2)).unflatten(2, (_REACH, _REACH))  # n, 9, 7, 7
-            total = products[:, 0, :_SIDE, :_SIDE].clone()
-            for number, (dy, dx) in enumerate(OFFSETS[1:], 1):
-                total += products[:, number, dy + 1 : dy + 1 + _SIDE, dx + 1 : dx + 1 + _SIDE]
-            total *= self.factors[key_rows[:, 1:-1, 1:-1]]
-            score, which = total.nan_to_num_(-torch.inf).flatten(1).max(1)
-            self.score[cells] = score
-            self.place[0, cells] = reference[cells]
-            self.place[1, cells] = row[cells] + which // _SIDE - _RADIUS
-            self.place[2, cells] = column[cells] + which % _SIDE - _RADIUS
-            progress.update(min(1.0, (first + step) / len(row)))
-
-    def propagate(self) -> None:
-        """Try the matches of the four neighbours, moved along with the cell."""
-        height, width = self.grid
-        for dy, dx in _ROUNDS * ((0, 1), (1, 0), (0, -1), (-1, 0)):
-            y, x = (self.y + dy).clamp(0, height - 1), (self.x + dx).clamp(0, width - 1)
-            reference, row, column = self.place[:, y * width + x]
-            self.attempt(torch.stack([reference, row - (y - self.y), column - (x - self.x)]))
-
-    def attempt(self, places: Tensor) -> None:
-        """Take these places (3, h w), moved into the grids, where they are better."""
-        reference, row, column = places
-        row = row.clamp_min(0).minimum(self.heights[reference] - 1)
-        column = column.clamp_min(0).minimum(self.widths[reference] - 1)
-        places = torch.stack([reference, row, column])
-        step = max(1, _BLOCK_ELEMENTS // self.keys.shape[1])
-        for cells in (places != self.place).any(0).nonzero()[:, 0].split(step):
-            query_rows, key_rows = self.query_rows[cells], self._rows(places[:, cells])
-            strides = self.widths[reference[cells]] + 2
-            total = torch.zeros_like(self.score[cells])
-            for dy, dx in OFFSETS:
-                q = self.queries.index_select(0, query_rows + (dy * self.query_stride + dx))
-                total += q.mul_(self.keys.index_select(0, key_rows + dy * strides + dx)).sum(1)
-            total *= self.factors[key_rows]
-            better = total > self.score[cells]  # never where the factor is NaN
-            self.score[cells[better]] = total[better]
-            self.place[:, cells[better]] = places[:, cells[better]]
-
-    def _rows(self, places: Tensor) -> Tensor:
-        """Rows of the key table."""
-        reference, row, column = places
-        return self.first_rows[reference] + (row + 1) * (self.widths[reference] + 2) + column + 1
 
 
 def _grid(features: Tensor) -> Grid:
@@ -223,18 +126,23 @@ def _coarsest_pool(query_grid: Grid, key_grids: Sequence[Grid]) -> int:
     return pool
 
 
-def _pooled(features: Tensor, pool: int) -> Tensor:
-    """The means of blocks of `pool` x `pool` cells, those at the border of what they hold."""
-    if pool == 1:
-        return features
-    return F.avg_pool2d(features, pool, ceil_mode=True, count_include_pad=False)
+def _pyramid(features: Tensor, pool: int) -> list[Tensor]:
+    """Means of blocks of 1x1, 2x2, 4x4, ... cells up to `pool`; those at the border are of what they hold."""
+    pyramid = [features]
+    while 2 ** (len(pyramid) - 1) < pool:
+        pyramid.append(F.avg_pool2d(pyramid[-1], 2, ceil_mode=True, count_include_pad=False))
+    return pyramid
 
 
-def _pooled_mask(mask: Tensor | None, pool: int) -> Tensor | None:
-    """True for blocks in which any key may be matched."""
-    if mask is None or pool == 1:
-        return mask
-    return F.max_pool2d(mask[:, None].float(), pool, ceil_mode=True)[:, 0] > 0
+def _mask_pyramid(mask: Tensor | None, pool: int) -> Sequence[Tensor | None]:
+    """Likewise, True for blocks in which any key may be matched."""
+    levels = pool.bit_length()
+    if mask is None:
+        return [None] * levels
+    pyramid = [mask]
+    while len(pyramid) < levels:
+        pyramid.append(F.max_pool2d(pyramid[-1][:, None].float(), 2, ceil_mode=True)[:, 0] > 0)
+    return pyramid
 
 
 def _share_before(pool: float) -> float:

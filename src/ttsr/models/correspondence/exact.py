@@ -22,6 +22,7 @@ from ttsr.models.correspondence.patches import patch_norm
 from ttsr.models.correspondence.relevance import checked_masks
 from ttsr.models.correspondence.types import Grid, Matches, MatchingCost
 from ttsr.progress import Progress
+from ttsr.system.precision import at_least_float32
 from ttsr.system.threads import in_threads
 
 # On a CPU a block of products that stays in the cache beats a large one.
@@ -57,7 +58,7 @@ class ExactMatcher:
         start: Tensor | None = None,
     ) -> Matches:
         """Equations 3 to 5; see `Matcher`. Masked keys still count as neighbours. `start` has no influence."""
-        masks = checked_masks(masks, keys)
+        masks, queries = checked_masks(masks, keys), at_least_float32(queries)
         batch, _, height, width = queries.shape
         best = queries.new_full((batch, height, width), float("-inf"))
         index = torch.zeros(batch, height, width, dtype=torch.long, device=queries.device)
@@ -148,7 +149,7 @@ class _KeyBlock:
         channels, height, width = key.shape
         halo_top, halo_bottom = max(0, rows.start - 1), min(height, rows.stop + 1)
         padding = (1, 1, int(rows.start == 0), int(rows.stop == height))
-        self.columns = F.pad(key[:, halo_top:halo_bottom], padding).reshape(channels, -1)
+        self.columns = F.pad(at_least_float32(key[:, halo_top:halo_bottom]), padding).reshape(channels, -1)
         self.inverse_norm = inverse_norm[rows]
         self.masked = masked
         self.grid: Grid = (rows.stop - rows.start, width)

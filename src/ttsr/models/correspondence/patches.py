@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttsr.models.correspondence.types import Grid
+from ttsr.system.precision import at_least_float32
 
 OFFSETS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 
@@ -64,8 +65,12 @@ def centre_rows(index: Tensor, grid: Grid) -> Tensor:
 
 def patch_norm(features: Tensor) -> Tensor:
     """Euclidean length of each 3x3 patch, the border padded with zeros: (B, C, H, W) to (B, H, W)."""
-    square = features.square().sum(1, keepdim=True)
-    return F.avg_pool2d(square, 3, 1, 1, divisor_override=1)[:, 0].clamp_min(_EPSILON**2).sqrt()
+    return patch_norm_of_squares(at_least_float32(features).square().sum(1))
+
+
+def patch_norm_of_squares(squares: Tensor) -> Tensor:
+    """The same from each cell's sum of squares (B, H, W)."""
+    return F.avg_pool2d(squares[:, None], 3, 1, 1, divisor_override=1)[:, 0].clamp_min(_EPSILON**2).sqrt()
 
 
 def split_references(index: Tensor, grids: Sequence[Grid]) -> Iterator[tuple[int, Tensor, Tensor]]:
