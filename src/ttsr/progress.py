@@ -1,6 +1,8 @@
 """How far a piece of work has come, and whether it is still wanted: the one form in which the package reports it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Event
 
 
@@ -44,7 +46,30 @@ class Progress:
         """Ask the work to stop: its next update raises `Cancelled`. May be called from any thread."""
         self._cancelled.set()
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Within it, in this thread, `check_cancelled` heeds this progress: for work too deep to be handed it."""
+        token = _watched.set(self)
+        try:
+            yield
+        finally:
+            _watched.reset(token)
+
     @property
     def is_cancelled(self) -> bool:
         """Whether `cancel` was called."""
         return self._cancelled.is_set()
+
+
+_watched: ContextVar[Progress | None] = ContextVar("watched", default=None)
+
+
+def check_cancelled() -> None:
+    """Between steps of long work: see `Progress.watched`.
+
+    Raises:
+        Cancelled: the progress that is watched was cancelled.
+    """
+    progress = _watched.get()
+    if progress is not None and progress.is_cancelled:
+        raise Cancelled("the work was cancelled")

@@ -28,5 +28,5 @@ def test_counts_what_the_convolutions_do(num_references):
     model(torch.zeros(1, 3, 6, 5), [torch.zeros(1, 3, 16, 12)] * num_references)
     cost = count(config, (6, 5), [(4, 3)] * num_references)
     assert cost.references + cost.queries == pytest.approx(done["extractor"])
-    assert cost.coarse + cost.fine == pytest.approx(done["synthesis"], rel=0.03)
+    assert cost.first + cost.second + cost.fine == pytest.approx(done["synthesis"], rel=0.03)
     assert cost.matching == num_references * 30 * 12 * 10

@@ -68,7 +68,7 @@ def test_streamed_strips_equal_the_whole(size, ref_size):
 def test_the_fine_stage_reaches_no_farther_than_it_says():
     """Change one LR row of its inputs: output rows beyond the reach must not move."""
     model = TTSR(TTSRConfig(channels=4, num_blocks=(0, 0, 0, 2), extractor_channels=(4, 4, 4))).eval().double()
-    reach, height, changed = model.synthesis.fine_reach, 60, 30
+    reach, height, changed = model.synthesis.reach.fine, 60, 30
     x1, x2, texture = (random(s, 1, 4, factor * height, factor * 3).double() for s, factor in ((1, 1), (2, 2), (3, 4)))
     relevance = random(4, 1, 1, height, 3).double()
     with torch.no_grad():

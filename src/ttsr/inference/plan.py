@@ -11,9 +11,9 @@ from ttsr.errors import UserError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.types import Grid, Matcher
-from ttsr.models.cost import count, fine_cell_bytes, refinement_cost
-from ttsr.models.streaming import fine_strip_cells
-from ttsr.models.synthesis import fine_reach
+from ttsr.models.cost import cell_bytes, count, refinement_cost
+from ttsr.models.reach import synthesis_reach
+from ttsr.models.tiles import smallest_tile_cells
 from ttsr.options import Precision
 from ttsr.system.memory import available_bytes, gigabytes, used_bytes
 from ttsr.system.precision import bytes_per_value, computing_in
@@ -104,7 +104,8 @@ def fixed_bytes(
     # Textures of the 1x and 2x grids (the latter as gathered rows too), and five maps of these grids.
     on_2x = cells * element * (coarse + 2 * 4 * middle + 5 * 5 * config.channels)
     on_2x += 4 * cells * refinement.place_bytes
-    strip = fine_strip_cells(lr, fine_reach(config.num_blocks[3])) * fine_cell_bytes(config, element, num_references)
+    reach, sizes = synthesis_reach(config.num_blocks), cell_bytes(config, element, num_references)
+    strip = smallest_tile_cells(lr, reach.fine) * sizes.fine
     on_4x = cells * element * 5 * config.channels + strip
     images = cells * 16 * 3 * 4 * 4
     return _encoding_bytes(config, new, element) + images + max(matching, on_2x, on_4x)

@@ -10,6 +10,17 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ttsr.models.convolution import Conv3x3
+from ttsr.progress import check_cancelled
+
+
+def relu(x: Tensor) -> Tensor:
+    """ReLU; without gradients in the memory of `x`, which must be a fresh result."""
+    return F.relu(x, inplace=not torch.is_grad_enabled())
+
+
+def added(x: Tensor, fresh: Tensor) -> Tensor:
+    """The sum; without gradients in the memory of `fresh`."""
+    return x + fresh if torch.is_grad_enabled() or x.dtype != fresh.dtype else fresh.add_(x)
 
 
 class ResidualBlock(nn.Module):
@@ -23,8 +34,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        residual = self.conv2(F.relu(self.conv1(x)))
-        return x + (residual if self.scale == 1 else self.scale * residual)
+        residual = self.conv2(relu(self.conv1(x)))
+        return added(x, residual if self.scale == 1 else self.scale * residual)
 
 
 class ResidualChain(nn.Module):
@@ -50,11 +61,12 @@ class ResidualChain(nn.Module):
                 x = checkpoint(_in_turn, blocks[first : first + size], x, use_reentrant=False)
         else:
             x = _in_turn(blocks, x)
-        return start + self.tail(x)
+        return added(start, self.tail(x))
 
 
 def _in_turn(blocks: Sequence[nn.Module], x: Tensor) -> Tensor:
     for block in blocks:
+        check_cancelled()
         x = block(x)
     return x
 
@@ -68,7 +80,7 @@ class PixelShuffleUp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, factor H, factor W)."""
-        return F.relu(F.pixel_shuffle(self.conv(x), 2))
+        return relu(F.pixel_shuffle(self.conv(x), 2))
 
 
 class BicubicUp(nn.Module):
@@ -85,7 +97,7 @@ class BicubicUp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, factor H, factor W)."""
-        return F.relu(bicubic_up(self.conv(x), self.factor))
+        return relu(bicubic_up(self.conv(x), self.factor))
 
 
 def bicubic_up(x: Tensor, factor: int) -> Tensor:

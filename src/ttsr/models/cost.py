@@ -1,6 +1,6 @@
 """Multiply-adds and bytes of each stage, counted from the sizes alone: what plans and progress bars go by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import NamedTuple
 
@@ -10,12 +10,30 @@ from ttsr.models.correspondence.types import Grid
 
 @dataclass(frozen=True)
 class Cost:
-    """Multiply-adds of one image's forward pass, stage by stage, in the order of the work."""
+    """Multiply-adds of one image's forward pass, stage by stage, in the order of the work.
+
+    Attributes:
+        references: keys of the references, and their textures where these are not encoded level by level.
+        queries: features of the up-sampled LR.
+        matching: the search.
+        refinement: match refinement.
+        texture1: coarse textures of the references, where they are encoded level by level.
+        first: the 1x grid.
+        texture2: middle textures, likewise.
+        second: the 1x and 2x grids.
+        texture4: fine textures, likewise.
+        fine: the 4x grid.
+    """
 
     references: float
     queries: float
     matching: float
-    coarse: float
+    refinement: float
+    texture1: float
+    first: float
+    texture2: float
+    second: float
+    texture4: float
     fine: float
 
     @property
@@ -23,13 +41,14 @@ class Cost:
         """Of all stages."""
         return sum(astuple(self))
 
-    def spans(self) -> dict[str, tuple[float, float]]:
-        """For each stage the fractions of the whole at which it begins and ends."""
-        spans, before = {}, 0.0
-        for name, part in vars(self).items():
-            spans[name] = (before / self.total, (before + part) / self.total)
-            before += part
-        return spans
+
+def spans(shares: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """For each stage the fractions of the whole at which it begins and ends."""
+    total, found, before = sum(shares.values()), {}, 0.0
+    for name, share in shares.items():
+        found[name] = (before / total, (before + share) / total)
+        before += share
+    return found
 
 
 class RefinementCost(NamedTuple):
@@ -53,16 +72,61 @@ def refinement_cost(config: TTSRConfig, num_references: int) -> RefinementCost:
     return RefinementCost(4 * 144 * (2 * config.refinement_radius + 1) ** 2, 4, 8 * (9 * num_references + 6))
 
 
-def fine_cell_bytes(config: TTSRConfig, element_bytes: int, num_references: int) -> int:
-    """About what an LR cell takes on the 4x grid: five maps, and the places of its textures."""
-    places = refinement_cost(config, num_references).place_bytes
-    return 16 * (5 * config.channels * element_bytes + places)
+class CellBytes(NamedTuple):
+    """About what a tile takes for each cell that it sees, at its fullest moment, beside the inputs and the result.
+
+    Attributes:
+        features: of the extractor's levels, for a cell of 4x4 pixels.
+        first: of the synthesis, for an LR cell.
+        second: likewise.
+        fine: likewise.
+    """
+
+    features: int
+    first: int
+    second: int
+    fine: int
+
+
+def feature_cell_bytes(widths: tuple[int, int, int], element_bytes: int) -> int:
+    """`CellBytes.features` of an extractor."""
+    fine, middle, _ = widths
+    return element_bytes * (3 * 16 * fine + 4 * middle + 16 * 6)
+
+
+def cell_bytes(config: TTSRConfig, element_bytes: int, num_references: int) -> CellBytes:
+    """From the widths and the number of maps alive at a time, with the places of the textures while they are gathered.
+
+    The convolutions' own workspace is in it.
+    """
+    channels, (fine, middle, coarse) = config.channels, config.extractor_channels
+    # Published transfer takes nine rows a cell, refined matches nine rows a pixel.
+    pixel = refinement_cost(config, num_references).place_bytes
+    cell = 8 * (9 * max(1, num_references) + 6)
+    return CellBytes(
+        features=feature_cell_bytes(config.extractor_channels, element_bytes),
+        first=max(element_bytes * 5 * channels, element_bytes * (3 * channels + 2 * coarse) + (pixel or cell)),
+        second=max(
+            element_bytes * (4 * 5 + 4) * channels,
+            element_bytes * (4 * 3 * channels + 4 * 2 * middle) + (4 * pixel or cell),
+        ),
+        fine=max(
+            element_bytes * (16 * 5 + 4 * 3 + 3) * channels,
+            element_bytes * (16 * 3 * channels + 16 * 2 * fine) + (16 * pixel or cell),
+        ),
+    )
 
 
 def count(
-    config: TTSRConfig, lr_grid: Grid, new: Sequence[Grid], kept: Sequence[Grid] = (), matching: float | None = None
+    config: TTSRConfig,
+    lr_grid: Grid,
+    new: Sequence[Grid],
+    kept: Sequence[Grid] = (),
+    matching: float | None = None,
+    *,
+    by_level: bool = False,
 ) -> Cost:
-    """Count one image's multiply-adds.
+    """Count one image's multiply-adds, each cell once; what tiles compute twice is not in it.
 
     Args:
         config: the network's sizes.
@@ -70,24 +134,32 @@ def count(
         new: (H/4, W/4) of each reference that is still to be encoded.
         kept: likewise of those that are encoded already.
         matching: of the search; None for the exact one's.
+        by_level: new references are encoded level by level.
     """
     c, (n0, n1, n2, n4) = config.channels, config.num_blocks
     fine, middle, coarse = config.extractor_channels
     cells = lr_grid[0] * lr_grid[1]
     new_keys = sum(height * width for height, width in new)
     keys = new_keys + sum(height * width for height, width in kept)
-    extractor = 16 * 9 * (3 * fine + fine * fine) + 4 * 9 * (fine * middle + middle * middle) + 9 * middle * coarse
+    to_fine = 16 * 9 * 3 * fine
+    to_middle = to_fine + 16 * 9 * fine * fine + 4 * 9 * fine * middle
+    extractor = to_middle + 4 * 9 * middle * middle + 9 * middle * coarse
     square = 9 * c * c  # a 3x3 convolution of the network's width, at one position
     attention1, attention2, attention4 = (square + 9 * c * width if keys else 0 for width in (coarse, middle, fine))
-    on_1x = square * (2 * n0 + 1 + 2 * n1 + 1 + 4 + 3 + 2 * n2 + 1) + 9 * c * 3 + attention1
+    first = square * (2 * n0 + 1 + 2 * n1 + 1) + 9 * c * 3 + attention1
+    on_1x = square * (4 + 3 + 2 * n2 + 1)
     on_2x = square * (2 + 2 * n2 + 1) + attention2
     chain = square * (2 * n4 + 1)
     on_4x = chain + square * (3 + 3 + 0.5) + attention4
-    search = cells * keys * coarse if matching is None else matching
     return Cost(
-        references=2 * new_keys * extractor,
+        references=(1 if by_level else 2) * new_keys * extractor,
         queries=cells * extractor if keys else 0,
-        matching=search + cells * refinement_cost(config, len(new) + len(kept)).cell_multiply_adds,
-        coarse=cells * (on_1x + 4 * on_2x),
+        matching=cells * keys * coarse if matching is None else matching,
+        refinement=cells * refinement_cost(config, len(new) + len(kept)).cell_multiply_adds,
+        texture1=new_keys * extractor if by_level else 0,
+        first=cells * first,
+        texture2=new_keys * to_middle if by_level else 0,
+        second=cells * (on_1x + 4 * on_2x),
+        texture4=new_keys * to_fine if by_level else 0,
         fine=cells * (chain + 5 * square + 4 * (chain + 10 * square) + 16 * on_4x),
     )

@@ -4,15 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ttsr.models.blocks import relu
 from ttsr.models.convolution import Conv3x3
 
 # Mean and standard deviation of ImageNet's RGB in [0, 1], which VGG19 was trained with.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-# How far, in pixels of the image, a coarse feature looks beyond its 4x4 cell: 1 + 1 at full size, 1 + 1 at half, 1 at a
-# quarter make 2 + 4 + 4 = 10; rounded up to whole cells.
-REACH = 12
 
 
 class ImageNetNormalisation(nn.Module):
@@ -44,6 +41,7 @@ class LearnableTextureExtractor(nn.Module):
 
     def __init__(self, widths: tuple[int, int, int] = (64, 128, 256)) -> None:
         super().__init__()
+        self.widths = widths
         fine, middle, coarse = widths
         self.conv1_1 = Conv3x3(3, fine)
         self.conv1_2 = Conv3x3(fine, fine)
@@ -58,11 +56,23 @@ class LearnableTextureExtractor(nn.Module):
         image: (B, 3, H, W) RGB in [0, 1], H and W multiples of 4. Returns relu3_1 (B, C3, H/4, W/4), relu2_1
         (B, C2, H/2, W/2) and relu1_1 (B, C1, H, W).
         """
-        fine = F.relu(self.conv1_1(self.normalise(image)))
-        middle = F.relu(self.conv2_1(F.max_pool2d(F.relu(self.conv1_2(fine)), 2)))
-        coarse = F.relu(self.conv3_1(F.max_pool2d(F.relu(self.conv2_2(middle)), 2)))
-        return coarse, middle, fine
+        fine = relu(self.conv1_1(self.normalise(image)))
+        middle = self._middle(fine)
+        return self._coarse(middle), middle, fine
+
+    def level(self, image: Tensor, number: int) -> Tensor:
+        """One of the three levels alone, 0 to 2 from coarse to fine; nothing finer is kept longer than needed."""
+        feature = relu(self.conv1_1(self.normalise(image)))
+        if number < 2:
+            feature = self._middle(feature)
+        return self._coarse(feature) if number == 0 else feature
+
+    def _middle(self, fine: Tensor) -> Tensor:
+        return relu(self.conv2_1(F.max_pool2d(relu(self.conv1_2(fine)), 2)))
+
+    def _coarse(self, middle: Tensor) -> Tensor:
+        return relu(self.conv3_1(F.max_pool2d(relu(self.conv2_2(middle)), 2)))
 
     def coarse(self, image: Tensor) -> Tensor:
         """The coarse level alone, which is what queries and keys are made of: (B, C3, H/4, W/4)."""
-        return self(image)[0]
+        return self.level(image, 0)

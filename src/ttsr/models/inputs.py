@@ -7,17 +7,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttsr.models.config import SCALE, TTSRConfig
+from ttsr.models.config import SCALE
 from ttsr.models.correspondence.types import EncodedReference, Grid
-from ttsr.models.cost import count
-from ttsr.progress import Progress
-
-ReferenceInput = Tensor | EncodedReference
 
 
 @dataclass(frozen=True)
 class ReferenceImage:
-    """A reference of whole cells with its blurred copy, both (B, 3, H, W) in [0, 1], and its mask."""
+    """A reference that is still to be encoded, of whole cells.
+
+    Attributes:
+        ref: (B, 3, H, W), float in [0, 1], or uint8 or uint16 of their whole range.
+        ref_blur: the same at a quarter of its size and back, of any of these types.
+        mask: (B, H/4, W/4) bool, the cells that may be matched; None for all.
+    """
 
     ref: Tensor
     ref_blur: Tensor
@@ -29,13 +31,16 @@ class ReferenceImage:
         return self.ref.shape[2] // SCALE, self.ref.shape[3] // SCALE
 
 
+ReferenceInput = Tensor | ReferenceImage | EncodedReference
+
+
 @dataclass(frozen=True)
 class Inputs:
     """An LR image, its enlarged copy, and the references, encoded or still to be encoded.
 
     Attributes:
         lr: (B, 3, h, w) in [0, 1].
-        lr_up: (B, 3, 4h, 4w) in [0, 1].
+        lr_up: (B, 3, 4h, 4w), float in [0, 1] or integers.
         references: of any sizes.
     """
 
@@ -62,6 +67,8 @@ def check_inputs(
         ValueError: sizes, channels or numbers do not fit.
     """
     _check(lr, "lr", 1)
+    if not lr.is_floating_point():
+        raise ValueError(f"lr must be float, not {lr.dtype}")
     references = list(ref) if isinstance(ref, Sequence) else [ref]
     blurred = _one_each(ref_blur, len(references), "blurred ones")
     masks = _one_each(ref_mask, len(references), "masks")
@@ -70,7 +77,13 @@ def check_inputs(
     elif lr_up.shape != (*lr.shape[:2], SCALE * lr.shape[2], SCALE * lr.shape[3]):
         raise ValueError(f"lr_up is {tuple(lr_up.shape)}, which is not 4 x lr {tuple(lr.shape)}")
     for reference in references:
-        batch = (reference.keys if isinstance(reference, EncodedReference) else reference).shape[0]
+        match reference:
+            case EncodedReference():
+                batch = reference.keys.shape[0]
+            case ReferenceImage():
+                batch = reference.ref.shape[0]
+            case _:
+                batch = reference.shape[0]
         if batch != lr.shape[0]:
             raise ValueError(f"a batch of {lr.shape[0]} LR images with one of {batch} references")
     checked: list[ReferenceImage | EncodedReference] = []
@@ -78,7 +91,7 @@ def check_inputs(
         if isinstance(reference, Tensor):
             checked.append(check_reference(reference, blur, mask))
         elif mask is not None:
-            raise ValueError("a mask for a reference that is encoded already: give it to encode_reference")
+            raise ValueError("a mask for a reference that is encoded or checked already: give it to encode_reference")
         else:
             checked.append(reference)
     return Inputs(lr, lr_up, checked)
@@ -102,18 +115,15 @@ def check_reference(ref: Tensor, ref_blur: Tensor | None, mask: Tensor | None) -
     return checked
 
 
-def stage_progress(config: TTSRConfig, inputs: Inputs, progress: Progress) -> dict[str, Progress]:
-    """For each stage of a forward pass its part of the whole, by multiply-adds."""
-    new = [r.grid for r in inputs.references if isinstance(r, ReferenceImage)]
-    kept = [r.grid for r in inputs.references if isinstance(r, EncodedReference)]
-    spans = count(config, inputs.lr_grid, new, kept).spans()
-    return {name: progress.part(start, end, name) for name, (start, end) in spans.items()}
+def unit_range(image: Tensor) -> Tensor:
+    """An image, or part of one, in [0, 1]: integers divided by the largest of their type, others as they are."""
+    return image if image.is_floating_point() else image.float().div_(torch.iinfo(image.dtype).max)
 
 
 def resize(image: Tensor, scale: float) -> Tensor:
-    """Antialiased bicubic, clamped to [0, 1]: (B, 3, H, W) to (B, 3, scale H, scale W)."""
+    """Antialiased bicubic, clamped to [0, 1]: (B, 3, H, W), float or integers, to (B, 3, scale H, scale W)."""
     size = [round(side * scale) for side in image.shape[2:]]
-    return F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+    return F.interpolate(unit_range(image), size=size, mode="bicubic", antialias=True).clamp(0, 1)
 
 
 def _one_each(given: Tensor | Sequence[Tensor | None] | None, number: int, what: str) -> list[Tensor | None]:
@@ -131,6 +141,6 @@ def _whole_cells(image: Tensor) -> Tensor:
 
 def _check(image: Tensor, name: str, smallest: int) -> None:
     good = image.dim() == 4 and image.shape[1] == 3 and min(image.shape[2:]) >= smallest
-    if not good or not image.is_floating_point():
-        sizes = f"float (B, 3, H, W), H and W at least {smallest}"
+    if not good or not (image.is_floating_point() or image.dtype in (torch.uint8, torch.uint16)):
+        sizes = f"float, uint8 or uint16 (B, 3, H, W), H and W at least {smallest}"
         raise ValueError(f"{name} must be {sizes}, not {image.dtype} {tuple(image.shape)}")

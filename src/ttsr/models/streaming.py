@@ -1,132 +1,182 @@
-"""The network's parts worked out strip by strip, so that no full-size feature map has to fit into memory.
+"""The network's parts worked out tile by tile, so that no full-size feature map of a stage has to fit into memory.
 
-Every part is local: a strip with enough of a halo gives the same values as the whole. Strips are sets of whole rows;
-of pictures of extreme width, sets of whole columns.
+Every part is local: a tile with enough overlap gives the same values as the whole (see `reach`). What memory a tile may
+take is `block_bytes`; the bytes that its cells take, `cost` knows.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from ttsr.models.config import SCALE
 from ttsr.models.correspondence.types import CELLS, Box, Grid, Textures
-from ttsr.models.extractor import REACH, LearnableTextureExtractor
+from ttsr.models.cost import feature_cell_bytes
+from ttsr.models.extractor import LearnableTextureExtractor
+from ttsr.models.inputs import unit_range
+from ttsr.models.reach import EXTRACTOR_PIXELS
 from ttsr.models.synthesis import SynthesisNetwork
+from ttsr.models.tiles import Tile, tiles
 from ttsr.progress import Progress
 
-# From this ratio of width to height on, strips are columns.
-_EXTREME = 8
+EXTRACTOR_REACH = EXTRACTOR_PIXELS // SCALE
+"""In cells of 4x4 pixels."""
 
 
-def strip_dim(height: int, width: int) -> int:
-    """The dimension of (B, C, H, W) tensors that strips divide: 2 for rows, 3 for columns."""
-    return 3 if width > _EXTREME * height else 2
+def part(features: Tensor, box: Box, cell: int = 1) -> Tensor:
+    """The pixels (B, C, cell rows, cell columns) of a box of cells."""
+    return features[:, :, cell * box.top : cell * box.bottom, cell * box.left : cell * box.right]
 
 
-class Strip(NamedTuple):
-    """Part of an axis: `start` to `end - 1`, and with its halo `first` to `last - 1`."""
-
-    start: int
-    end: int
-    first: int
-    last: int
-
-
-def strips(length: int, step: int, halo: int) -> Iterator[Strip]:
-    """The axis [0, length) in strips of `step` with `halo` on either side where the axis goes on."""
-    for start in range(0, length, step):
-        end = min(start + step, length)
-        yield Strip(start, end, max(0, start - halo), min(end + halo, length))
-
-
-def features_in_strips(
-    extractor: LearnableTextureExtractor, image: Tensor, block_bytes: int
-) -> Iterator[tuple[Strip, tuple[Tensor, ...]]]:
-    """The extractor's three levels, coarse to fine, of an image strip by strip, without the halo.
+def features_in_tiles(
+    extractor: LearnableTextureExtractor,
+    level: int | None,
+    image: Tensor,
+    block_bytes: int,
+    write: Callable[[Tensor, int, Box], None],
+    progress: Progress,
+) -> None:
+    """Features of an image tile by tile, without the overlap.
 
     Args:
         extractor: the texture extractor.
-        image: (B, 3, H, W) in [0, 1], H and W multiples of 4.
-        block_bytes: what a strip's features may hold; with gradients, one strip is the whole.
-
-    Yields:
-        The strip in pixels of the image along `strip_dim`, and its features.
+        level: of the extractor, 0 to 2 from coarse to fine; None for all three.
+        image: (B, 3, H, W), floats in [0, 1] or integers of their type's whole range; H and W multiples of 4.
+        block_bytes: what a tile may take; with gradients, one tile is the whole.
+        write: takes features in a box of cells, their level, and the box.
+        progress: updated with each tile.
     """
-    dim = strip_dim(*image.shape[2:])
-    length, across = image.shape[dim], image.shape[5 - dim]
-    step = length
-    if not torch.is_grad_enabled():
-        # Two full-size feature maps and what is left of the next levels are alive at a time.
-        line_bytes = 3 * image.shape[0] * across * extractor.conv1_1.out_channels * image.element_size()
-        step = max(SCALE, block_bytes // line_bytes // SCALE * SCALE)
-        step = length if length <= step + 2 * REACH else step
-    for strip in strips(length, step, REACH):
-        levels = extractor(channels_last(image.narrow(dim, strip.first, strip.last - strip.first)))
-        yield (
-            strip,
-            tuple(
-                level.narrow(
-                    dim, (strip.start - strip.first) // SCALE * cell, (strip.end - strip.start) // SCALE * cell
-                )
-                for level, cell in zip(levels, CELLS, strict=True)
-            ),
-        )
+    grid: Grid = (image.shape[2] // SCALE, image.shape[3] // SCALE)
+
+    def work(tile: Tile) -> None:
+        seen = channels_last(unit_range(part(image, tile.seen, SCALE)))
+        found = enumerate(extractor(seen)) if level is None else [(level, extractor.level(seen, level))]
+        for number, features in found:
+            write(part(features, _within(tile), CELLS[number]), number, tile.kept)
+
+    element = 2 if torch.is_autocast_enabled(image.device.type) else 4
+    cells = block_bytes // feature_cell_bytes(extractor.widths, element) // image.shape[0]
+    _each(work, _tiles_of(grid, EXTRACTOR_REACH, cells), progress)
 
 
-def coarse_features(extractor: LearnableTextureExtractor, image: Tensor, block_bytes: int) -> Tensor:
+def coarse_features(
+    extractor: LearnableTextureExtractor, image: Tensor, block_bytes: int, progress: Progress | None = None
+) -> Tensor:
     """The coarse level, which queries and keys are made of: (B, 3, H, W) to (B, C3, H/4, W/4)."""
-    dim, out = strip_dim(*image.shape[2:]), None
-    for strip, (coarse, _, _) in features_in_strips(extractor, image, block_bytes):
-        if strip.end - strip.start == image.shape[dim]:
-            return coarse
+    height, width = (side // SCALE for side in image.shape[2:])
+    out: Tensor | None = None
+
+    def write(features: Tensor, _: int, box: Box) -> None:
+        nonlocal out
+        if box == (0, height, 0, width):
+            out = features
+            return
         if out is None:
-            height, width = (side // SCALE for side in image.shape[2:])
-            out = channels_last(coarse.new_empty(*coarse.shape[:2], height, width))
-        out.narrow(dim, strip.start // SCALE, coarse.shape[dim]).copy_(coarse)
+            out = channels_last(features.new_empty(*features.shape[:2], height, width))
+        part(out, box).copy_(features)
+
+    features_in_tiles(extractor, 0, image, block_bytes, write, progress or Progress())
     return cast(Tensor, out)
 
 
-def fine_in_strips(
+def first_in_tiles(
+    synthesis: SynthesisNetwork, lr: Tensor, textures: Textures, cells: int, progress: Progress
+) -> Tensor:
+    """`SynthesisNetwork.first` tile by tile, each with its own textures: (B, C, h, w)."""
+
+    def stage(tile: Tile) -> tuple[Tensor, ...]:
+        image = channels_last(2 * part(lr, tile.seen) - 1)
+        return (synthesis.first(image, part(textures.attention, tile.seen), textures.level(0, tile.seen)),)
+
+    return _stage_in_tiles(stage, lr, synthesis.reach.first, cells, (1,), progress)[0]
+
+
+def second_in_tiles(
+    synthesis: SynthesisNetwork, x1: Tensor, textures: Textures, cells: int, progress: Progress
+) -> tuple[Tensor, Tensor]:
+    """`SynthesisNetwork.second` tile by tile, each with its own textures: (B, C, h, w) and (B, C, 2h, 2w)."""
+
+    def stage(tile: Tile) -> tuple[Tensor, ...]:
+        seen = channels_last(part(x1, tile.seen))
+        return synthesis.second(seen, part(textures.attention, tile.seen), textures.level(1, tile.seen))
+
+    first, second = _stage_in_tiles(stage, x1, synthesis.reach.second, cells, (1, 2), progress)
+    return first, second
+
+
+def fine_in_tiles(
     synthesis: SynthesisNetwork,
     x1: Tensor,
     x2: Tensor,
     textures: Textures,
-    block_cells: int,
+    finish: Callable[[Tensor, Box], Tensor],
+    cells: int,
     progress: Progress,
 ) -> Tensor:
-    """`SynthesisNetwork.fine` strip by strip, each with its own 4x textures: (B, 3, 4h, 4w).
+    """`SynthesisNetwork.fine` tile by tile, each with its own textures: (B, 3, 4h, 4w).
 
-    `x1` and `x2` come from `SynthesisNetwork.coarse`. A strip holds `block_cells` LR cells of all images.
+    `finish` makes of a tile's RGB (B, 3, 4 rows, 4 columns) in [-1, 1] and its box of LR cells what is kept.
     """
-    batch, _, height, width = x1.shape
-    dim, halo = strip_dim(height, width), synthesis.fine_reach
-    length, across = x1.shape[dim], x1.shape[5 - dim]
-    sr = x1.new_empty(batch, 3, SCALE * height, SCALE * width, dtype=textures.attention.dtype)
-    step = max(halo, block_cells // (batch * across) - 2 * halo)
-    for strip in strips(length, step, halo):
-        size = strip.last - strip.first
-        box = Box(strip.first, strip.last, 0, width) if dim == 2 else Box(0, height, strip.first, strip.last)
-        part = synthesis.fine(
-            x1.narrow(dim, strip.first, size),
-            x2.narrow(dim, 2 * strip.first, 2 * size),
-            textures.attention.narrow(dim, strip.first, size),
-            textures.level(2, box),
+
+    def stage(tile: Tile) -> tuple[Tensor, ...]:
+        rgb = synthesis.fine(
+            channels_last(part(x1, tile.seen)),
+            channels_last(part(x2, tile.seen, 2)),
+            part(textures.attention, tile.seen),
+            textures.level(2, tile.seen),
         )
-        kept = part.narrow(dim, SCALE * (strip.start - strip.first), SCALE * (strip.end - strip.start))
-        sr.narrow(dim, SCALE * strip.start, kept.shape[dim]).copy_(kept)
-        progress.update(strip.end / length)
-    return sr
+        return (finish(rgb, tile.seen),)
 
-
-def fine_strip_cells(lr_grid: Grid, reach: int) -> int:
-    """LR cells of the smallest strip that `fine_in_strips` may be asked for, with its halo."""
-    dim = strip_dim(*lr_grid)
-    length, across = lr_grid[dim - 2], lr_grid[3 - dim]
-    return across * min(length, 3 * reach)
+    return _stage_in_tiles(stage, x1, synthesis.reach.fine, cells, (SCALE,), progress)[0]
 
 
 def channels_last(x: Tensor) -> Tensor:
     """The layout in which CPU convolutions and the stored textures are fastest."""
     return x.contiguous(memory_format=torch.channels_last)
+
+
+def _stage_in_tiles(
+    stage: Callable[[Tile], tuple[Tensor, ...]],
+    like: Tensor,
+    reach: int,
+    cells: int,
+    scales: tuple[int, ...],
+    progress: Progress,
+) -> tuple[Tensor, ...]:
+    """What a stage gives for each tile, put together; its outputs are on the grids of `scales` times that of `like`."""
+    batch, _, height, width = like.shape
+    kept: list[Tensor] = []
+
+    def work(tile: Tile) -> None:
+        outputs = stage(tile)
+        if tile.kept == (0, height, 0, width):
+            kept.extend(outputs)
+            return
+        if not kept:
+            for output, scale in zip(outputs, scales, strict=True):
+                kept.append(channels_last(output.new_empty(batch, output.shape[1], scale * height, scale * width)))
+        for whole, output, scale in zip(kept, outputs, scales, strict=True):
+            part(whole, tile.kept, scale).copy_(part(output, _within(tile), scale))
+
+    _each(work, _tiles_of((height, width), reach, cells // batch), progress)
+    return tuple(kept)
+
+
+def _tiles_of(grid: Grid, reach: int, cells: int) -> list[Tile]:
+    """With gradients a single one."""
+    return tiles(grid, reach, grid[0] * grid[1] if torch.is_grad_enabled() else cells)
+
+
+def _each(work: Callable[[Tile], None], found: Sequence[Tile], progress: Progress) -> None:
+    """Work on one tile after the other; cancelling is heeded between the blocks of the network too."""
+    with progress.watched():
+        for number, tile in enumerate(found, 1):
+            work(tile)
+            progress.update(number / len(found))
+
+
+def _within(tile: Tile) -> Box:
+    """What is kept of a tile, seen from its own first cell."""
+    kept, (top, _, left, _) = tile
+    return Box(kept.top - top, kept.bottom - top, kept.left - left, kept.right - left)

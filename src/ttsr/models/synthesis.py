@@ -3,11 +3,11 @@
 Legend of the tensors: x1, x2, x4 are features on grids of 1, 2 and 4 times the LR's size, (B, C, s h, s w).
 """
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ttsr.models.blocks import BicubicUp, PixelShuffleUp, ResidualChain, bicubic_up, conv_of_parts
+from ttsr.models.blocks import BicubicUp, PixelShuffleUp, ResidualChain, added, bicubic_up, conv_of_parts, relu
 from ttsr.models.convolution import Conv3x3
+from ttsr.models.reach import synthesis_reach
 
 
 class ShallowFeatures(nn.Module):
@@ -20,7 +20,7 @@ class ShallowFeatures(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         """(B, 3, h, w) to (B, C, h, w)."""
-        x = F.relu(self.head(lr))
+        x = relu(self.head(lr))
         return self.chain(x, x)
 
 
@@ -33,7 +33,7 @@ class SoftAttention(nn.Module):
 
     def forward(self, x: Tensor, texture: Tensor, relevance: Tensor) -> Tensor:
         """Features x (B, C, H, W), texture (B, Ct, H, W), relevance (B, 1, H, W)."""
-        return x + conv_of_parts(self.conv, x, texture) * relevance
+        return added(x, conv_of_parts(self.conv, x, texture) * relevance)
 
 
 class Down(nn.Module):
@@ -45,7 +45,7 @@ class Down(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, H/2, W/2)."""
-        return F.relu(self.conv(x))
+        return relu(self.conv(x))
 
 
 class Integration2(nn.Module):
@@ -61,8 +61,8 @@ class Integration2(nn.Module):
     def forward(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
         """Features of the two scales to the same shapes."""
         return (
-            F.relu(conv_of_parts(self.merge1, x1, self.down_2to1(x2))),
-            F.relu(conv_of_parts(self.merge2, x2, self.up_1to2(x1))),
+            relu(conv_of_parts(self.merge1, x1, self.down_2to1(x2))),
+            relu(conv_of_parts(self.merge2, x2, self.up_1to2(x1))),
         )
 
 
@@ -84,9 +84,9 @@ class Integration4(nn.Module):
     def forward(self, x1: Tensor, x2: Tensor, x4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features of the three scales to the same shapes."""
         return (
-            F.relu(conv_of_parts(self.merge1, x1, self.down_2to1(x2), self.down_4to1(x4))),
-            F.relu(conv_of_parts(self.merge2, x2, self.up_1to2(x1), self.down_4to2(x4))),
-            F.relu(conv_of_parts(self.merge4, x4, self.up_1to4(x1), self.up_2to4(x2))),
+            relu(conv_of_parts(self.merge1, x1, self.down_2to1(x2), self.down_4to1(x4))),
+            relu(conv_of_parts(self.merge2, x2, self.up_1to2(x1), self.down_4to2(x4))),
+            relu(conv_of_parts(self.merge4, x4, self.up_1to4(x1), self.up_2to4(x2))),
         )
 
 
@@ -103,7 +103,7 @@ class Merge(nn.Module):
 
     def forward(self, x1: Tensor, x2: Tensor, x4: Tensor) -> Tensor:
         """Features of the three scales to RGB (B, 3, 4h, 4w)."""
-        x = F.relu(conv_of_parts(self.conv, x4, self.up_1to4(x1), self.up_2to4(x2)))
+        x = relu(conv_of_parts(self.conv, x4, self.up_1to4(x1), self.up_2to4(x2)))
         return self.tail2(self.tail1(x))
 
 
@@ -141,7 +141,7 @@ class SynthesisNetwork(nn.Module):
         self.chain4_2 = ResidualChain(channels, third, res_scale)
         self.chain4_4 = ResidualChain(channels, third, res_scale)
         self.merge = Merge(channels)
-        self.fine_reach = fine_reach(third)
+        self.reach = synthesis_reach(num_blocks)
 
     def coarse(
         self, lr: Tensor, relevance: Tensor, texture1: Tensor | None, texture2: Tensor | None
@@ -156,10 +156,17 @@ class SynthesisNetwork(nn.Module):
             texture1: (B, C3, h, w).
             texture2: (B, C2, 2h, 2w).
         """
+        return self.second(self.first(lr, relevance, texture1), relevance, texture2)
+
+    def first(self, lr: Tensor, relevance: Tensor, texture1: Tensor | None) -> Tensor:
+        """The stages on the 1x grid, up to the first integration; local, as far as `reach.first`."""
         x1 = self.shallow(lr)
         if texture1 is not None:
             x1 = self.attention1(x1, texture1, _at_level(relevance, 0))
-        x1 = self.chain1(x1, x1)
+        return self.chain1(x1, x1)
+
+    def second(self, x1: Tensor, relevance: Tensor, texture2: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The stages on the 1x and 2x grids from `first` on: (x1, x2); local, as far as `reach.second`."""
         x2 = self.up2(x1)
         if texture2 is not None:
             x2 = self.attention2(x2, texture2, bicubic_up(_at_level(relevance, 1), 2))
@@ -169,7 +176,7 @@ class SynthesisNetwork(nn.Module):
     def fine(self, x1: Tensor, x2: Tensor, relevance: Tensor, texture4: Tensor | None) -> Tensor:
         """The stage on the 4x grid and the merge: RGB (B, 3, 4h, 4w).
 
-        Local: its output depends on at most `fine_reach` LR cells each way. texture4: (B, C1, 4h, 4w),
+        Local: its output depends on at most `reach.fine` LR cells each way. texture4: (B, C1, 4h, 4w),
         or None for a relevance of 0.
         """
         x4 = self.up4(x2)
@@ -184,15 +191,6 @@ class SynthesisNetwork(nn.Module):
         """textures: coarse to fine, (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w)."""
         x1, x2 = self.coarse(lr, relevance, textures[0], textures[1])
         return self.fine(x1, x2, relevance, textures[2])
-
-
-def fine_reach(num_blocks: int) -> int:
-    """How many LR cells `SynthesisNetwork.fine` looks each way, given the residual blocks of its 4x stage.
-
-    The chain on the 1x grid with its integration and tail makes 2 n + 2, the bicubic up-sampling behind it two more,
-    and everything on the 2x and 4x grids less than six.
-    """
-    return 2 * num_blocks + 10
 
 
 def _at_level(relevance: Tensor, level: int) -> Tensor:

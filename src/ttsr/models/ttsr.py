@@ -3,23 +3,30 @@
 `textbook.py` spells the same network out as the paper words it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from ttsr.models.config import TTSRConfig
+from ttsr.models.config import SCALE, TTSRConfig
 from ttsr.models.correspondence.cell_transfer import CellTransfer
 from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.pixel_transfer import PixelTransfer
-from ttsr.models.correspondence.refine import luma
 from ttsr.models.correspondence.relevance import relevance_at
-from ttsr.models.correspondence.types import CELLS, Box, EncodedReference, Matcher, Matches, Refinement, Textures
-from ttsr.models.cost import fine_cell_bytes
+from ttsr.models.correspondence.types import Box, EncodedReference, Matcher, Matches, Refinement, Textures
+from ttsr.models.cost import CellBytes, cell_bytes, count, spans
+from ttsr.models.encoding import Encoder, LevelByLevel, luma_of
 from ttsr.models.extractor import LearnableTextureExtractor
-from ttsr.models.inputs import ReferenceImage, ReferenceInput, check_inputs, check_reference, stage_progress
-from ttsr.models.streaming import channels_last, coarse_features, features_in_strips, fine_in_strips, strip_dim
+from ttsr.models.inputs import Inputs, ReferenceImage, ReferenceInput, check_inputs, check_reference, unit_range
+from ttsr.models.streaming import (
+    channels_last,
+    coarse_features,
+    fine_in_tiles,
+    first_in_tiles,
+    part,
+    second_in_tiles,
+)
 from ttsr.models.synthesis import SynthesisNetwork
 from ttsr.progress import Progress
 from ttsr.system.precision import at_least_float32
@@ -30,7 +37,7 @@ class TTSROutput:
     """What a forward pass returns.
 
     Attributes:
-        sr: (B, 3, 4h, 4w) RGB; in [0, 1] in eval mode, not clamped while training.
+        sr: (B, 3, 4h, 4w) RGB; in [0, 1] in eval mode, not clamped while training; integers where these are asked for.
         matches: relevance (B, 1, h, w), 0 without a reference, and index (B, h, w), -1 without a reference.
         attention: (B, 3, h, w), how far each level's texture is let in, coarse to fine: S as published, or the learned
             match confidence.
@@ -85,7 +92,10 @@ class TTSR(nn.Module):
         matcher: Matcher = EXACT,
         block_bytes: int = 2**30,
         keep_textures: bool = True,
+        half_textures: bool = False,
+        sr_type: torch.dtype | None = None,
         progress: Progress | None = None,
+        shares: Mapping[str, float] | None = None,
     ) -> TTSROutput:
         """Super-resolve a batch.
 
@@ -95,45 +105,69 @@ class TTSR(nn.Module):
         Args:
             lr: (B, 3, h, w).
             ref: one or several of (B, 3, H, W), of any sizes from 4x4 on (the last rows and columns that make no whole
-                four are left out), or their `encode_reference`.
+                four are left out), or their `encode_reference` or `check_reference`. These images, lr_up and ref_blur
+                may also be uint8 or uint16, of which only what is being worked on is converted.
             lr_up: (B, 3, 4h, 4w); made by antialiased bicubic where not given.
             ref_blur: as ref, the references at a quarter of their size and back; likewise.
             ref_mask: as ref, (B, H/4, W/4) bool, False for cells that must not be matched, such as padding; refinement
                 may still move a match so many pixels into them. For encoded references `encode_reference` takes it.
             matcher: the search to match by.
-            block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor, the
-                search and the transfer are streamed; with `keep_textures=False` so is the 4x stage.
+            block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor and the
+                search are streamed; with `keep_textures=False` so are the transfer and the synthesis, and references
+                that are not encoded are encoded level by level, as each is needed.
             keep_textures: return the textures.
+            half_textures: store the textures of references that are encoded level by level in fp16.
+            sr_type: torch.uint8 or torch.uint16 for a picture rounded to them; None for floats.
             progress: updated throughout; cancels the pass.
+            shares: how long each stage of `cost.Cost` takes in proportion, for the progress; where not given, by
+                multiply-adds.
 
         Raises:
             ValueError: sizes or channels do not fit, or of some image every cell of all references is masked.
         """
         inputs = check_inputs(lr, ref, lr_up, ref_blur, ref_mask)
-        parts = stage_progress(self.config, inputs, progress or Progress())
+        streamed = not keep_textures and not torch.is_grad_enabled()
+        parts = self._parts(inputs, streamed, shares, progress or Progress())
+        sizes = cell_bytes(self.config, lr.element_size(), len(inputs.references))
+        encoder = Encoder(self.extractor, self.transfer, block_bytes, half=half_textures and streamed)
 
-        references = [self._encoded(r, block_bytes) for r in inputs.references]
-        parts["references"].update(1)
-        if references:
-            queries = coarse_features(self.extractor, inputs.lr_up, block_bytes)
-            parts["queries"].update(1)
-            matches = self._match(queries, references, matcher, block_bytes, parts["matching"])
-            textures = self.transfer(matches, references, inputs.lr_up)
-        else:
-            queries, relevance = None, lr.new_zeros(lr.shape[0], 1, *inputs.lr_grid)
-            matches = Matches(relevance, torch.full_like(relevance[:, 0], -1, dtype=torch.long))
-            textures = Textures(relevance.expand(-1, 3, -1, -1))
+        encode = encoder.by_level if streamed else encoder.at_once
+        references, matches, queries = self._match(inputs, encode, matcher, block_bytes, parts)
         queries = queries if keep_textures else None
-        parts["matching"].update(1)
-        sr, levels = self._synthesise(lr, textures, len(references), block_bytes, keep_textures, parts)
-        if self.config.bicubic_skip:
-            sr = sr + (2 * inputs.lr_up - 1)
-        if not self.training:
-            sr = sr.clamp(-1, 1)
-        return TTSROutput((sr + 1) / 2, matches, textures.attention, textures.refinement, levels, queries)
+        if references:
+            lr_luma = luma_of(inputs.lr_up) if self.transfer.needs_luma else None
+            textures = self.transfer(matches, references, lr_luma, parts["refinement"])
+        else:
+            textures = Textures(matches.relevance.expand(-1, 3, -1, -1))
+
+        def finish(rgb: Tensor, box: Box) -> Tensor:
+            if self.config.bicubic_skip:
+                rgb = rgb + (2 * unit_range(part(inputs.lr_up, box, SCALE)) - 1)
+            if not self.training:
+                rgb = rgb.clamp(-1, 1)
+            return rounded((rgb + 1) / 2, sr_type)
+
+        kept = None
+        if streamed:
+            sr = self._streamed(lr, textures, references, block_bytes, sizes, finish, parts)
+        else:
+            texture1, texture2 = textures.level(0), textures.level(1)
+            x1, x2 = self.synthesis.coarse(channels_last(2 * lr - 1), textures.attention, texture1, texture2)
+            texture4 = textures.level(2)
+            sr = finish(self.synthesis.fine(x1, x2, textures.attention, texture4), Box(0, lr.shape[2], 0, lr.shape[3]))
+            if keep_textures and texture1 is not None and texture2 is not None and texture4 is not None:
+                kept = texture1, texture2, texture4
+            parts["fine"].update(1)
+        return TTSROutput(sr, matches, textures.attention, textures.refinement, kept, queries)
 
     def encode_reference(
-        self, ref: Tensor, ref_blur: Tensor | None = None, mask: Tensor | None = None, *, block_bytes: int = 2**30
+        self,
+        ref: Tensor,
+        ref_blur: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        block_bytes: int = 2**30,
+        progress: Progress | None = None,
     ) -> EncodedReference:
         """Keys and textures of a reference, to be used for any number of LR images.
 
@@ -142,67 +176,96 @@ class TTSR(nn.Module):
                 authors do.
             ref_blur: the reference at a quarter of its size and back; made by antialiased bicubic where not given.
             mask: (B, H // 4, W // 4) bool, True where a cell may be matched; all where not given.
-            block_bytes: about what the features of a strip may hold.
+            block_bytes: about what the features of a tile may hold.
+            progress: updated throughout; cancels the work.
 
         Raises:
             ValueError: sizes or channels do not fit.
         """
-        return self._encoded(check_reference(ref, ref_blur, mask), block_bytes)
+        encoder = Encoder(self.extractor, self.transfer, block_bytes)
+        return encoder.at_once(check_reference(ref, ref_blur, mask), progress or Progress())
 
-    def _encoded(self, reference: ReferenceImage | EncodedReference, block_bytes: int) -> EncodedReference:
-        if isinstance(reference, EncodedReference):
-            return reference
-        (height, width), dim = reference.grid, strip_dim(*reference.ref.shape[2:])
-        keys = coarse_features(self.extractor, reference.ref_blur, block_bytes)
-        fine, middle, coarse = self.config.extractor_channels
-        widths = zip(CELLS, (coarse, middle, fine), strict=True)
-        storages = [self.transfer.storage(keys, reference.grid, cell, channels) for cell, channels in widths]
-        for strip, levels in features_in_strips(self.extractor, reference.ref, block_bytes):
-            start, end = strip.start // CELLS[-1], strip.end // CELLS[-1]
-            box = Box(start, end, 0, width) if dim == 2 else Box(0, height, start, end)
-            for storage, level, cell in zip(storages, levels, CELLS, strict=True):
-                self.transfer.store(storage, level, cell, box, reference.grid)
-        luma_of_blurred = luma(reference.ref_blur) if self.transfer.needs_luma else None
-        return EncodedReference(keys, (storages[0], storages[1], storages[2]), reference.mask, luma_of_blurred)
+    def _parts(
+        self, inputs: Inputs, by_level: bool, shares: Mapping[str, float] | None, progress: Progress
+    ) -> dict[str, Progress]:
+        """For each stage of `Cost` its part of the whole."""
+        if shares is None:
+            new = [r.grid for r in inputs.references if isinstance(r, ReferenceImage)]
+            kept = [r.grid for r in inputs.references if isinstance(r, EncodedReference)]
+            shares = vars(count(self.config, inputs.lr_grid, new, kept, by_level=by_level))
+        return {name: progress.part(*span, _LABELS.get(name, name)) for name, span in spans(shares).items()}
 
     def _match(
         self,
-        queries: Tensor,
-        references: Sequence[EncodedReference],
+        inputs: Inputs,
+        encode: Callable[[ReferenceImage, Progress], EncodedReference],
         matcher: Matcher,
         block_bytes: int,
-        progress: Progress,
-    ) -> Matches:
-        """Matches, with gradients of the relevance to queries and keys where they are wanted."""
+        parts: dict[str, Progress],
+    ) -> tuple[list[EncodedReference], Matches, Tensor | None]:
+        """References without keys, matches, and queries, with gradients of the relevance where they are wanted."""
+        references, new = [], [r for r in inputs.references if isinstance(r, ReferenceImage)]
+        total, done = sum(r.grid[0] * r.grid[1] for r in new), 0
+        for reference in inputs.references:
+            if isinstance(reference, ReferenceImage):
+                cells = reference.grid[0] * reference.grid[1]
+                share = parts["references"].part(done / total, (done + cells) / total)
+                reference, done = encode(reference, share), done + cells
+            references.append(reference)
+        parts["references"].update(1)
+        lr = inputs.lr
+        if not references:
+            relevance = lr.new_zeros(lr.shape[0], 1, *inputs.lr_grid)
+            return [], Matches(relevance, torch.full_like(relevance[:, 0], -1, dtype=torch.long)), None
+        queries = coarse_features(self.extractor, inputs.lr_up, block_bytes, parts["queries"])
         # Where the network computes in 16 bits the cosines are still compared in 32: rounded, most matches would tie.
-        queries, keys = at_least_float32(queries), [at_least_float32(r.keys) for r in references]
+        precise, keys = at_least_float32(queries), [at_least_float32(r.keys) for r in references]
         masks = [r.mask for r in references]
-        matches = matcher(queries, keys, masks=masks, block_bytes=block_bytes, progress=progress)
+        matches = matcher(precise, keys, masks=masks, block_bytes=block_bytes, progress=parts["matching"])
+        parts["matching"].update(1)
         if torch.is_grad_enabled():
-            matches = Matches(relevance_at(queries, keys, matches.index), matches.index)
-        return matches
+            matches = Matches(relevance_at(precise, keys, matches.index), matches.index)
+        return [r.without_keys() for r in references], matches, queries
 
-    def _synthesise(
+    def _streamed(
         self,
         lr: Tensor,
         textures: Textures,
-        num_references: int,
+        references: Sequence[EncodedReference],
         block_bytes: int,
-        keep_textures: bool,
+        sizes: CellBytes,
+        finish: Callable[[Tensor, Box], Tensor],
         parts: dict[str, Progress],
-    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor] | None]:
-        """RGB in [-1, 1] up to clamping, and the textures if they are kept."""
-        texture1, texture2 = textures.level(0), textures.level(1)
-        x1, x2 = self.synthesis.coarse(channels_last(2 * lr - 1), textures.attention, texture1, texture2)
-        parts["coarse"].update(1)
-        if not keep_textures and not torch.is_grad_enabled():
-            del texture1, texture2
-            cell_bytes = fine_cell_bytes(self.config, textures.attention.element_size(), num_references)
-            sr = fine_in_strips(self.synthesis, x1, x2, textures, block_bytes // cell_bytes, parts["fine"])
-            return sr, None
-        texture4 = textures.level(2)
-        sr = self.synthesis.fine(x1, x2, textures.attention, texture4)
-        parts["fine"].update(1)
-        if keep_textures and texture1 is not None and texture2 is not None and texture4 is not None:
-            return sr, (texture1, texture2, texture4)
-        return sr, None
+    ) -> Tensor:
+        """The synthesis tile by tile, with one level of textures at a time."""
+        _prepare(references, 0, parts["texture1"])
+        x1 = first_in_tiles(self.synthesis, lr, textures, block_bytes // sizes.first, parts["first"])
+        _prepare(references, 1, parts["texture2"])
+        x1, x2 = second_in_tiles(self.synthesis, x1, textures, block_bytes // sizes.second, parts["second"])
+        _prepare(references, 2, parts["texture4"])
+        return fine_in_tiles(self.synthesis, x1, x2, textures, finish, block_bytes // sizes.fine, parts["fine"])
+
+
+def rounded(image: Tensor, integers: torch.dtype | None) -> Tensor:
+    """An image, 0 for black and 1 for white, as it is or rounded to integers of a type's whole range."""
+    if integers is None:
+        return image
+    largest = torch.iinfo(integers).max
+    values = image.float().mul(largest).round_().clamp_(0, largest)
+    # By way of 32 bits: not all devices convert to uint16 directly.
+    return values.to(integers) if integers == torch.uint8 else values.to(torch.int32).to(integers)
+
+
+def _prepare(references: Sequence[EncodedReference], level: int, progress: Progress) -> None:
+    """Encode a level of those references that are encoded level by level."""
+    waiting = [(r.grid[0] * r.grid[1], r.textures) for r in references if isinstance(r.textures, LevelByLevel)]
+    total, done = sum(cells for cells, _ in waiting), 0
+    for cells, textures in waiting:
+        textures.prepare(level, progress.part(done / total, (done + cells) / total))
+        done += cells
+    progress.update(1)
+
+
+# What the stages are called in a progress, where not by their own names.
+_LABELS = {"texture1": "references", "first": "synthesis", "texture2": "references", "second": "synthesis"}
+_LABELS |= {"texture4": "references", "fine": "synthesis"}

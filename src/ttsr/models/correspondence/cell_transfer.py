@@ -21,6 +21,7 @@ from ttsr.models.correspondence.patches import (
     write_cells,
 )
 from ttsr.models.correspondence.types import CELLS, Box, EncodedReference, Grid, Matches, Textures
+from ttsr.progress import Progress
 
 
 class CellTransfer(nn.Module):
@@ -28,7 +29,13 @@ class CellTransfer(nn.Module):
 
     needs_luma = False
 
-    def forward(self, matches: Matches, references: Sequence[EncodedReference], lr_up: Tensor) -> Textures:
+    def forward(
+        self,
+        matches: Matches,
+        references: Sequence[EncodedReference],
+        lr_luma: Tensor | None = None,
+        progress: Progress | None = None,
+    ) -> Textures:
         """See `Transfer`."""
         grids = [reference.grid for reference in references]
 

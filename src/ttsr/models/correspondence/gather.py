@@ -19,7 +19,7 @@ def gather_mean(sources: list[Tensor], tables: list[Tensor]) -> Tensor:
         tables: (N, D) each.
 
     Returns:
-        (P, D).
+        (P, D); without gradients float32 where the tables have 16 bits, which are too few for sums.
     """
     return cast(Tensor, _GatherMean.apply(sources, *tables))
 
@@ -34,7 +34,8 @@ class _GatherMean(torch.autograd.Function):
     def forward(ctx: Any, sources: list[Tensor], *tables: Tensor) -> Tensor:
         ctx.sources, ctx.sizes = sources, [len(table) for table in tables]
         count, depth = sources[0].shape[1], tables[0].shape[1]
-        out = tables[0].new_empty(count, depth)
+        wanted = torch.float32 if tables[0].element_size() < 4 and not any(ctx.needs_input_grad) else tables[0].dtype
+        out = tables[0].new_empty(count, depth, dtype=wanted)
         step = max(1, _BLOCK_ELEMENTS // depth)
         buffer = tables[0].new_empty(min(step, count), depth)
         for first in range(0, count, step):
@@ -46,7 +47,7 @@ class _GatherMean(torch.autograd.Function):
                 for rows, table in zip(sources, tables, strict=True):
                     for at in rows[:, first : first + step]:
                         chosen = (at >= 0).nonzero()[:, 0]
-                        block.index_add_(0, chosen, table.index_select(0, at[chosen]))
+                        block.index_add_(0, chosen, table.index_select(0, at[chosen]).to(block))
             block /= len(OFFSETS)
         return out
 
@@ -67,8 +68,11 @@ class _GatherMean(torch.autograd.Function):
 
 def _sum_rows(table: Tensor, rows: Tensor, out: Tensor, buffer: Tensor) -> None:
     """Write to `out` the sum over the first dimension of table[rows]; rows (9, P)."""
-    torch.index_select(table, 0, rows[0], out=out)
     part = buffer[: len(out)]
+    first = out if out.dtype == part.dtype else part
+    torch.index_select(table, 0, rows[0], out=first)
+    if first is part:
+        out.copy_(part)
     for at in rows[1:]:
         torch.index_select(table, 0, at, out=part)
         out += part

@@ -14,8 +14,9 @@ from ttsr.models.config import SCALE
 from ttsr.models.correspondence.confidence import MatchConfidence
 from ttsr.models.correspondence.gather import gather_mean
 from ttsr.models.correspondence.patches import OFFSETS
-from ttsr.models.correspondence.refine import coherence, luma, refine
+from ttsr.models.correspondence.refine import coherence, refine
 from ttsr.models.correspondence.types import CELLS, Box, EncodedReference, Grid, Matches, Refinement, Textures
+from ttsr.progress import Progress
 
 
 class PixelTransfer(nn.Module):
@@ -28,10 +29,17 @@ class PixelTransfer(nn.Module):
         self.radius = radius
         self.confidence = MatchConfidence()
 
-    def forward(self, matches: Matches, references: Sequence[EncodedReference], lr_up: Tensor) -> Textures:
+    def forward(
+        self,
+        matches: Matches,
+        references: Sequence[EncodedReference],
+        lr_luma: Tensor | None = None,
+        progress: Progress | None = None,
+    ) -> Textures:
         """See `Transfer`."""
         lumas = [reference.luma for reference in references if reference.luma is not None]
-        refinement = refine(luma(lr_up), lumas, matches.index, self.radius)
+        assert lr_luma is not None
+        refinement = refine(lr_luma, lumas, matches.index, self.radius, progress)
         grids = [reference.grid for reference in references]
 
         def gather(level: int, box: Box) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ttsr.models.config import SCALE
 from ttsr.models.correspondence.patches import places_of
 from ttsr.models.correspondence.types import Grid, Refinement
+from ttsr.progress import Progress
 
 # A cell's window: its own 4x4 pixels and so many about them, as far as a 3x3 patch of cells goes.
 _HALO = 4
@@ -36,7 +37,9 @@ def luma(image: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def refine(lr_up: Tensor, references: Sequence[Tensor], index: Tensor, radius: int) -> Refinement:
+def refine(
+    lr_up: Tensor, references: Sequence[Tensor], index: Tensor, radius: int, progress: Progress | None = None
+) -> Refinement:
     """Move each match by up to `radius` pixels each way to where it correlates best; of equals the nearest wins.
 
     lr_up: (B, 4h, 4w) luma of the up-sampled LR; references: (B, H, W) luma of each blurred reference, in whole cells.
@@ -61,6 +64,8 @@ def refine(lr_up: Tensor, references: Sequence[Tensor], index: Tensor, radius: i
         which = (scores >= scores.amax(1, keepdim=True) - _TIE).byte().argmax(1)
         zncc[:, part] = scores.gather(1, which[:, None]).view(batch, -1, width)
         moved[:, part] = which.view(batch, -1, width)
+        if progress is not None:
+            progress.update(part.stop / height)
     down, right = moves[moved].unbind(-1)
     top_here = SCALE * torch.arange(height, device=index.device)[:, None]
     left_here = SCALE * torch.arange(width, device=index.device)

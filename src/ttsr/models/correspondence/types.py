@@ -1,7 +1,7 @@
 """What matching and transfer exchange, and what a matcher must offer."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
@@ -107,6 +107,12 @@ class Matcher(Protocol):
         ...
 
 
+class TextureLevels(Protocol):
+    """A reference's textures of three levels, coarse to fine: a tuple of them, or what encodes each as it is asked."""
+
+    def __getitem__(self, level: int, /) -> Tensor: ...
+
+
 @dataclass(frozen=True)
 class EncodedReference:
     """Keys and textures of a reference image: computed once, used for many LR images (section 3.1).
@@ -119,7 +125,7 @@ class EncodedReference:
     """
 
     keys: Tensor
-    textures: tuple[Tensor, Tensor, Tensor]
+    textures: TextureLevels
     mask: Tensor | None = None
     luma: Tensor | None = None
 
@@ -127,6 +133,10 @@ class EncodedReference:
     def grid(self) -> Grid:
         """(H/4, W/4)."""
         return self.keys.shape[2], self.keys.shape[3]
+
+    def without_keys(self) -> "EncodedReference":
+        """The same after the search: of the keys it holds only the shape."""
+        return replace(self, keys=self.keys.new_empty(1).expand(self.keys.shape))
 
 
 @dataclass(frozen=True)
@@ -155,8 +165,14 @@ class Transfer(Protocol):
 
     needs_luma: bool
 
-    def __call__(self, matches: Matches, references: Sequence[EncodedReference], lr_up: Tensor) -> Textures:
-        """Textures at the matches; lr_up (B, 3, 4h, 4w) in [0, 1]. At least one reference."""
+    def __call__(
+        self,
+        matches: Matches,
+        references: Sequence[EncodedReference],
+        lr_luma: Tensor | None = None,
+        progress: Progress | None = None,
+    ) -> Textures:
+        """Textures at the matches; lr_luma (B, 4h, 4w) in [0, 1] where it is needed. At least one reference."""
         ...
 
     def storage(self, keys: Tensor, grid: Grid, cell: int, channels: int) -> Tensor:
