@@ -46,15 +46,23 @@ class Keypoints:
         return np.sqrt(floats / np.maximum(floats.sum(axis=1, keepdims=True), 1))
 
 
-def find_keypoints(photo: NDArray[np.uint8]) -> Keypoints:
+def find_keypoints(
+    photo: NDArray[np.uint8], *, copy_side: int = COPY_SIDE, max_keypoints: int = MAX_KEYPOINTS, enlarge: float = 1
+) -> Keypoints:
     """The keypoints of an (H, W, 3) uint8 photo; none where it is flat.
+
+    Args:
+        photo: the photo.
+        copy_side: longest side in pixels of the copy that is looked at.
+        max_keypoints: how many to keep, those of the largest scales.
+        enlarge: a smaller photo is enlarged by up to this factor for the copy.
 
     Raises:
         UserError: scikit-image is not installed.
     """
     height, width = photo.shape[:2]
-    shrink = min(1.0, COPY_SIDE / max(width, height))
-    copy_size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+    resize = min(enlarge, copy_side / max(width, height))
+    copy_size = (max(1, round(width * resize)), max(1, round(height * resize)))
     gray = Image.fromarray(photo).convert("L")
     if copy_size != gray.size:
         gray = gray.resize(copy_size, Image.Resampling.LANCZOS)
@@ -66,7 +74,7 @@ def find_keypoints(photo: NDArray[np.uint8]) -> Keypoints:
         sift.detect_and_extract(np.asarray(gray, dtype=np.float32) / 255)
     except RuntimeError:  # raised where there are no keypoints
         return Keypoints((width, height), np.zeros(0, KEYPOINT))
-    kept = np.argsort(-sift.sigmas, kind="stable")[:MAX_KEYPOINTS]
+    kept = np.argsort(-sift.sigmas, kind="stable")[:max_keypoints]
     to_photo = np.array([width / copy_size[0], height / copy_size[1]])
     records = np.zeros(len(kept), KEYPOINT)
     records["point"] = (sift.positions[kept, ::-1] + 0.5) * to_photo
