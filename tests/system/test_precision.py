@@ -10,6 +10,7 @@ from ttsr.system.precision import (
     autocast,
     bytes_per_value,
     check_precision,
+    computes_in_bf16,
     computing_in,
     fp32_products,
 )
@@ -31,6 +32,24 @@ def test_unknown_and_unsupported_precisions_are_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(torch.nn.functional, "conv2d", refuse)
     with pytest.raises(UserError, match="precision fp16 does not work on device cpu"):
         check_precision("fp16", CPU)
+
+
+@pytest.mark.parametrize(("seconds", "faster"), [(0.5, True), (0.95, False), (7.0, False)])
+def test_bf16_is_tried_on_a_cpu(monkeypatch: pytest.MonkeyPatch, seconds: float, faster: bool) -> None:
+    """With a clock on which a convolution takes a second in fp32; now and then something else has the CPU longer."""
+    clock, count = 0.0, 0
+
+    def convolve(image: torch.Tensor, weight: torch.Tensor, padding: int) -> torch.Tensor:
+        nonlocal clock, count
+        count += 1
+        clock += (seconds if torch.is_autocast_enabled("cpu") else 1.0) + (20 if count % 5 == 0 else 0)
+        return image
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", convolve)
+    monkeypatch.setattr("time.perf_counter", lambda: clock)
+    computes_in_bf16.cache_clear()
+    assert computes_in_bf16(CPU, 32) == faster
+    computes_in_bf16.cache_clear()
 
 
 def test_products_are_computed_in_the_precision(device: torch.device) -> None:

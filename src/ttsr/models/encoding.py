@@ -67,7 +67,10 @@ class Encoder:
         return storage
 
     def _storage(self, like: Tensor, reference: ReferenceImage, level: int) -> Tensor:
-        like = like.new_empty(like.shape[0], dtype=torch.float16 if self._half else like.dtype)
+        device = like.device.type
+        # Keys may have more bits than the network computes in.
+        computed = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else like.dtype
+        like = like.new_empty(like.shape[0], dtype=torch.float16 if self._half else computed)
         return self._transfer.storage(like, reference.grid, CELLS[level], self._extractor.widths[2 - level])
 
 

@@ -5,6 +5,7 @@ take is `block_bytes`; the bytes that its cells take, `cost` knows.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import cast
 
 import torch
@@ -63,7 +64,10 @@ def features_in_tiles(
 def coarse_features(
     extractor: LearnableTextureExtractor, image: Tensor, block_bytes: int, progress: Progress | None = None
 ) -> Tensor:
-    """The coarse level, which queries and keys are made of: (B, 3, H, W) to (B, C3, H/4, W/4)."""
+    """The coarse level, which queries and keys are made of: (B, 3, H, W) to (B, C3, H/4, W/4).
+
+    Without gradients in float32, even under autocast: rounded to 16 bits, other matches win where features are alike.
+    """
     height, width = (side // SCALE for side in image.shape[2:])
     out: Tensor | None = None
 
@@ -76,7 +80,9 @@ def coarse_features(
             out = channels_last(features.new_empty(*features.shape[:2], height, width))
         part(out, box).copy_(features)
 
-    features_in_tiles(extractor, 0, image, block_bytes, write, progress or Progress())
+    precise = nullcontext() if torch.is_grad_enabled() else torch.autocast(image.device.type, enabled=False)
+    with precise:
+        features_in_tiles(extractor, 0, image, block_bytes, write, progress or Progress())
     return cast(Tensor, out)
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ttsr.losses.kinds import AdversarialKind, Criterion, RecKind, TransferalAttention, TransferalLevels
 from ttsr.models.vgg_layers import LAYERS, layer_name
-from ttsr.options import DEFAULT_PRECISION, Precision
+from ttsr.options import Precision
 
 
 def require(holds: bool, rule: str, options: object) -> None:
@@ -244,7 +244,7 @@ class EngineOptions:
         compile: compile the extractor and the synthesis network by torch.compile.
     """
 
-    precision: Precision = DEFAULT_PRECISION
+    precision: Precision = "fp32"
     accumulation: int = 1
     gradient_checkpointing: bool = False
     channels_last: bool = False
