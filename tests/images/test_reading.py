@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from ttsr.errors import ImageError
-from ttsr.images.reading import pictures_in, read_picture
+from ttsr.images.reading import read_picture
 
 
 @pytest.fixture
@@ -216,17 +216,6 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_arrays_that_are_no_pictures(array: np.ndarray) -> None:
     with pytest.raises(ImageError, match="is no picture: give uint8"):
         read_picture(array)
-
-
-def test_pictures_in_a_folder(tmp_path: Path) -> None:
-    for name in ("b.PNG", "a.jpg", ".hidden.png", "notes.txt"):
-        (tmp_path / name).touch()
-    assert [path.name for path in pictures_in(tmp_path)] == ["a.jpg", "b.PNG"]
-    (tmp_path / "nothing").mkdir()
-    with pytest.raises(ImageError, match="no pictures"):
-        pictures_in(tmp_path / "nothing")
-    with pytest.raises(ImageError, match="cannot be read"):
-        pictures_in(tmp_path / "absent")
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg"])

@@ -257,6 +257,19 @@ def test_bad_input_is_one_line_and_writes_nothing(weights: Path, capsys: pytest.
         (["lr.png", "--ref", "y" * 300 + ".png", *usual], "File name too long"),
         (["lr.png", "--model", "z" * 300 + ".pth"], "z.pth: "),
         (["lr.png", "--model", "z" * 300], "no weights are named z"),
+        (["lr.png", "--scale", "5", *usual], "--scale"),
+        (["lr.png", "--scale", "2", "--size", "8x8", *usual], "a scale and a size are both given"),
+        (["lr.png", "--size", "0x8", *usual], "'0x8' is no size"),
+        (["lr.png", "--size", "-8x8", *usual], "-8x8"),
+        (["lr.png", "--size", "65x64", *usual], "65x64 is more than 16 times the size"),
+        (["lr.png", "--format", "bmp", *usual], "--format"),
+        (["lr.png", "--format", "png", "-o", "out.jpg", *usual], "out.jpg: is not png by its name"),
+        (["lr.png", "--quality", "80", *usual], "lr_x4.png: is written without loss"),
+        (["lr.png", "--quality", "101", "--format", "jpg", *usual], "--quality 101: is not from 1 to 100"),
+        (["lr.png", "--quality", "high", "--format", "jpg", *usual], "--quality"),
+        (["lr.png", "--suffix", "a/b", *usual], "cannot be part of a file's name"),
+        (["lr.png", "--suffix", "", *usual], "is the output and an input"),
+        ([".", "--suffix", "", *usual], "have no folder to go to"),
         (["lr.png", "--model", "no-such-model"], "no-such-model"),
         (["lr.png", "--model", "broken.safetensors"], "broken.safetensors"),
     ):
@@ -293,6 +306,73 @@ def test_what_was_changed_is_said(weights: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err.count("ttsr: deep.ppm: it holds 16 bits a channel and was reduced to 8\n") == 1
     assert main(["upscale", "clear.png", "--ref", "deep.ppm", "-o", "out.jpg", "--model", str(weights)]) == 0
     assert "ttsr: out.jpg: JPEG has no transparency: it was laid on white\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "size"),
+    [
+        (["--scale", "2"], "lr_x2.png", (18, 12)),
+        (["--scale", "3", "--format", "jpg", "--quality", "50"], "lr_x3.jpg", (27, 18)),
+        (["--scale", "8", "--suffix", "-large"], "lr-large.png", (72, 48)),
+        (["--size", "40x30", "--format", "tiff"], "lr_40x30.tiff", (40, 30)),
+        (["--size", "x30", "--suffix", "", "--format", "webp"], "lr.webp", (45, 30)),
+        (["--size", "45x", "-o", "sub/"], "sub/lr_45x.png", (45, 30)),
+    ],
+)
+def test_sizes_formats_and_suffixes(weights: Path, options: list[str], name: str, size: tuple[int, int]) -> None:
+    picture("lr.png", 6, 9, 3)
+    assert main(["upscale", "lr.png", "--ref", "lr.png", "--model", str(weights), *options]) == 0
+    assert files() == sorted(["lr.png", name])
+    with Image.open(name) as image:
+        assert image.size == size
+        assert image.format == {"jpg": "JPEG", "tiff": "TIFF", "webp": "WEBP"}.get(name.split(".")[-1], "PNG")
+
+
+def test_sub_folders_and_going_on(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["in/a.png", "in/sub/b.jpg", "in/sub/deep/a.png"]
+    for name in names:
+        picture(name, 4, 4, 3)
+    Path("in/sub/bad.png").write_bytes(b"no picture")
+    arguments = ["upscale", "in", "-r", "--ref", "in/a.png", "--model", str(weights), "--skip-existing", "--json"]
+    assert main(arguments) == 2
+    out = [name for name in files() if name.startswith("in_x4")]
+    assert out == ["in_x4/a_x4.png", "in_x4/sub/b_x4.png", "in_x4/sub/deep/a_x4.png"]
+    run = lines(capsys.readouterr().out)[-1]
+    assert (run["pictures"], run["skipped"], run["errors"]) == (3, 0, 1)
+    Path("in_x4/sub/b_x4.png").unlink()
+    before = Path("in_x4/a_x4.png").stat().st_mtime_ns
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    error, entry, run = sorted(lines(printed.out), key=lambda line: line["type"])
+    assert (error["input"], entry["input"]) == ("in/sub/bad.png", "in/sub/b.jpg")
+    assert (run["pictures"], run["skipped"], run["errors"]) == (1, 2, 1)
+    assert "1 upscaled, 2 skipped, 1 failed" in printed.err
+    assert Path("in_x4/a_x4.png").stat().st_mtime_ns == before
+
+
+def test_a_picture_that_the_format_cannot_hold_does_not_stop_the_rest(
+    weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture("in/a.png", 1, 4096, 3)
+    picture("in/b.png", 4, 4, 3)
+    options = ["--format", "webp", "--ref", "in/b.png", "--model", str(weights)]
+    assert main(["upscale", "in", *options]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("in/b.png 4x4 -> ") and out.count("\n") == 1
+    assert "a_x4.webp: WEBP ends at 16383 pixels a side and the result has 16384x4: name it .png or .tiff" in err
+    assert err.count("\n") == 1 and files() == ["in/a.png", "in/b.png", "in_x4/b_x4.webp"]
+    assert main(["upscale", "in", "--size", "80x80", *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "in/a.png: 80x80 is more than 16 times the size of a picture of 4096x1" in err
+    assert "in/b.png: 80x80 is more than 16 times the size of a picture of 4x4" in err
+
+
+def test_stretching_is_said(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture("lr.png", 4, 8, 3)
+    picture("a.png", 4, 8, 3)
+    assert main(["upscale", "lr.png", "--size", "16x16", "--ref", "a.png", "--model", str(weights)]) == 0
+    assert capsys.readouterr().err == "ttsr: lr.png: its proportions are not those of the size asked for\n"
 
 
 @pytest.mark.parametrize("suffix", ["png", "tiff", "jpg"])

@@ -27,7 +27,7 @@ app = App(
     default_parameter=Parameter(negative=()),  # no --no-FLAG and --empty-LIST
     suppress_keyboard_interrupt=False,
 )
-app.command("ttsr.cli.upscale:upscale", name="upscale", help="Upscale pictures four times.")
+app.command("ttsr.cli.upscale:upscale", name="upscale", help="Upscale pictures.")
 app.command("ttsr.cli.convert:convert", name="convert", help="Convert a checkpoint to another layout.")
 app.command("ttsr.cli.evaluate:evaluate", name="evaluate", help="Score a model on a test set.")
 app.command("ttsr.cli.train:command", name="train", help="Train a model by a recipe.")

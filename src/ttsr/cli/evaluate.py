@@ -151,7 +151,7 @@ def _named(weights: dict[str, Path]) -> dict[str, Path]:
 
 def _check_outputs(outputs: list[Path]) -> None:
     """Check before the work that the files can be written and differ."""
-    from ttsr.inference.jobs import check_writable
+    from ttsr.inference.job_files import check_writable
 
     for path in outputs:
         check_writable(path)

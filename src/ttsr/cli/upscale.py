@@ -1,5 +1,6 @@
 """`ttsr upscale`."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -8,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from ttsr.cli.bars import progress_bar
 from ttsr.cli.printing import say
-from ttsr.cli.upscale_options import ComputingOptions, OutputOptions, ReferenceOptions
+from ttsr.cli.upscale_options import ComputingOptions, FileOptions, ReferenceOptions
 from ttsr.cli.upscale_report import UpscaleReport, by
 from ttsr.errors import UserError
 from ttsr.images.picture import Picture
-from ttsr.inference.jobs import Job, JobResult, plan_jobs, run_jobs
+from ttsr.inference.job_files import Job, plan_jobs
+from ttsr.inference.jobs import JobResult, run_jobs
 from ttsr.inference.references import read_reference
 from ttsr.progress import Progress
 from ttsr.system.files import refuse_overwriting
@@ -26,21 +28,21 @@ if TYPE_CHECKING:
 # Longer work is announced with what it will take.
 _ANNOUNCED_S = 2.0
 
-_REFERENCES, _OUTPUT, _COMPUTING = ReferenceOptions(), OutputOptions(), ComputingOptions()
+_REFERENCES, _FILES, _COMPUTING = ReferenceOptions(), FileOptions(), ComputingOptions()
 
 
 def upscale(
     *lr: str,
     references: ReferenceOptions = _REFERENCES,
-    output: OutputOptions = _OUTPUT,
+    files: FileOptions = _FILES,
     computing: ComputingOptions = _COMPUTING,
 ) -> int:
-    """Upscale pictures four times, with the textures of one or more reference pictures.
+    """Upscale pictures, four times by default, with the textures of one or more reference pictures.
 
     Args:
         lr: Pictures to upscale, or folders of them: PNG, JPEG, WebP, TIFF and a few more.
         references: Where the textures come from.
-        output: What is written, and where.
+        files: What is read and written, and how.
         computing: With what, where and how exactly to compute.
     """
     settings = {
@@ -51,10 +53,10 @@ def upscale(
         "references": [str(path) for path in references.ref],
         "own_reference": not references.ref,
     }
-    report = UpscaleReport(output.json, settings)
+    report = UpscaleReport(files.json, settings)
     stopped_by = None
     try:
-        for result in _results(lr, references, output, computing, report):
+        for result in _results(lr, references, files, computing, report):
             report.add(result)
     except UserError as error:
         stopped_by = str(error)
@@ -67,7 +69,7 @@ def upscale(
 def _results(
     lr: tuple[str, ...],
     references: ReferenceOptions,
-    output: OutputOptions,
+    files: FileOptions,
     computing: ComputingOptions,
     report: UpscaleReport,
 ) -> Iterator[JobResult]:
@@ -80,9 +82,16 @@ def _results(
         raise UserError("name at least one picture to upscale")
     if "" in lr:  # which a path would take for the current folder
         raise UserError("'' names no picture; give . for those of this folder")
-    jobs = plan_jobs([Path(name) for name in lr], output.out)
+    jobs, notes = plan_jobs([Path(name) for name in lr], files.out, files.naming, recursive=files.recursive)
+    size, quality = files.target_size, files.check_quality(jobs)
+    for note in notes:
+        say(note)
     inputs = [*references.ref, *(job.source for job in jobs), Path(computing.model)]
     refuse_overwriting((job.target for job in jobs), inputs)
+    if files.skip_existing:
+        todo = [job for job in jobs if not os.path.exists(job.target)]
+        report.num_skipped = len(jobs) - len(todo)
+        jobs = todo
     pixels = []
     for path in references.ref:
         pixels.append(read_reference(path))
@@ -120,6 +129,6 @@ def _results(
         return bar.enter_context(progress_bar(job.source.name))
 
     with ExitStack() as bar:
-        for result in run_jobs(jobs, ready, start):
+        for result in run_jobs(jobs, ready, start, size=size, quality=quality):
             bar.close()
             yield result

@@ -1,12 +1,19 @@
 """The options of `ttsr upscale`, in the groups in which its help shows them."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from ttsr.cli.shared_options import DeviceOption
+from ttsr.errors import UserError
+from ttsr.images.formats import LOSSY, READ, format_for
+from ttsr.images.writing import DEFAULT_QUALITY
+from ttsr.inference.job_files import Job, Naming
+from ttsr.inference.target_size import TargetSize, parse_size
 from ttsr.options import DEFAULT_DEVICE, DEFAULT_MODEL, DEFAULT_PRECISION, DEFAULT_SEARCH, Precision, Search
 
 
@@ -27,20 +34,74 @@ class ReferenceOptions:
     search: Search = DEFAULT_SEARCH
 
 
-@Parameter(name="*", group=Group("Output", sort_key=2))
+@Parameter(name="*", group=Group("Files", sort_key=2))
 @dataclass(frozen=True)
-class OutputOptions:
-    """What is written, and where.
+class FileOptions:
+    """What is read and written, and how.
 
     Attributes:
         out: The file to write (.png, .jpg, .webp or .tiff), or a folder for several. Default: NAME_x4.png beside NAME,
             and FOLDER_x4 for a folder. A file that exists is replaced, but never an input.
+        scale: How many times larger. The network upscales 4 times: results of 2 and 3 are resized, and 8 are two
+            passes. Default: 4.
+        size: Width and height of the results in pixels instead, such as 1920x1080; 1920x or x1080 keeps the
+            proportions.
+        format: Of files that --out does not name. Default: png.
+        quality: Of JPEG and WebP, from 1 to 100. Default: 95.
+        suffix: Between name and extension of files that --out does not name. Default: _x4, as the scale is.
+        recursive: Upscale the pictures in sub-folders too; the output has the same sub-folders.
+        skip_existing: Leave out pictures whose output exists already, to go on with an interrupted run.
         json: Print JSON Lines for programs to stdout instead of lines for people: one object for each picture as it is
             done, and one for the run at the end.
     """
 
     out: Annotated[str | None, Parameter(name=["--out", "-o"])] = None
+    scale: Literal[2, 3, 4, 8] | None = None
+    size: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    format: Literal["png", "jpg", "webp", "tiff"] | None = None
+    quality: int | None = None
+    suffix: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    recursive: Annotated[bool, Parameter(name=["--recursive", "-r"], show_default=False)] = False
+    skip_existing: Annotated[bool, Parameter(show_default=False)] = False
     json: Annotated[bool, Parameter(show_default=False)] = False
+
+    @property
+    def target_size(self) -> TargetSize:
+        """What --scale and --size say.
+
+        Raises:
+            UserError: they are no size, or both are given.
+        """
+        given = TargetSize() if self.size is None else parse_size(self.size)
+        return replace(given, scale=self.scale)
+
+    @property
+    def naming(self) -> Naming:
+        """How outputs are called that --out does not name.
+
+        Raises:
+            UserError: the suffix cannot be part of a name, or --format is not that of the file that --out names.
+        """
+        naming = Naming(self.target_size.suffix if self.suffix is None else self.suffix, self.format or "png")
+        named = self.out is not None and READ.get(Path(self.out).suffix.lower())
+        if self.format and named and named != format_for(naming.of("x")) and not os.path.isdir(self.out or ""):
+            raise UserError(f"{self.out}: is not {self.format} by its name", "leave out --format, or rename it")
+        return naming
+
+    def check_quality(self, jobs: Iterable[Job]) -> int:
+        """The quality, which must be possible, and mean something for all outputs if it was given.
+
+        Raises:
+            UserError: it does not.
+        """
+        if self.quality is None:
+            return DEFAULT_QUALITY
+        if not 1 <= self.quality <= 100:
+            raise UserError(f"--quality {self.quality}: is not from 1 to 100")
+        for job in jobs:
+            if format_for(job.target) not in LOSSY:
+                raise UserError(f"{job.target}: is written without loss", "leave out --quality, or write JPEG or WebP")
+        return self.quality
 
 
 @Parameter(name="*", group=Group("Computing", sort_key=3))

@@ -20,7 +20,7 @@ class UpscaleReport:
 
     def __init__(self, as_json: bool, settings: dict[str, Any]) -> None:
         self.settings = settings
-        self.num_pictures = 0
+        self.num_pictures = self.num_skipped = 0
         self.errors: list[str] = []
         self._as_json = as_json
         self._start = time.perf_counter()
@@ -54,10 +54,12 @@ class UpscaleReport:
         `stopped_by` is the error that stopped everything.
         """
         seconds = round(time.perf_counter() - self._start, 3)
-        counts = {"pictures": self.num_pictures, "errors": len(self.errors)}
+        counts = {"pictures": self.num_pictures, "skipped": self.num_skipped, "errors": len(self.errors)}
         self._line({"type": "run", **self.settings, **counts, "stopped_by": stopped_by, "seconds": seconds})
         for text in self.errors:
             say(text)
+        if self.num_skipped:
+            say(f"{self.num_pictures} upscaled, {self.num_skipped} skipped, {len(self.errors)} failed")
 
     def _line(self, facts: dict[str, Any]) -> None:
         if self._as_json:

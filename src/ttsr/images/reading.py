@@ -62,22 +62,6 @@ def stored_size(data: bytes, name: str) -> tuple[int, int]:
         return image.size
 
 
-def pictures_in(folder: str | Path) -> list[Path]:
-    """The picture files of a folder, by their suffix, in the order of their names; hidden ones left out.
-
-    Raises:
-        ImageError: the folder cannot be listed or has no pictures.
-    """
-    try:
-        entries = sorted(Path(folder).iterdir())
-    except OSError as error:
-        raise ImageError(f"{folder}: the folder cannot be read ({error.strerror})") from None
-    pictures = [path for path in entries if path.suffix.lower() in READ and not path.name.startswith(".")]
-    if not pictures:
-        raise ImageError(f"{folder}: there are no pictures in this folder (PNG, JPEG, WebP, TIFF ...)")
-    return pictures
-
-
 @contextmanager
 def open_file(path: Path, name: str) -> Iterator[io.BufferedReader]:
     """Open a regular file for reading, or raise an ImageError that calls it `name`."""

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ttsr.images.picture import Picture
 from ttsr.images.resize import SCALE
-from ttsr.images.writing import write_picture
+from ttsr.images.writing import DEFAULT_QUALITY, write_picture
 from ttsr.inference.plan import Plan
 from ttsr.inference.references import ReferenceSource
 from ttsr.models.correspondence.types import Grid
@@ -59,9 +59,9 @@ class Upscaled:
         """What was changed in reading the LR picture, one sentence each."""
         return self.picture.notes
 
-    def save(self, path: str | Path) -> tuple[str, ...]:
+    def save(self, path: str | Path, *, quality: int = DEFAULT_QUALITY) -> tuple[str, ...]:
         """Write the result; see `ttsr.images.writing.write_picture`."""
-        return write_picture(self.picture, path)
+        return write_picture(self.picture, path, quality=quality)
 
 
 def places(index: np.ndarray, grids: Sequence[Grid], shift: np.ndarray | None = None) -> np.ndarray:

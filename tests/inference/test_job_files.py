@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ttsr.errors import ImageError, UserError
-from ttsr.inference.jobs import Job, check_writable, plan_jobs, prepare_target
+from ttsr.inference.job_files import Job, Naming, check_writable, plan_jobs, prepare_target
 
 
 def touch(folder: Path, *names: str) -> list[Path]:
@@ -21,12 +21,12 @@ def names(jobs: list[Job]) -> list[tuple[str, str]]:
 
 def test_by_default_beside_the_input(tmp_path: Path) -> None:
     (photo,) = touch(tmp_path, "photo.jpg")
-    assert plan_jobs([photo], None) == [Job(photo, tmp_path / "photo_x4.png")]
+    assert plan_jobs([photo], None)[0] == [Job(photo, tmp_path / "photo_x4.png")]
 
 
 def test_a_file_by_its_name(tmp_path: Path) -> None:
     (photo,) = touch(tmp_path, "photo.jpg")
-    assert plan_jobs([photo], str(tmp_path / "big.webp")) == [Job(photo, tmp_path / "big.webp")]
+    assert plan_jobs([photo], str(tmp_path / "big.webp"))[0] == [Job(photo, tmp_path / "big.webp")]
 
 
 @pytest.mark.parametrize("exists", [True, False])
@@ -35,7 +35,7 @@ def test_a_folder_for_one(tmp_path: Path, exists: bool) -> None:
     out = tmp_path / "out"
     if exists:
         out.mkdir()
-    jobs = plan_jobs([photo], str(out) if exists else f"{out}/")
+    jobs, _ = plan_jobs([photo], str(out) if exists else f"{out}/")
     assert jobs == [Job(photo, out / "photo_x4.png", makes_folder=True)]
     assert out.is_dir() == exists
     prepare_target(jobs[0])
@@ -44,7 +44,7 @@ def test_a_folder_for_one(tmp_path: Path, exists: bool) -> None:
 
 def test_a_folder_for_many(tmp_path: Path) -> None:
     photos = touch(tmp_path, "a.jpg", "b.png")
-    jobs = plan_jobs(photos, str(tmp_path / "deep" / "out"))
+    jobs, _ = plan_jobs(photos, str(tmp_path / "deep" / "out"))
     assert [job.target for job in jobs] == [tmp_path / "deep/out/a_x4.png", tmp_path / "deep/out/b_x4.png"]
     assert not (tmp_path / "deep").exists()
     prepare_target(jobs[0])
@@ -53,7 +53,7 @@ def test_a_folder_for_many(tmp_path: Path) -> None:
 
 def test_all_pictures_of_a_folder(tmp_path: Path) -> None:
     touch(tmp_path / "in", "b.png", "a.jpg", "notes.txt")
-    jobs = plan_jobs([tmp_path / "in"], None)
+    jobs, _ = plan_jobs([tmp_path / "in"], None)
     assert names(jobs) == [
         ("a.jpg", str(tmp_path / "in_x4/a_x4.png")),
         ("b.png", str(tmp_path / "in_x4/b_x4.png")),
@@ -62,7 +62,7 @@ def test_all_pictures_of_a_folder(tmp_path: Path) -> None:
 
 def test_same_stems_keep_their_suffix(tmp_path: Path) -> None:
     photos = touch(tmp_path, "a.jpg", "a.png", "b.png")
-    targets = [job.target.name for job in plan_jobs(photos, None)]
+    targets = [job.target.name for job in plan_jobs(photos, None)[0]]
     assert targets == ["a.jpg_x4.png", "a.png_x4.png", "b_x4.png"]
     twins = [*touch(tmp_path / "one", "a.png"), *touch(tmp_path / "two", "a.png")]
     with pytest.raises(ImageError, match="2 of the inputs would become this file"):
@@ -105,7 +105,7 @@ def test_targets_that_cannot_be(tmp_path: Path) -> None:
 
 def test_no_folder_is_made_beside_an_input(tmp_path: Path) -> None:
     missing = tmp_path / "absent" / "a.png"
-    (job,) = plan_jobs([missing], None)
+    ((job,), _) = plan_jobs([missing], None)
     with pytest.raises(UserError, match="no such folder"):
         prepare_target(job)
     assert list(tmp_path.iterdir()) == []
@@ -126,3 +126,47 @@ def test_devices_and_pipes_are_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     with pytest.raises(UserError, match="pipe: is a device or the like"):
         check_writable(pipe)
+
+
+def test_names_of_outputs(tmp_path: Path) -> None:
+    (photo,) = touch(tmp_path, "photo.jpg")
+    for naming, name in (
+        (Naming("_x2", "webp"), "photo_x2.webp"),
+        (Naming("", "tiff"), "photo.tiff"),
+        (Naming(".large", "jpg"), "photo.large.jpg"),
+    ):
+        assert names(plan_jobs([photo], None, naming)[0]) == [("photo.jpg", str(tmp_path / name))]
+    assert plan_jobs([tmp_path], None, Naming("_x8"))[0][0].target.parent == tmp_path.with_name(f"{tmp_path.name}_x8")
+    for suffix in ("a/b", "\0"):
+        with pytest.raises(ImageError, match="cannot be part of a file's name"):
+            Naming(suffix)
+    with pytest.raises(ImageError, match="cannot tell the format"):
+        Naming("_x4", "bmp")
+    with pytest.raises(UserError, match="its pictures have no folder to go to"):
+        plan_jobs([tmp_path], None, Naming(""))
+
+
+def test_sub_folders_are_kept(tmp_path: Path) -> None:
+    touch(tmp_path / "in", "a.jpg")
+    touch(tmp_path / "in" / "b", "a.jpg", "c.png")
+    touch(tmp_path / "in" / "b" / "deep", "a.tif")
+    touch(tmp_path / "in" / ".thumbnails", "a.jpg")
+    jobs, notes = plan_jobs([tmp_path / "in"], None, recursive=True)
+    targets = [str(job.target.relative_to(tmp_path / "in_x4")) for job in jobs]
+    assert targets == ["a_x4.png", "b/a_x4.png", "b/c_x4.png", "b/deep/a_x4.png"]
+    assert all(job.makes_folder for job in jobs) and notes == []
+    assert [job.source.name for job in plan_jobs([tmp_path / "in"], None)[0]] == ["a.jpg"]
+
+
+def test_outputs_of_earlier_runs_are_no_inputs_unless_named(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    touch(folder, "a.jpg", "a_x4.png", "a_x8.tiff", "a_640x480.png", "a_big.png", "b_x4.png", "c.jpg", "c.png")
+    touch(folder, "c.jpg_x4.png")
+    touch(folder / "out", "a_x4.png")
+    touch(folder / "sub", "d.png")
+    touch(folder / "sub_x4", "d_x4.png")
+    jobs, notes = plan_jobs([folder], str(folder / "out"), Naming("_big"), recursive=True)
+    assert [str(job.source.relative_to(folder)) for job in jobs] == ["a.jpg", "b_x4.png", "c.jpg", "c.png", "sub/d.png"]
+    assert notes == [f"{folder}: 5 outputs of earlier runs were left out; name them to upscale them"]
+    ((job,), _) = plan_jobs([folder / "a_x4.png"], None)
+    assert job.target == folder / "a_x4_x4.png"
