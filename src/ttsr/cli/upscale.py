@@ -19,6 +19,7 @@ from ttsr.inference.references import read_reference
 from ttsr.progress import Progress
 from ttsr.system.files import refuse_overwriting
 from ttsr.system.memory import gigabytes
+from ttsr.system.shared_work import SharedWork
 
 if TYPE_CHECKING:
     from ttsr.inference.plan import Plan
@@ -53,17 +54,21 @@ def upscale(
         "references": [str(path) for path in references.ref],
         "own_reference": not references.ref,
     }
-    report = UpscaleReport(files.json, settings)
+    work = SharedWork()
+    report = UpscaleReport(files.json, settings, shown=work.is_main)
     stopped_by = None
     try:
-        for result in _results(lr, references, files, computing, report):
+        for result in _results(lr, references, files, computing, report, work):
             report.add(result)
+        report.totals = work.finish(report.counts)
     except UserError as error:
         stopped_by = str(error)
+        if not work.stop(stopped_by):
+            raise SystemExit(2) from None  # another process says it
         raise
     finally:
         report.close(stopped_by)
-    return 2 if report.errors else 0
+    return 2 if report.totals["errors"] else 0
 
 
 def _results(
@@ -72,8 +77,9 @@ def _results(
     files: FileOptions,
     computing: ComputingOptions,
     report: UpscaleReport,
+    work: SharedWork,
 ) -> Iterator[JobResult]:
-    """Upscale every picture that can be read and written; the device that is used goes to the report.
+    """Upscale every picture that can be read and written, and that no other process of the run has taken.
 
     Raises:
         UserError: something that all pictures need is missing or wrong.
@@ -84,19 +90,23 @@ def _results(
         raise UserError("'' names no picture; give . for those of this folder")
     jobs, notes = plan_jobs([Path(name) for name in lr], files.out, files.naming, recursive=files.recursive)
     size, quality = files.target_size, files.check_quality(jobs)
-    for note in notes:
+    for note in notes if work.is_main else ():
         say(note)
     inputs = [*references.ref, *(job.source for job in jobs), Path(computing.model)]
     refuse_overwriting((job.target for job in jobs), inputs)
-    if files.skip_existing:
-        todo = [job for job in jobs if not os.path.exists(job.target)]
-        report.num_skipped = len(jobs) - len(todo)
-        jobs = todo
     pixels = []
     for path in references.ref:
         pixels.append(read_reference(path))
-        for note in pixels[-1].notes:
+        for note in pixels[-1].notes if work.is_main else ():
             say(f"{path}: {note}")
+
+    def todo() -> Iterator[Job]:
+        work.meet()  # so that all have seen the same files
+        for job in work.take(jobs):
+            if files.skip_existing and os.path.exists(job.target):
+                report.counts["skipped"] += 1
+            else:
+                yield job
 
     @cache
     def ready() -> "tuple[Upscaler, tuple[Reference, ...]]":
@@ -105,17 +115,17 @@ def _results(
         from ttsr.models.correspondence.exact import EXACT
 
         matcher = COHERENT if references.search == "coherent" else EXACT
-        with progress_bar(computing.model) as progress:
+        with progress_bar(computing.model, shown=work.is_main) as progress:
             upscaler = Upscaler(
                 computing.model,
-                device=computing.device,
+                device=work.device(computing.device),
                 precision=computing.precision,
                 matcher=matcher,
                 progress=progress,
             )
-        if not references.ref:
+        if not references.ref and work.is_main:
             say("no --ref given: each picture serves as its own reference")
-        with progress_bar("references") as progress:
+        with progress_bar("references", shown=work.is_main) as progress:
             encoded = upscaler.encode_references(pixels, progress=progress)
         report.settings["device"] = str(upscaler.device)
         return upscaler, encoded
@@ -126,9 +136,9 @@ def _results(
         if plan.seconds > _ANNOUNCED_S:
             memory = gigabytes(plan.memory_bytes)
             say(f"{job.source}: {by(picture)}, this will take about {plan.seconds:.0f} s and {memory}")
-        return bar.enter_context(progress_bar(job.source.name))
+        return bar.enter_context(progress_bar(job.source.name, shown=work.is_main))
 
     with ExitStack() as bar:
-        for result in run_jobs(jobs, ready, start, size=size, quality=quality):
+        for result in run_jobs(todo(), ready, start, size=size, quality=quality):
             bar.close()
             yield result

@@ -16,13 +16,18 @@ class UpscaleReport:
     Args:
         as_json: print JSON Lines instead of lines for people.
         settings: what holds for all pictures; part of the last line.
+        shown: whether to print the last line; of several processes one should.
+
+    Attributes:
+        counts: how many pictures this process has upscaled, skipped and failed at.
+        totals: those of all processes of the run.
     """
 
-    def __init__(self, as_json: bool, settings: dict[str, Any]) -> None:
+    def __init__(self, as_json: bool, settings: dict[str, Any], *, shown: bool = True) -> None:
         self.settings = settings
-        self.num_pictures = self.num_skipped = 0
-        self.errors: list[str] = []
-        self._as_json = as_json
+        self.counts = self.totals = {"pictures": 0, "skipped": 0, "errors": 0}
+        self._errors: list[str] = []
+        self._as_json, self._shown = as_json, shown
         self._start = time.perf_counter()
 
     def add(self, result: JobResult) -> None:
@@ -32,11 +37,12 @@ class UpscaleReport:
             text = str(result.error)
             if not text.startswith((f"{job.source}: ", f"{job.target}: ")):
                 text = f"{job.source}: {text}"
-            self.errors.append(text)
+            self._errors.append(text)
+            self.counts["errors"] += 1
             self._line({"type": "error", "input": str(job.source), "error": text})
         if upscaled is None or before is None:
             return
-        self.num_pictures += 1
+        self.counts["pictures"] += 1
         for loss in result.losses:
             say(f"{job.target}: {loss}")
         if self._as_json:
@@ -53,13 +59,14 @@ class UpscaleReport:
 
         `stopped_by` is the error that stopped everything.
         """
-        seconds = round(time.perf_counter() - self._start, 3)
-        counts = {"pictures": self.num_pictures, "skipped": self.num_skipped, "errors": len(self.errors)}
-        self._line({"type": "run", **self.settings, **counts, "stopped_by": stopped_by, "seconds": seconds})
-        for text in self.errors:
+        if self._shown:
+            seconds = round(time.perf_counter() - self._start, 3)
+            self._line({"type": "run", **self.settings, **self.totals, "stopped_by": stopped_by, "seconds": seconds})
+        for text in self._errors:
             say(text)
-        if self.num_skipped:
-            say(f"{self.num_pictures} upscaled, {self.num_skipped} skipped, {len(self.errors)} failed")
+        pictures, skipped, errors = self.totals.values()
+        if self._shown and (skipped or self.totals != self.counts):
+            say(f"{pictures} upscaled, {skipped} skipped, {errors} failed")
 
     def _line(self, facts: dict[str, Any]) -> None:
         if self._as_json:
