@@ -54,7 +54,7 @@ def test_references_used(
 def given(model: TTSR, folder: Path, reference: ReferenceChoice, protocols: list[str]) -> list[list[tuple[int, ...]]]:
     """Sizes of the references of each forward pass over the first group."""
     seen = []
-    hook = model.register_forward_pre_hook(lambda _, args: seen.append([tuple(ref.shape[2:]) for ref in args[1]]))
+    hook = model.register_forward_pre_hook(lambda _, args: seen.append([tuple(ref.ref.shape[2:]) for ref in args[1]]))
     try:
         evaluate(
             model, list_groups(folder)[:1], references=[reference], protocols=[PROTOCOLS[name] for name in protocols]

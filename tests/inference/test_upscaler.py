@@ -281,9 +281,9 @@ def test_references_are_values_that_know_their_source(tmp_path: Path, upscaler: 
     assert file.source.name == str(tmp_path / "ref.png") and file.source.size == (23, 18)
     assert file.source.sha256 == hashlib.sha256((tmp_path / "ref.png").read_bytes()).hexdigest()
     assert array.source.name == "reference 2" and array.source.sha256 is None
-    np.testing.assert_array_equal(file.to_source, np.eye(3))
+    np.testing.assert_array_equal(file.pixels.to_source, np.eye(3))
     result = upscaler.upscale(lr, references)
-    assert result.references == (file.source, array.source) and not result.own_reference
+    assert result.references == (file, array) and not result.own_reference
     upscaler.set_references([tmp_path / "ref.png", noise(8, 8, 3)])
     np.testing.assert_array_equal(upscaler.upscale(lr).picture.rgb, result.picture.rgb)
     assert upscaler.upscale(lr, ()).own_reference
@@ -321,7 +321,7 @@ def test_a_matcher_is_a_choice_of_use(tiny_model: TTSR) -> None:
             index = torch.zeros(batch, height, width, dtype=torch.long)
             return Matches(relevance_at(queries, keys, index), index)
 
-    upscaler = Upscaler(tiny_model, device="cpu", matcher=First())
+    upscaler = Upscaler(tiny_model, device="cpu", search=First())
     result = upscaler.upscale(noise(5, 6, 3), upscaler.encode_references(noise(8, 8, 3)))
     assert not result.index.any() and result.relevance.max() <= 1 + 1e-6
 

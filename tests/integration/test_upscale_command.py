@@ -81,7 +81,7 @@ def test_the_search_is_chosen_and_reported(weights: Path, capsys: pytest.Capture
     arguments = ["upscale", "lr.png", "--ref", "a.png", "--model", str(weights), "--device", "cpu", "--json"]
     assert main([*arguments, "--search", "coherent"]) == 0
     assert lines(capsys.readouterr().out)[-1]["search"] == "coherent"
-    upscaler = Upscaler(weights, device="cpu", matcher=COHERENT)
+    upscaler = Upscaler(weights, device="cpu", search="coherent")
     expected = np.array(upscaler.upscale(lr, upscaler.encode_references(reference)).image)
     np.testing.assert_array_equal(np.array(Image.open("lr_x4.png")), expected)
     assert main(arguments) == 0

@@ -13,7 +13,15 @@ from ttsr.cli.shared_options import DeviceOption
 from ttsr.data.cufed5 import ReferenceChoice, list_groups
 from ttsr.errors import DataError
 from ttsr.evaluation.protocol_names import ProtocolName
-from ttsr.options import DEFAULT_DEVICE
+from ttsr.options import (
+    DEFAULT_DEVICE,
+    DEFAULT_MATCH_COLOUR,
+    DEFAULT_POSE,
+    DEFAULT_SEARCH,
+    MatchColour,
+    PoseSearch,
+    Search,
+)
 from ttsr.system.files import atomic_path, refuse_overwriting
 
 ReferenceName = ReferenceChoice | Literal["levels"]
@@ -26,6 +34,9 @@ def evaluate(
     reference: tuple[ReferenceName, ...] = ("1",),
     protocol: tuple[ProtocolName | Literal["all"], ...] = ("paper-y", "mmagic-rgb"),
     device: DeviceOption = DEFAULT_DEVICE,
+    search: Search = DEFAULT_SEARCH,
+    pose: PoseSearch = DEFAULT_POSE,
+    match_colour: MatchColour = DEFAULT_MATCH_COLOUR,
     pictures: bool = False,
     published: bool = False,
     csv: Path | None = None,
@@ -51,6 +62,9 @@ def evaluate(
             border of 4 cropped (C2-Matching, DATSR). c2-matching-rgb: the same in RGB. all: all of them. Each brings
             the references to size as its source does. May be given several times.
         device: Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:N for one of several GPUs, or mps.
+        search: How to match, as for `ttsr upscale`: exact, coherent, or auto.
+        pose: Estimate scale and rotation of references, as for `ttsr upscale`: on, mirrored, off, or auto.
+        match_colour: Match exposure and white balance of references, as for `ttsr upscale`: on, off, or auto.
         pictures: Print the scores of every picture too.
         published: Print published scores of other methods too.
         csv: Write the scores of every picture to this file.
@@ -69,6 +83,7 @@ def evaluate(
     from ttsr.evaluation.saved_pictures import SavedPictures
     from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
     from ttsr.evaluation.scoring import evaluate as score
+    from ttsr.inference.matching_choices import choose_matching
     from ttsr.system.distributed import Runtime
     from ttsr.weights.loading import load, locate
 
@@ -112,6 +127,7 @@ def evaluate(
                         references=references,
                         protocols=protocols,
                         device=runtime.device,
+                        matching=choose_matching(network.config, search=search, pose=pose, match_colour=match_colour),
                         on_picture=partial(keep, name, place > 0),
                         share=(runtime.rank, runtime.count),
                         progress=progress.part(place / len(networks), (place + 1) / len(networks)),

@@ -111,23 +111,26 @@ def _results(
     @cache
     def ready() -> "tuple[Upscaler, tuple[Reference, ...]]":
         from ttsr.inference.upscaler import Upscaler
-        from ttsr.models.correspondence.coherent import COHERENT
-        from ttsr.models.correspondence.exact import EXACT
+        from ttsr.system.threads import use_threads
 
-        matcher = COHERENT if references.search == "coherent" else EXACT
+        if computing.threads is not None:
+            use_threads(computing.threads)
         with progress_bar(computing.model, shown=work.is_main) as progress:
             upscaler = Upscaler(
                 computing.model,
                 device=work.device(computing.device),
                 precision=computing.precision,
-                matcher=matcher,
+                search=references.search,
+                pose=references.pose,
+                match_colour=references.match_colour,
                 progress=progress,
             )
         if not references.ref and work.is_main:
             say("no --ref given: each picture serves as its own reference")
         with progress_bar("references", shown=work.is_main) as progress:
             encoded = upscaler.encode_references(pixels, progress=progress)
-        report.settings["device"] = str(upscaler.device)
+        report.settings |= {"device": str(upscaler.device), "precision": upscaler.precision}
+        report.settings["search"] = upscaler.matching.matcher.name
         return upscaler, encoded
 
     def start(job: Job, picture: Picture, plan: "Plan") -> Progress:

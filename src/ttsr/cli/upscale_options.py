@@ -14,7 +14,18 @@ from ttsr.images.formats import LOSSY, READ, format_for
 from ttsr.images.writing import DEFAULT_QUALITY
 from ttsr.inference.job_files import Job, Naming
 from ttsr.inference.target_size import TargetSize, parse_size
-from ttsr.options import DEFAULT_DEVICE, DEFAULT_MODEL, DEFAULT_PRECISION, DEFAULT_SEARCH, Precision, Search
+from ttsr.options import (
+    DEFAULT_DEVICE,
+    DEFAULT_MATCH_COLOUR,
+    DEFAULT_MODEL,
+    DEFAULT_POSE,
+    DEFAULT_PRECISION,
+    DEFAULT_SEARCH,
+    MatchColour,
+    PoseSearch,
+    PrecisionChoice,
+    Search,
+)
 
 
 @Parameter(name="*", group=Group("References", sort_key=1))
@@ -27,11 +38,18 @@ class ReferenceOptions:
             reference.
         search: exact compares every place of the LR with every place of the references, as published; its time grows
             with the product of their pixels. coherent searches coarse to fine, in a small part of that time for large
-            pictures, and prefers matches that agree with their neighbours.
+            pictures, and prefers matches that agree with their neighbours. auto is coherent for our own networks, and
+            exact for the published ones.
+        pose: Estimate scale and rotation of each reference, resample it so that it fits, and leave out references
+            without anything that matches. mirrored tries mirror images too. auto is on for our own networks.
+        match_colour: Bring exposure and white balance of the references to those of the picture, and keep the
+            picture's colours. auto is on for our own networks.
     """
 
     ref: Annotated[tuple[Path, ...], Parameter(show_default=False)] = ()
     search: Search = DEFAULT_SEARCH
+    pose: PoseSearch = DEFAULT_POSE
+    match_colour: MatchColour = DEFAULT_MATCH_COLOUR
 
 
 @Parameter(name="*", group=Group("Files", sort_key=2))
@@ -112,9 +130,13 @@ class ComputingOptions:
     Attributes:
         model: A name from the catalogue, a checkpoint file, or a URL.
         device: Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:N for one of several GPUs, or mps.
-        precision: fp32 is exact; bf16 and fp16 are faster on GPUs; tf32 is fp32 with rounded products, on CUDA.
+        precision: fp32 is exact; bf16 and fp16 compute in 16 bits, faster where the hardware does so; tf32 is fp32
+            with rounded products, on CUDA. auto is bf16 for our own networks where the hardware computes in it, else
+            fp32.
+        threads: Threads of the CPU to compute with. Default: one for each core.
     """
 
     model: str = DEFAULT_MODEL
     device: DeviceOption = DEFAULT_DEVICE
-    precision: Precision = DEFAULT_PRECISION
+    precision: PrecisionChoice = DEFAULT_PRECISION
+    threads: int | None = None

@@ -7,6 +7,7 @@ from typing import Any
 from ttsr.cli.printing import say, tell
 from ttsr.images.picture import Picture
 from ttsr.inference.jobs import JobResult
+from ttsr.inference.references import Reference
 from ttsr.system.memory import gigabytes
 
 
@@ -48,6 +49,9 @@ class UpscaleReport:
         if self._as_json:
             self._line(_facts(result))
         else:
+            for reference in upscaled.references:
+                if reference.fit is not None:
+                    say(f"{job.source}: {reference.source.name}: {reference.fit}")
             tell(
                 f"{job.source} {by(before)} -> {job.target} {by(upscaled.picture)} "
                 f"in {upscaled.seconds:.1f} s, peak memory {gigabytes(upscaled.peak_memory_bytes)}, "
@@ -89,7 +93,21 @@ def _facts(result: JobResult) -> dict[str, Any]:
         "output_size": list(upscaled.picture.size),
         "seconds": round(upscaled.seconds, 3),
         "peak_memory_bytes": upscaled.peak_memory_bytes,
+        "references": [_fit(reference) for reference in upscaled.references],
         "mean_relevance": round(float(upscaled.relevance.mean()), 4),
         "estimate": {"seconds": round(upscaled.plan.seconds, 3), "memory_bytes": upscaled.plan.memory_bytes},
         "notes": [*upscaled.notes, *result.losses],
     }
+
+
+def _fit(reference: Reference) -> dict[str, Any]:
+    facts: dict[str, Any] = {"name": reference.source.name, "use": "as it is"}
+    fit = reference.fit
+    if fit is not None:
+        facts["use"] = fit.use
+        if fit.pose is not None:
+            facts |= {"scale": round(fit.pose.scale, 4), "rotation": round(fit.pose.rotation, 2)}
+            facts |= {"mirrored": fit.pose.mirrored, "inliers": fit.pose.inliers}
+        if fit.colours is not None:
+            facts["colour_gain"], facts["colour_offset"] = fit.colours.round(4).T.tolist()
+    return facts

@@ -44,6 +44,9 @@ class Row:
     def notes(self) -> list[str]:
         """Caveats that a reader of the means must know, one sentence each."""
         count, label, notes = len(self.pictures), REFERENCE_LABELS[self.reference], []
+        notes += [
+            f"{self.model} with {label}: {how}" for how in dict.fromkeys(p.matching for p in self.pictures) if how
+        ]
         if self.substituted:
             real = count - len(self.substituted)
             have = "1 picture has" if real == 1 else f"{real} pictures have"

@@ -26,6 +26,7 @@ def as_json(report: Report, data: Path, device: str) -> dict[str, Any]:
             {
                 "model": row.model,
                 "reference": row.reference,
+                "matching": row.pictures[0].matching,
                 "means": {
                     protocol.name: {
                         "model": _score(row.model_mean(protocol)),
@@ -84,6 +85,7 @@ def as_csv(report: Report) -> str:
             "references": row.reference,
             "picture": picture.name,
             "files": "|".join(picture.files),
+            "matching": picture.matching,
             "substituted": int(picture.substituted),
             "protocol": protocol.name,
             **_columns("", picture.model[protocol.name]),
@@ -115,6 +117,7 @@ def _picture(picture: PictureScore) -> dict[str, Any]:
         "reference_size": None if picture.reference_size is None else list(picture.reference_size),
         "model": {name: _score(score) for name, score in picture.model.items()},
         "bicubic": {name: _score(score) for name, score in picture.bicubic.items()},
+        "fits": list(picture.fits),
         "mean_relevance": round(picture.relevance, 5),
         "seconds": round(picture.seconds, 3),
     }

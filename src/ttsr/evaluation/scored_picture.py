@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +16,12 @@ from ttsr.evaluation.protocols import Protocol, Score
 from ttsr.evaluation.reference_choice import ChosenReferences
 from ttsr.images.picture import to_tensor
 from ttsr.images.reading import read_picture
-from ttsr.images.resize import SCALE, cut_to_multiple, downscale4
+from ttsr.images.resize import SCALE, blur_by_resize, cut_to_multiple, downscale4
+from ttsr.inference.fitting import ReferenceFitter
+from ttsr.inference.matching_choices import MatchingChoices
 from ttsr.inference.plan import make_plan
-from ttsr.inference.references import own_reference
+from ttsr.inference.references import ReferencePixels, ReferenceSource, own_reference
+from ttsr.models.inputs import ReferenceImage, check_reference
 from ttsr.models.ttsr import TTSR
 from ttsr.system.precision import computing_in
 
@@ -39,6 +42,8 @@ class PictureScore:
         bicubic: scores of bicubic upscaling of the LR that the model was given, by the protocol's name.
         relevance: mean of the soft-attention map S under the first protocol.
         seconds: run time of the network, references included, summed over its passes.
+        matching: how references were fitted and matched, in words; empty for no reference.
+        fits: under the first protocol, what became of each reference; empty where they are not fitted.
     """
 
     number: int
@@ -52,6 +57,8 @@ class PictureScore:
     bicubic: dict[str, Score]
     relevance: float
     seconds: float
+    matching: str = ""
+    fits: tuple[str, ...] = ()
 
     def gain(self, protocol: Protocol) -> Score:
         """The model's score minus bicubic's; PSNR 0 where both equal the ground truth."""
@@ -90,6 +97,7 @@ class _Pass(NamedTuple):
     bicubic: np.ndarray
     relevance: np.ndarray
     seconds: float
+    fits: tuple[str, ...]
 
 
 def score_picture(
@@ -99,6 +107,7 @@ def score_picture(
     reference: ReferenceChoice,
     chosen: ChosenReferences,
     protocols: Sequence[Protocol],
+    matching: MatchingChoices,
 ) -> tuple[PictureScore, ScoredImages]:
     """Super-resolve a group's downscaled ground truth, once for each sizing of references among the protocols.
 
@@ -109,6 +118,7 @@ def score_picture(
         reference: the choice of references.
         chosen: the files of this choice.
         protocols: how to score; the images returned are those of the first one.
+        matching: how references are fitted and matched; the LR itself and stacked references are not fitted.
 
     Raises:
         ImageError: a picture is unreadable or smaller than 4x4.
@@ -121,7 +131,10 @@ def score_picture(
     # Where all sizes are equal already, every sizing gives the same inputs.
     as_is = reference in ("lr", "none", "stacked") or all(image.shape == hr.shape for image in references)
     sizings: list[Sizing] = ["own size" if as_is else protocol.sizing for protocol in protocols]
-    passes = {sizing: _run(model, hr, prepare_inputs(hr, references, sizing)) for sizing in dict.fromkeys(sizings)}
+    if reference in ("lr", "stacked"):
+        matching = replace(matching, pose=False, match_colour=False)
+    inputs = {sizing: prepare_inputs(hr, references, sizing) for sizing in dict.fromkeys(sizings)}
+    passes = {sizing: _run(model, hr, prepared, matching) for sizing, prepared in inputs.items()}
     first = passes[sizings[0]]
     used = first.inputs.references
     score = PictureScore(
@@ -136,6 +149,8 @@ def score_picture(
         bicubic={p.name: p.score(hr, passes[sizing].bicubic) for p, sizing in zip(protocols, sizings, strict=True)},
         relevance=float(first.relevance.mean()),
         seconds=sum(forward.seconds for forward in passes.values()),
+        matching=str(matching) if references else "",
+        fits=first.fits,
     )
     images = ScoredImages(
         lr=first.inputs.lr[: hr.shape[0] // SCALE, : hr.shape[1] // SCALE],
@@ -170,19 +185,27 @@ def read_reference(path: PictureFile) -> np.ndarray:
     return rgb
 
 
-def _run(model: TTSR, hr: np.ndarray, inputs: NetworkInputs) -> _Pass:
+def _run(model: TTSR, hr: np.ndarray, inputs: NetworkInputs, matching: MatchingChoices) -> _Pass:
     device = next(model.parameters()).device
     height, width = hr.shape[:2]
     lr_grid = (inputs.lr.shape[0], inputs.lr.shape[1])
-    grids = [(image.shape[0] // SCALE, image.shape[1] // SCALE) for image in inputs.references]
-    plan = make_plan(model.config, lr_grid, [], grids, device=device)
     start = time.perf_counter()
     with torch.inference_mode(), computing_in("fp32", device):
+        images, fits = [(*both, None) for both in zip(inputs.references, inputs.ref_blur, strict=True)], ()
+        if matching.fits and images:
+            pixels = [ReferencePixels(rgb, ReferenceSource("", None, rgb.shape[1::-1])) for rgb in inputs.references]
+            fitted = ReferenceFitter(model, inputs.lr, matching).fit(pixels)
+            used = [reference.pixels for reference in fitted if not reference.left_out]
+            images = [(p.rgb, blur_by_resize(p.rgb), p.mask) for p in used]
+            fits = tuple(str(reference.fit) for reference in fitted)
+        references = [_reference_image(*image, device) for image in images]
+        grids, matcher = [reference.grid for reference in references], matching.matcher
+        plan = make_plan(model.config, lr_grid, [], grids, device=device, matcher=matcher)
         output = model(
             to_tensor(inputs.lr, device=device),
-            [to_tensor(image, device=device) for image in inputs.references],
+            references,
             lr_up=to_tensor(inputs.lr_up, device=device),
-            ref_blur=[to_tensor(image, device=device) for image in inputs.ref_blur],
+            matcher=matcher,
             block_bytes=plan.block_bytes,
             keep_textures=False,
         )
@@ -190,4 +213,11 @@ def _run(model: TTSR, hr: np.ndarray, inputs: NetworkInputs) -> _Pass:
         relevance = output.relevance[0, 0].float().cpu().numpy()
     seconds = time.perf_counter() - start
     relevance = relevance[: height // SCALE, : width // SCALE]
-    return _Pass(inputs, sr[:height, :width], inputs.lr_up[:height, :width], relevance, seconds)
+    return _Pass(inputs, sr[:height, :width], inputs.lr_up[:height, :width], relevance, seconds, fits)
+
+
+def _reference_image(
+    ref: np.ndarray, blurred: np.ndarray, mask: np.ndarray | None, device: torch.device
+) -> ReferenceImage:
+    cells = None if mask is None else torch.from_numpy(mask)[None].to(device)
+    return check_reference(to_tensor(ref, device=device), to_tensor(blurred, device=device), cells)

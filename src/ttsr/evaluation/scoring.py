@@ -8,6 +8,7 @@ from ttsr.data.cufed5 import Group, ReferenceChoice
 from ttsr.evaluation.preflight import check_test_set
 from ttsr.evaluation.protocols import MMAGIC_RGB, PAPER_Y, Protocol
 from ttsr.evaluation.scored_picture import OnPicture, PictureScore, score_picture
+from ttsr.inference.matching_choices import MatchingChoices, choose_matching
 from ttsr.models.ttsr import TTSR
 from ttsr.progress import Progress
 
@@ -19,6 +20,7 @@ def evaluate(
     references: Sequence[ReferenceChoice] = ("1",),
     protocols: Sequence[Protocol] = (PAPER_Y, MMAGIC_RGB),
     device: str | torch.device | None = None,
+    matching: MatchingChoices | None = None,
     on_picture: OnPicture | None = None,
     share: tuple[int, int] = (0, 1),
     progress: Progress | None = None,
@@ -37,6 +39,8 @@ def evaluate(
             test set away (neighbours in a test set often show the same scene).
         protocols: how to score; `on_picture` is given the images of the first one.
         device: where to compute; by default where the model is.
+        matching: how references are fitted and matched, from `ttsr.inference.matching_choices.choose_matching`; by
+            default what `auto` stands for.
         on_picture: called with the scores and images after each picture and choice of references.
         share: (rank, count) of this process: it scores every `count`-th group, from number `rank` on. The scores of
             all processes, in any order, make the same report as those of a single process.
@@ -49,7 +53,7 @@ def evaluate(
             raises when its turn comes.
         UserError: scikit-image is not installed, or a picture does not fit into memory.
     """
-    progress = progress or Progress()
+    progress, matching = progress or Progress(), matching or choose_matching(model.config)
     chosen = check_test_set(groups, references, protocols)
     home, was_training = next(model.parameters()).device, model.training
     numbers = range(share[0], len(groups), share[1])
@@ -58,7 +62,8 @@ def evaluate(
         model.to(device or home).eval()
         for number in numbers:
             for reference, choices in chosen.items():
-                score, images = score_picture(model, number, groups[number], reference, choices[number], protocols)
+                group, files = groups[number], choices[number]
+                score, images = score_picture(model, number, group, reference, files, protocols, matching)
                 scores.append(score)
                 if on_picture is not None:
                     on_picture(score, images)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ttsr.geometry import compose
 from ttsr.images.picture import to_pixels, to_tensor
 from ttsr.images.resize import SCALE, blur_by_resize, cut_to_multiple, resize_bicubic, upscale4
+from ttsr.inference.matching_choices import MatchingChoices
 from ttsr.inference.references import Reference, ReferencePixels
 from ttsr.models.correspondence.coherent import COHERENT
 from ttsr.models.correspondence.refine import coherence, luma, refine
@@ -89,14 +90,12 @@ class ReferenceFitter:
     Args:
         model: whose features are compared.
         lr: (h, w, 3) uint8 or uint16.
-        pose: estimate the pose of each reference, and leave out those without anything that matches.
-        mirrored: try their mirror images too.
-        match_colour: bring their exposure and white balance to that of the LR.
+        choices: whether poses are estimated, which also leaves out references without anything that matches, and
+            whether colours are matched.
     """
 
-    def __init__(self, model: TTSR, lr: NDArray[Any], *, pose: bool, mirrored: bool, match_colour: bool) -> None:
-        self.model, self.lr = model, lr
-        self.pose, self.mirrored, self.match_colour = pose, mirrored, match_colour
+    def __init__(self, model: TTSR, lr: NDArray[Any], choices: MatchingChoices) -> None:
+        self.model, self.lr, self.choices = model, lr, choices
         self.keypoints = PoseKeypoints(lr, SCALE)
         self._device = next(model.parameters()).device
 
@@ -115,7 +114,9 @@ class ReferenceFitter:
         return tuple(fitted)
 
     def _fit(self, reference: ReferencePixels, progress: Progress) -> Reference:
-        pose = estimate_pose(self.keypoints, reference.keypoints, mirrored=self.mirrored) if self.pose else None
+        choices, pose = self.choices, None
+        if choices.pose:
+            pose = estimate_pose(self.keypoints, reference.keypoints, mirrored=choices.mirrored)
         fit = Fit(reference, (self.lr.shape[1], self.lr.shape[0]), "as it is", pose)
         progress.update(0.3)
         if pose is not None and pose.scale < _SMALLEST_SCALE:
@@ -132,9 +133,9 @@ class ReferenceFitter:
             best, pixels, fit = resampled, self._resampled(reference, pose), replace(fit, use="resampled")
         assert best is not None and pixels is not None, "either was compared, and a smaller copy shows as much"
         progress.update(1)
-        if self.pose and pose is None and best.coherence < _COHERENT:
+        if choices.pose and pose is None and best.coherence < _COHERENT:
             return Reference(reference, replace(fit, use="left out"))
-        colours = fit_colours(best.lr_colours, best.colours) if self.match_colour else None
+        colours = fit_colours(best.lr_colours, best.colours) if choices.match_colour else None
         if colours is None or np.all(np.abs(colours - [1, 0]) < [_SAME_GAIN, _SAME_OFFSET]):
             return Reference(pixels, fit)
         return Reference(replace(pixels, rgb=apply_colours(pixels.rgb, colours)), replace(fit, colours=colours))

@@ -25,6 +25,11 @@ class MatchingChoices:
     mirrored: bool
     match_colour: bool
 
+    def __str__(self) -> str:
+        """For reports, such as `coherent search, poses estimated, colours matched`."""
+        poses = ["poses estimated, mirrored ones too" if self.mirrored else "poses estimated"] * self.pose
+        return ", ".join([f"{self.matcher.name} search", *poses, *["colours matched"] * self.match_colour])
+
     @property
     def fits(self) -> bool:
         """References are fitted to each LR picture."""

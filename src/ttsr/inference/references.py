@@ -1,8 +1,9 @@
-"""References as values: encoded once, passed to any number of upscales, and knowing where they came from."""
+"""References as values, passed to any number of upscales, and knowing where they came from."""
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from ttsr.images.reading import Source, read_picture
 from ttsr.images.resize import SCALE, cut_to_multiple
 
 if TYPE_CHECKING:  # so that `ttsr --help` does not wait for torch
-    from ttsr.models.correspondence.types import EncodedReference, Grid
+    from ttsr.inference.fitting import Fit
+    from ttsr.models.correspondence.types import Grid
+    from ttsr.registration.pose import PoseKeypoints
 
 
 @dataclass(frozen=True)
@@ -33,39 +36,64 @@ class ReferenceSource:
     size: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Reference:
-    """An encoded reference, immutable: it may serve several threads at once.
+@dataclass(frozen=True, eq=False)
+class ReferencePixels:
+    """A reference before it is encoded.
 
     Attributes:
-        encoded: its keys, textures and mask.
+        rgb: (H, W, 3) uint8 or uint16, of whole cells of 4x4.
         source: where it came from.
-        to_source: (3, 3) homography from pixels (x, y) of the encoded picture to pixels of the upright source, the
-            corner of the first pixel at (0, 0).
+        notes: on reading it, one sentence each.
+        mask: (H/4, W/4), the cells that may be matched; None for all.
+        to_source: (3, 3) homography from its pixels (x, y) to pixels of the upright source, the corner of the first
+            pixel at (0, 0).
     """
-
-    encoded: "EncodedReference"
-    source: ReferenceSource
-    to_source: NDArray[np.float64]
-
-    @property
-    def grid(self) -> "Grid":
-        """(H/4, W/4) cells."""
-        return self.encoded.grid
-
-
-@dataclass(frozen=True)
-class ReferencePixels:
-    """A reference before it is encoded: (H, W, 3) uint8 or uint16 of whole cells, its source, notes on reading it."""
 
     rgb: NDArray[Any]
     source: ReferenceSource
     notes: tuple[str, ...] = ()
+    mask: NDArray[np.bool_] | None = None
+    to_source: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
 
     @property
     def grid(self) -> "Grid":
         """(H/4, W/4) cells."""
         return self.rgb.shape[0] // SCALE, self.rgb.shape[1] // SCALE
+
+    @cached_property
+    def keypoints(self) -> "PoseKeypoints":
+        """Its keypoints, found once for any number of LR pictures."""
+        from ttsr.registration.pose import PoseKeypoints
+
+        return PoseKeypoints(self.rgb)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A reference for any number of upscales, immutable: it may serve several threads at once.
+
+    Attributes:
+        pixels: of the reference; of one that is fitted to an LR picture, what the network is given of it.
+        fit: how it was fitted to an LR picture, if it was.
+    """
+
+    pixels: ReferencePixels
+    fit: "Fit | None" = None
+
+    @property
+    def source(self) -> ReferenceSource:
+        """Where it came from."""
+        return self.pixels.source
+
+    @property
+    def grid(self) -> "Grid":
+        """(H/4, W/4) cells."""
+        return self.pixels.grid
+
+    @property
+    def left_out(self) -> bool:
+        """It shows nothing that matches the LR picture."""
+        return self.fit is not None and self.fit.use == "left out"
 
 
 def read_reference(source: Source | Picture, number: int = 1) -> ReferencePixels:
@@ -93,3 +121,8 @@ def own_reference(lr: np.ndarray) -> np.ndarray:
     """
     missing = [(0, max(0, SCALE - side)) for side in lr.shape[:2]]
     return cut_to_multiple(np.pad(lr, [*missing, (0, 0)], mode="edge"))
+
+
+def own_grid(size: tuple[int, int]) -> "Grid":
+    """The (H/4, W/4) cells of `own_reference` of a picture of (width, height)."""
+    return max(1, size[1] // SCALE), max(1, size[0] // SCALE)

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ttsr.geometry import apply
 from ttsr.images.picture import Picture
 from ttsr.images.resize import SCALE
 from ttsr.images.writing import DEFAULT_QUALITY, write_picture
 from ttsr.inference.plan import Plan
-from ttsr.inference.references import ReferenceSource
+from ttsr.inference.references import Reference
 from ttsr.models.correspondence.types import Grid
 
 
@@ -28,8 +29,9 @@ class Upscaled:
             itself in the published network, learned match confidence in others.
         index: (h, w, 3) int32: for each LR pixel the number of the reference, from 0 on, and the row and column, in
             pixels of that reference's upright picture, of the first of the 4x4 pixels that match it best: a multiple
-            of 4 in the published network, any pixel where matches are refined.
-        references: where the references came from; empty where the LR picture was its own.
+            of 4 in the published network, any pixel where matches are refined or references resampled. All -1 where
+            every reference was left out.
+        references: as they were fitted to the picture; empty where it was its own reference.
         seconds: time taken by `Upscaler.upscale`.
         peak_memory_bytes: the most that the process has held so far (on CUDA: of the GPU's memory).
         plan: what was estimated before.
@@ -39,7 +41,7 @@ class Upscaled:
     relevance: NDArray[np.float32]
     confidence: NDArray[np.float32]
     index: NDArray[np.int32]
-    references: tuple[ReferenceSource, ...]
+    references: tuple[Reference, ...]
     seconds: float
     peak_memory_bytes: int
     plan: Plan
@@ -82,3 +84,22 @@ def places(index: np.ndarray, grids: Sequence[Grid], shift: np.ndarray | None = 
         cells = SCALE * np.indices(index.shape)
         row, column = np.clip(shift + cells, 0, SCALE * np.stack([heights, widths]) - SCALE)
     return np.stack([number, row, column], axis=-1).astype(np.int32)
+
+
+def places_in_sources(
+    index: np.ndarray, references: Sequence[Reference], shift: np.ndarray | None = None
+) -> np.ndarray:
+    """`places` in the upright pictures of fitted references, numbered over all of them; -1 if all were left out."""
+    found = np.full((*index.shape, 3), -1, np.int32)
+    used = [number for number, reference in enumerate(references) if not reference.left_out]
+    if not used:
+        return found
+    fitted = places(index, [references[number].grid for number in used], shift)
+    for place, number in enumerate(used):
+        here, pixels = fitted[..., 0] == place, references[number].pixels
+        # Of the first pixel's centre.
+        points = apply(pixels.to_source, fitted[here][:, :0:-1] + 0.5)
+        width, height = pixels.source.size
+        columns, rows = np.clip(np.floor(points), 0, [width - 1, height - 1]).astype(np.int32).T
+        found[here] = np.stack([np.full_like(rows, number), rows, columns], -1)
+    return found

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -17,21 +18,44 @@ from PIL import Image
 from ttsr.errors import UserError
 from ttsr.images.picture import Picture, to_pixels, to_tensor
 from ttsr.images.reading import Source, read_picture
-from ttsr.images.resize import SCALE, blur_by_resize, upscale4
+from ttsr.images.resize import blur_by_resize, upscale4
+from ttsr.inference.colour_consistency import keep_colours
+from ttsr.inference.fitting import ReferenceFitter
+from ttsr.inference.matching_choices import choose_matching
 from ttsr.inference.plan import Plan, encoding_block_bytes, make_plan
-from ttsr.inference.references import Reference, ReferencePixels, own_reference, read_reference
-from ttsr.inference.upscaled import Upscaled, places
-from ttsr.models.correspondence.exact import EXACT
-from ttsr.models.correspondence.types import Grid, Matcher
+from ttsr.inference.references import (
+    Reference,
+    ReferencePixels,
+    ReferenceSource,
+    own_grid,
+    own_reference,
+    read_reference,
+)
+from ttsr.inference.upscaled import Upscaled, places, places_in_sources
+from ttsr.models.correspondence.types import EncodedReference, Matcher
+from ttsr.models.inputs import ReferenceImage, check_reference
 from ttsr.models.ttsr import TTSR, TTSROutput
-from ttsr.options import DEFAULT_MODEL, Precision
+from ttsr.options import (
+    DEFAULT_MATCH_COLOUR,
+    DEFAULT_MODEL,
+    DEFAULT_POSE,
+    DEFAULT_PRECISION,
+    DEFAULT_SEARCH,
+    MatchColour,
+    PoseSearch,
+    Precision,
+    PrecisionChoice,
+    Search,
+)
 from ttsr.progress import Progress
 from ttsr.system.device import choose_device
 from ttsr.system.memory import peak_bytes
-from ttsr.system.precision import check_precision, computing_in
+from ttsr.system.precision import check_precision, computes_in_bf16, computing_in
 from ttsr.weights.loading import load
 
 ReferenceInput = Source | Picture | ReferencePixels
+
+_FITTING_SHARE = 0.1  # of the time, about
 
 
 class Upscaler:
@@ -41,8 +65,11 @@ class Upscaler:
         model: moved to the device and put into eval mode; or what `ttsr.load` takes: a catalogue name, a checkpoint
             file or a URL.
         device: a torch.device, or its name as in `ttsr.options.Device`.
-        precision: `fp32` computes exactly as TTSR defines it; `bf16` and `fp16` compute in 16 bits.
-        matcher: the search to match by.
+        precision: `fp32` computes exactly as TTSR defines it; `bf16` and `fp16` compute in 16 bits. `auto` is `bf16`
+            for a network that adds to bicubic, on hardware that computes in it, else `fp32`.
+        search: how to match: one of `ttsr.options.Search`, or a matcher.
+        pose: estimate the scale and rotation of references, and leave out those without anything that matches.
+        match_colour: bring exposure and white balance of references to those of the LR picture, and keep its colours.
         progress: of a download of the model's weights.
 
     Raises:
@@ -54,25 +81,35 @@ class Upscaler:
         model: TTSR | str | Path = DEFAULT_MODEL,
         *,
         device: str | torch.device = "auto",
-        precision: Precision = "fp32",
-        matcher: Matcher = EXACT,
+        precision: PrecisionChoice = DEFAULT_PRECISION,
+        search: Search | Matcher = DEFAULT_SEARCH,
+        pose: PoseSearch = DEFAULT_POSE,
+        match_colour: MatchColour = DEFAULT_MATCH_COLOUR,
         progress: Progress | None = None,
     ) -> None:
         self.device = choose_device(device)
-        check_precision(precision, self.device)
-        self.precision: Precision = precision
-        self.matcher = matcher
+        if precision != "auto":
+            check_precision(precision, self.device)
         loaded = model if isinstance(model, TTSR) else load(model, device=self.device, progress=progress)
         self.model = loaded.to(self.device).eval()
+        self.precision: Precision = self._chosen_precision() if precision == "auto" else precision
+        self.matching = choose_matching(self.model.config, search=search, pose=pose, match_colour=match_colour)
         self._references: tuple[Reference, ...] = ()
+        self._encoded: WeakKeyDictionary[ReferencePixels, EncodedReference] = WeakKeyDictionary()
         self._tensor = partial(to_tensor, device=self.device)
+
+    def _chosen_precision(self) -> Precision:
+        """In 16 bits only where they cost little: what is added to bicubic is small, and so are its rounding errors."""
+        config = self.model.config
+        return "bf16" if config.bicubic_skip and computes_in_bf16(self.device, config.channels) else "fp32"
 
     def encode_references(
         self, references: ReferenceInput | Sequence[ReferenceInput], *, progress: Progress | None = None
     ) -> tuple[Reference, ...]:
-        """Encode one or several references once, to be passed to any number of `upscale`.
+        """Read one or several references once, to be passed to any number of `upscale`.
 
-        They have at least 4x4 pixels; sides that are no multiple of 4 are cut at the right and below.
+        They have at least 4x4 pixels; sides that are no multiple of 4 are cut at the right and below. Those that are
+        not fitted to each picture are encoded here, others where a picture needs them as they are.
 
         Raises:
             ImageError: a picture cannot be read or is too small.
@@ -81,17 +118,39 @@ class Upscaler:
         single = isinstance(references, str | os.PathLike | Image.Image | np.ndarray | Picture | ReferencePixels)
         sources: Sequence[ReferenceInput] = [references] if single else references
         pixels = [s if isinstance(s, ReferencePixels) else read_reference(s, n) for n, s in enumerate(sources, 1)]
-        grids = [p.grid for p in pixels]
+        if not self.matching.fits:
+            self._encode(pixels, progress or Progress())
+        return tuple(Reference(p) for p in pixels)
+
+    def _encode(self, pixels: Sequence[ReferencePixels], progress: Progress) -> None:
+        """Keep keys and textures of references that are used as they are, for as long as they exist."""
+        missing = [p for p in pixels if p not in self._encoded]
+        if not missing:
+            return
+        grids = [p.grid for p in missing]
         block = encoding_block_bytes(self.model.config, grids, device=self.device, precision=self.precision)
-        encoded = []
         with self._computing():
-            for number, reference in enumerate(pixels, 1):
+            for number, reference in enumerate(missing, 1):
                 ref, blurred = self._tensor(reference.rgb), self._tensor(blur_by_resize(reference.rgb))
-                features = self.model.encode_reference(ref, blurred, block_bytes=block)
-                encoded.append(Reference(features, reference.source, np.eye(3)))
-                if progress is not None:
-                    progress.update(number / len(pixels))
-        return tuple(encoded)
+                self._encoded[reference] = self.model.encode_reference(ref, blurred, block_bytes=block)
+                progress.update(number / len(missing))
+
+    def fit_references(
+        self, picture: Picture, references: Sequence[Reference] | None = None, *, progress: Progress | None = None
+    ) -> tuple[Reference, ...]:
+        """Fit references to a picture: pose, colours, and whether anything matches; see `Reference.fit`.
+
+        `upscale` does so with references that are not fitted to its picture. Where poses and colours are off, they are
+        returned as they are. Errors are those of `upscale`.
+        """
+        references = self._references if references is None else tuple(references)
+        todo = [r for r in references if r.fit is None or r.fit.lr_size != picture.size]
+        if not self.matching.fits or not todo:
+            return references
+        with self._computing():
+            fitter = ReferenceFitter(self.model, picture.rgb, self.matching)
+            fitted = iter(fitter.fit([r.pixels if r.fit is None else r.fit.original for r in todo], progress))
+        return tuple(next(fitted) if r in todo else r for r in references)
 
     def set_references(
         self, references: ReferenceInput | Sequence[ReferenceInput], *, progress: Progress | None = None
@@ -105,14 +164,20 @@ class Upscaler:
     def plan(self, picture: Picture, references: Sequence[Reference] | None = None) -> Plan:
         """Estimate the time and memory that `upscale` will take with the same arguments.
 
+        Of references that are not fitted to the picture, as if they were used as they are.
+
         Raises:
             UserError: it does not fit into memory.
         """
-        kept = [reference.grid for reference in (self._references if references is None else references)]
+        references = self._references if references is None else references
+        used = [r.pixels for r in references if not r.left_out]
+        kept, new = [p.grid for p in used if p in self._encoded], [p.grid for p in used if p not in self._encoded]
         (width, height), config = picture.size, self.model.config
-        new = [] if kept else [(max(1, height // SCALE), max(1, width // SCALE))]  # its own reference
+        if not references:
+            new = [own_grid(picture.size)]
+        matcher = self.matching.matcher
         return make_plan(
-            config, (height, width), kept, new, device=self.device, precision=self.precision, matcher=self.matcher
+            config, (height, width), kept, new, device=self.device, precision=self.precision, matcher=matcher
         )
 
     def upscale(
@@ -127,56 +192,71 @@ class Upscaler:
 
         Args:
             image: a path, Pillow image, array or `Picture` of any size.
-            references: from `encode_references`; by default those of `set_references`.
+            references: from `encode_references` or `fit_references`; by default those of `set_references`.
             plan: from `plan` with the same picture and references, if it was made already.
             progress: updated throughout; cancels the work.
 
         Raises:
             ImageError: the picture cannot be read.
-            UserError: it does not fit into memory.
+            UserError: it does not fit into memory, or poses are to be estimated and scikit-image is not installed.
             Cancelled: through `progress`.
         """
         start = time.perf_counter()
-        references = self._references if references is None else tuple(references)
+        progress = progress or Progress()
         picture = image if isinstance(image, Picture) else read_picture(image)
+        given = self._references if references is None else tuple(references)
+        references = self.fit_references(picture, given, progress=progress.part(0, _FITTING_SHARE))
+        fits = references is not given
         plan = plan or self.plan(picture, references)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
+        used = [reference for reference in references if not reference.left_out]
+        self._encode([r.pixels for r in used if r.fit is None or r.pixels is r.fit.original], Progress())
         with self._computing():
-            output, grids = self._forward(picture.rgb, references, plan, progress)
+            output = self._forward(picture.rgb, references, plan, progress.part(_FITTING_SHARE if fits else 0, 1))
             relevance = output.relevance[0, 0].float().cpu().numpy()
             confidence = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
             shift = None if output.refinement is None else output.refinement.shift[0].cpu().numpy()
-            index = places(output.index[0].cpu().numpy(), grids, shift)
+            index = output.index[0].cpu().numpy()
             rgb = to_pixels(output.sr[0], picture.bit_depth, gray=picture.gray)
+        if references:
+            index = places_in_sources(index, references, shift)
+        else:
+            index = places(index, [own_grid(picture.size)], shift)
+        if self.matching.match_colour:
+            rgb = keep_colours(rgb, picture.rgb)
         alpha = None if picture.alpha is None else upscale4(picture.alpha)
         result = replace(picture, rgb=rgb, alpha=alpha)
-        sources = tuple(reference.source for reference in references)
         seconds = time.perf_counter() - start
-        return Upscaled(result, relevance, confidence, index, sources, seconds, peak_bytes(self.device), plan)
+        memory = peak_bytes(self.device)
+        return Upscaled(result, relevance, confidence, index, tuple(references), seconds, memory, plan)
 
     def _forward(
-        self, rgb: NDArray[Any], references: Sequence[Reference], plan: Plan, progress: Progress | None
-    ) -> tuple[TTSROutput, list[Grid]]:
-        """What the network makes of the picture, and the grids of its references."""
+        self,
+        rgb: NDArray[Any],
+        references: Sequence[Reference],
+        plan: Plan,
+        progress: Progress,
+    ) -> TTSROutput:
+        """What the network makes of the picture and the references that are used, or its own reference where none."""
         if references:
-            inputs, blurred = [reference.encoded for reference in references], None
-            grids = [reference.grid for reference in references]
+            pixels = [reference.pixels for reference in references if not reference.left_out]
         else:
             own = own_reference(rgb)
-            inputs, blurred = self._tensor(own), self._tensor(blur_by_resize(own))
-            grids = [(own.shape[0] // SCALE, own.shape[1] // SCALE)]
-        output = self.model(
+            pixels = [ReferencePixels(own, ReferenceSource("LR", None, (rgb.shape[1], rgb.shape[0])))]
+        return self.model(
             self._tensor(rgb),
-            inputs,
+            [self._encoded.get(p) or self._reference_image(p) for p in pixels],
             lr_up=self._tensor(upscale4(rgb)),
-            ref_blur=blurred,
-            matcher=self.matcher,
+            matcher=self.matching.matcher,
             block_bytes=plan.block_bytes,
             keep_textures=False,
             progress=progress,
         )
-        return output, grids
+
+    def _reference_image(self, pixels: ReferencePixels) -> ReferenceImage:
+        mask = None if pixels.mask is None else torch.from_numpy(pixels.mask)[None].to(self.device)
+        return check_reference(self._tensor(pixels.rgb), self._tensor(blur_by_resize(pixels.rgb)), mask)
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
