@@ -66,9 +66,9 @@ def resample(
     rgb = np.empty((height, width, 3), reference.dtype)
     inside = np.empty((height, width), np.bool_)
     largest = np.iinfo(reference.dtype).max
-    rows = max(CELL, _STRIP // width)
-    for first in range(0, height, rows):
-        last = min(first + rows, height)
+    step = max(CELL, _STRIP // width)
+    for first in range(0, height, step):
+        last = min(first + step, height)
         y, x = np.mgrid[first:last, 0:width] + 0.5
         points = apply(to_prepared, np.stack([x.ravel(), y.ravel()], 1))
         where = 2 * points / [source.shape[3], source.shape[2]] - 1
@@ -78,7 +78,17 @@ def resample(
         part = F.grid_sample(source, grid, mode="bicubic", padding_mode="border", align_corners=False)
         rgb[first:last] = part[0].permute(1, 2, 0).mul(largest).round_().clamp_(0, largest).numpy()
     mask = np.asarray(inside.reshape(height // CELL, CELL, width // CELL, CELL).all((1, 3)))
-    return Resampled(rgb, mask, to_source) if mask.any() else None
+    if not mask.any():
+        return None
+    rows, columns = (_span(np.asarray(mask.any(axis))) for axis in (1, 0))
+    to_source = compose(to_source, translation(CELL * columns.start, CELL * rows.start))
+    kept = rgb[CELL * rows.start : CELL * rows.stop, CELL * columns.start : CELL * columns.stop]
+    return Resampled(np.ascontiguousarray(kept), mask[rows, columns], to_source)
+
+
+def _span(kept: NDArray[np.bool_]) -> slice:
+    """From the first to the last that is kept."""
+    return slice(int(kept.argmax()), len(kept) - int(kept[::-1].argmax()))
 
 
 def _covered(
