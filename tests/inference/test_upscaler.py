@@ -196,7 +196,7 @@ def test_save_and_progress(tmp_path: Path, upscaler: Upscaler) -> None:
     encoded: list[float] = []
     upscaler.set_references([noise(8, 8, 3), noise(8, 8, 3)], progress=into(encoded))
     result = upscaler.upscale(noise(6, 5, 3), progress=into(done))
-    assert encoded == [0.5, 1.0]
+    assert encoded == [0.25, 0.5, 0.75, 1.0]  # keys and textures of each
     assert done == sorted(done)
     assert done[-1] == pytest.approx(1.0)
     assert result.save(tmp_path / "out.png") == ()

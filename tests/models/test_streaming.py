@@ -53,11 +53,12 @@ def test_level_by_level_equals_kept_references(config):
     with torch.no_grad():
         kept = model(lr, model.encode_reference(ref), keep_textures=False)
         by_level = model(lr, ref, keep_textures=False)
-        half = model(lr, ref, keep_textures=False, half_textures=True)
+        half = model(lr, ref, keep_textures=False, half_features=True)
     assert torch.equal(by_level.sr, kept.sr) and torch.equal(by_level.index, kept.index)
-    assert torch.equal(half.index, kept.index)
-    assert not torch.equal(half.sr, kept.sr)
-    torch.testing.assert_close(half.sr, kept.sr, atol=2e-4, rtol=0)
+    assert (half.index == kept.index).float().mean() > 0.97  # rounding may decide between equals
+    assert not torch.equal(half.sr, kept.sr) and half.relevance.dtype == torch.float32
+    assert (half.sr - kept.sr).square().mean().sqrt() < 1e-3
+    torch.testing.assert_close(half.relevance, kept.relevance, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16])

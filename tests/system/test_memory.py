@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from ttsr.errors import UserError
 from ttsr.system import memory
-from ttsr.system.memory import available_bytes, cgroup_room, peak_bytes, used_bytes
+from ttsr.system.memory import available_bytes, cgroup_room, parse_bytes, peak_bytes, used_bytes
 
 CPU = torch.device("cpu")
 
@@ -54,3 +55,18 @@ def test_peak_follows_use() -> None:
     held = np.ones(max(0, before - used_bytes(CPU)) + 10**8, np.uint8)
     assert peak_bytes(CPU) >= before + 5 * 10**7
     del held
+
+
+@pytest.mark.parametrize(
+    "text, count",
+    [("4GiB", 4 * 2**30), ("4GB", 4 * 10**9), ("3500MB", 3_500_000_000), ("1.5 gib", 3 * 2**29), ("512M", 512 * 10**6)]
+    + [("123", 123), ("7B", 7), ("2Ki", 2048), ("1T", 10**12)],
+)
+def test_amounts_of_memory(text: str, count: int) -> None:
+    assert parse_bytes(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "0", "0GB", "-4GB", "4 apples", "GiB", "4GG", "4iB", "1e9"])
+def test_what_is_no_amount_of_memory(text: str) -> None:
+    with pytest.raises(UserError, match="is no amount of memory: give one such as 4GiB"):
+        parse_bytes(text)

@@ -139,16 +139,20 @@ def to_tensor(*images: np.ndarray, device: "str | torch.device" = "cpu") -> "tor
 
 
 def to_pixels(image: "torch.Tensor", bit_depth: int, *, gray: bool = False) -> np.ndarray:
-    """Convert an image (3, H, W), 0 for black and 1 for white, to (H, W, 3) uint8 or uint16, by its bits a channel.
+    """Convert an image (3, H, W) to (H, W, 3) uint8 or uint16, by its bits a channel.
+
+    Floats are 0 for black and 1 for white; integers are rounded to these bits already.
 
     With `gray` the channels become equal: the luma (ITU-R BT.601) of the rounded values.
     """
     import torch
 
     largest = 2**bit_depth - 1
-    values = image.float().mul(largest).round_().clamp_(0, largest).permute(1, 2, 0)
-    # PyTorch does not support uint16 on all devices.
-    pixels = values.to(torch.uint8 if bit_depth == 8 else torch.int32).cpu().numpy()
+    if image.is_floating_point():
+        image = image.float().mul(largest).round_().clamp_(0, largest)
+        # PyTorch does not support uint16 on all devices.
+        image = image.to(torch.uint8 if bit_depth == 8 else torch.int32)
+    pixels = image.permute(1, 2, 0).cpu().numpy()
     pixels = np.ascontiguousarray(pixels, dtype=np.uint8 if bit_depth == 8 else np.uint16)
     if gray:
         red, green, blue = np.moveaxis(pixels.astype(np.uint32), -1, 0)

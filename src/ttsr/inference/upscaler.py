@@ -49,7 +49,7 @@ from ttsr.options import (
 )
 from ttsr.progress import Progress
 from ttsr.system.device import choose_device
-from ttsr.system.memory import peak_bytes
+from ttsr.system.memory import parse_bytes, peak_bytes
 from ttsr.system.precision import check_precision, computes_in_bf16, computing_in
 from ttsr.weights.loading import load
 
@@ -70,6 +70,8 @@ class Upscaler:
         search: how to match: one of `ttsr.options.Search`, or a matcher.
         pose: estimate the scale and rotation of references, and leave out those without anything that matches.
         match_colour: bring exposure and white balance of references to those of the LR picture, and keep its colours.
+        max_memory: the most that the whole process may take (on CUDA: of the GPU's memory), in bytes or as `4GiB`,
+            `3500MB`; by default four fifths of what is free, within a container's limit.
         progress: of a download of the model's weights.
 
     Raises:
@@ -85,9 +87,11 @@ class Upscaler:
         search: Search | Matcher = DEFAULT_SEARCH,
         pose: PoseSearch = DEFAULT_POSE,
         match_colour: MatchColour = DEFAULT_MATCH_COLOUR,
+        max_memory: int | str | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.device = choose_device(device)
+        self.max_memory = parse_bytes(max_memory) if isinstance(max_memory, str) else max_memory
         if precision != "auto":
             check_precision(precision, self.device)
         loaded = model if isinstance(model, TTSR) else load(model, device=self.device, progress=progress)
@@ -123,17 +127,24 @@ class Upscaler:
         return tuple(Reference(p) for p in pixels)
 
     def _encode(self, pixels: Sequence[ReferencePixels], progress: Progress) -> None:
-        """Keep keys and textures of references that are used as they are, for as long as they exist."""
+        """Keep keys and textures of references, for as long as these exist and where there is room."""
         missing = [p for p in pixels if p not in self._encoded]
         if not missing:
             return
-        grids = [p.grid for p in missing]
-        block = encoding_block_bytes(self.model.config, grids, device=self.device, precision=self.precision)
+        block = encoding_block_bytes(
+            self.model.config,
+            [p.grid for p in missing],
+            device=self.device,
+            precision=self.precision,
+            max_memory=self.max_memory,
+        )
+        if block is None:  # there is no room to keep them
+            return
         with self._computing():
-            for number, reference in enumerate(missing, 1):
-                ref, blurred = self._tensor(reference.rgb), self._tensor(blur_by_resize(reference.rgb))
-                self._encoded[reference] = self.model.encode_reference(ref, blurred, block_bytes=block)
-                progress.update(number / len(missing))
+            for number, reference in enumerate(missing):
+                part = progress.part(number / len(missing), (number + 1) / len(missing))
+                ref, blurred = self._pixels(reference.rgb), self._pixels(blur_by_resize(reference.rgb))
+                self._encoded[reference] = self.model.encode_reference(ref, blurred, block_bytes=block, progress=part)
 
     def fit_references(
         self, picture: Picture, references: Sequence[Reference] | None = None, *, progress: Progress | None = None
@@ -177,7 +188,14 @@ class Upscaler:
             new = [own_grid(picture.size)]
         matcher = self.matching.matcher
         return make_plan(
-            config, (height, width), kept, new, device=self.device, precision=self.precision, matcher=matcher
+            config,
+            (height, width),
+            kept,
+            new,
+            device=self.device,
+            precision=self.precision,
+            matcher=matcher,
+            max_memory=self.max_memory,
         )
 
     def upscale(
@@ -210,10 +228,14 @@ class Upscaler:
         plan = plan or self.plan(picture, references)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
-        used = [reference for reference in references if not reference.left_out]
-        self._encode([r.pixels for r in used if r.fit is None or r.pixels is r.fit.original], Progress())
+        as_is = [r.pixels for r in references if not r.left_out and (r.fit is None or r.pixels is r.fit.original)]
+        before = _FITTING_SHARE if fits else 0
+        if plan.keep_references and any(p not in self._encoded for p in as_is):
+            share = (1 - before) * plan.stages.get("references", 0) / (plan.seconds or 1)
+            self._encode(as_is, progress.part(before, before + share, "references"))
+            before += share
         with self._computing():
-            output = self._forward(picture.rgb, references, plan, progress.part(_FITTING_SHARE if fits else 0, 1))
+            output = self._forward(picture, references, plan, progress.part(before, 1))
             relevance = output.relevance[0, 0].float().cpu().numpy()
             confidence = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
             shift = None if output.refinement is None else output.refinement.shift[0].cpu().numpy()
@@ -233,30 +255,44 @@ class Upscaler:
 
     def _forward(
         self,
-        rgb: NDArray[Any],
+        picture: Picture,
         references: Sequence[Reference],
         plan: Plan,
         progress: Progress,
     ) -> TTSROutput:
         """What the network makes of the picture and the references that are used, or its own reference where none."""
+        rgb = picture.rgb
         if references:
             pixels = [reference.pixels for reference in references if not reference.left_out]
         else:
             own = own_reference(rgb)
             pixels = [ReferencePixels(own, ReferenceSource("LR", None, (rgb.shape[1], rgb.shape[0])))]
+        inputs = [self._encoded.get(p) or self._reference_image(p) for p in pixels]
+        new = any(isinstance(reference, ReferenceImage) for reference in inputs)
+        shares = {name: share for name, share in plan.stages.items() if new or name != "references"}
+        sr_type = torch.uint8 if picture.bit_depth == 8 else torch.uint16
         return self.model(
             self._tensor(rgb),
-            [self._encoded.get(p) or self._reference_image(p) for p in pixels],
-            lr_up=self._tensor(upscale4(rgb)),
+            inputs,
+            lr_up=self._pixels(upscale4(rgb)),
             matcher=self.matching.matcher,
             block_bytes=plan.block_bytes,
             keep_textures=False,
+            half_features=plan.half_features,
+            sr_type=None if sr_type == torch.uint16 and self.device.type == "mps" else sr_type,
             progress=progress,
+            shares={"references": 0.0, **shares} if plan.seconds and plan.stages else None,
         )
 
     def _reference_image(self, pixels: ReferencePixels) -> ReferenceImage:
         mask = None if pixels.mask is None else torch.from_numpy(pixels.mask)[None].to(self.device)
-        return check_reference(self._tensor(pixels.rgb), self._tensor(blur_by_resize(pixels.rgb)), mask)
+        return check_reference(self._pixels(pixels.rgb), self._pixels(blur_by_resize(pixels.rgb)), mask)
+
+    def _pixels(self, rgb: NDArray[Any]) -> torch.Tensor:
+        """(1, 3, H, W) integers on the device, which the network converts part by part."""
+        if rgb.dtype == np.uint16 and self.device.type == "mps":  # which has no such type
+            return self._tensor(rgb)
+        return torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device).permute(2, 0, 1)[None]
 
     @contextmanager
     def _computing(self) -> Iterator[None]:

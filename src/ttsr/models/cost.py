@@ -88,32 +88,27 @@ class CellBytes(NamedTuple):
     fine: int
 
 
-def feature_cell_bytes(widths: tuple[int, int, int], element_bytes: int) -> int:
+def feature_cell_bytes(widths: tuple[int, int, int]) -> int:
     """`CellBytes.features` of an extractor."""
     fine, middle, _ = widths
-    return element_bytes * (3 * 16 * fine + 4 * middle + 16 * 6)
+    return 4 * (48 * fine + 4 * middle + 96)
 
 
-def cell_bytes(config: TTSRConfig, element_bytes: int, num_references: int) -> CellBytes:
-    """From the widths and the number of maps alive at a time, with the places of the textures while they are gathered.
+def cell_bytes(config: TTSRConfig, num_references: int) -> CellBytes:
+    """From the widths, the number of maps alive at a time with the convolutions' workspace, as measured.
 
-    The convolutions' own workspace is in it.
+    In 16 bits it is little less, as bicubic interpolation and the textures have 32. The places of the textures come
+    on top while these are gathered.
     """
     channels, (fine, middle, coarse) = config.channels, config.extractor_channels
     # Published transfer takes nine rows a cell, refined matches nine rows a pixel.
     pixel = refinement_cost(config, num_references).place_bytes
     cell = 8 * (9 * max(1, num_references) + 6)
     return CellBytes(
-        features=feature_cell_bytes(config.extractor_channels, element_bytes),
-        first=max(element_bytes * 5 * channels, element_bytes * (3 * channels + 2 * coarse) + (pixel or cell)),
-        second=max(
-            element_bytes * (4 * 5 + 4) * channels,
-            element_bytes * (4 * 3 * channels + 4 * 2 * middle) + (4 * pixel or cell),
-        ),
-        fine=max(
-            element_bytes * (16 * 5 + 4 * 3 + 3) * channels,
-            element_bytes * (16 * 3 * channels + 16 * 2 * fine) + (16 * pixel or cell),
-        ),
+        features=feature_cell_bytes(config.extractor_channels),
+        first=max(4 * 12 * channels, 4 * (3 * channels + 2 * coarse) + (pixel or cell)),
+        second=max(4 * 33 * channels, 4 * (12 * channels + 8 * middle) + (4 * pixel or cell)),
+        fine=max(4 * 118 * channels, 4 * (48 * channels + 32 * fine) + (16 * pixel or cell)),
     )
 
 

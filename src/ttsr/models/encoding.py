@@ -23,7 +23,7 @@ class Encoder:
         extractor: the network's.
         transfer: its transfer, which knows how textures are stored.
         block_bytes: what a tile may take.
-        half: store textures in fp16, which takes half the memory of fp32.
+        half: store keys and textures in fp16, which takes half the memory of fp32.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Encoder:
         return EncodedReference(keys, textures, reference.mask, self._luma(reference))
 
     def _keys(self, reference: ReferenceImage, progress: Progress) -> Tensor:
-        return coarse_features(self._extractor, reference.ref_blur, self._block_bytes, progress)
+        return coarse_features(self._extractor, reference.ref_blur, self._block_bytes, progress, half=self._half)
 
     def _luma(self, reference: ReferenceImage) -> Tensor | None:
         return luma_of(reference.ref_blur) if self._transfer.needs_luma else None

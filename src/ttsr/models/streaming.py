@@ -56,13 +56,17 @@ def features_in_tiles(
         for number, features in found:
             write(part(features, _within(tile), CELLS[number]), number, tile.kept)
 
-    element = 2 if torch.is_autocast_enabled(image.device.type) else 4
-    cells = block_bytes // feature_cell_bytes(extractor.widths, element) // image.shape[0]
+    cells = block_bytes // feature_cell_bytes(extractor.widths) // image.shape[0]
     _each(work, _tiles_of(grid, EXTRACTOR_REACH, cells), progress)
 
 
 def coarse_features(
-    extractor: LearnableTextureExtractor, image: Tensor, block_bytes: int, progress: Progress | None = None
+    extractor: LearnableTextureExtractor,
+    image: Tensor,
+    block_bytes: int,
+    progress: Progress | None = None,
+    *,
+    half: bool = False,
 ) -> Tensor:
     """The coarse level, which queries and keys are made of: (B, 3, H, W) to (B, C3, H/4, W/4).
 
@@ -74,10 +78,11 @@ def coarse_features(
     def write(features: Tensor, _: int, box: Box) -> None:
         nonlocal out
         if box == (0, height, 0, width):
-            out = features
+            out = features.half() if half else features
             return
         if out is None:
-            out = channels_last(features.new_empty(*features.shape[:2], height, width))
+            dtype = torch.float16 if half else features.dtype
+            out = channels_last(features.new_empty(*features.shape[:2], height, width, dtype=dtype))
         part(out, box).copy_(features)
 
     precise = nullcontext() if torch.is_grad_enabled() else torch.autocast(image.device.type, enabled=False)

@@ -92,7 +92,7 @@ class TTSR(nn.Module):
         matcher: Matcher = EXACT,
         block_bytes: int = 2**30,
         keep_textures: bool = True,
-        half_textures: bool = False,
+        half_features: bool = False,
         sr_type: torch.dtype | None = None,
         progress: Progress | None = None,
         shares: Mapping[str, float] | None = None,
@@ -116,7 +116,7 @@ class TTSR(nn.Module):
                 search are streamed; with `keep_textures=False` so are the transfer and the synthesis, and references
                 that are not encoded are encoded level by level, as each is needed.
             keep_textures: return the textures.
-            half_textures: store the textures of references that are encoded level by level in fp16.
+            half_features: store queries, and keys and textures of references that are encoded level by level, in fp16.
             sr_type: torch.uint8 or torch.uint16 for a picture rounded to them; None for floats.
             progress: updated throughout; cancels the pass.
             shares: how long each stage of `cost.Cost` takes in proportion, for the progress; where not given, by
@@ -127,18 +127,21 @@ class TTSR(nn.Module):
         """
         inputs = check_inputs(lr, ref, lr_up, ref_blur, ref_mask)
         streamed = not keep_textures and not torch.is_grad_enabled()
+        half = half_features and streamed
         parts = self._parts(inputs, streamed, shares, progress or Progress())
-        sizes = cell_bytes(self.config, lr.element_size(), len(inputs.references))
-        encoder = Encoder(self.extractor, self.transfer, block_bytes, half=half_textures and streamed)
+        sizes = cell_bytes(self.config, len(inputs.references))
+        encoder = Encoder(self.extractor, self.transfer, block_bytes, half=half)
 
         encode = encoder.by_level if streamed else encoder.at_once
-        references, matches, queries = self._match(inputs, encode, matcher, block_bytes, parts)
+        references, matches, queries = self._match(inputs, encode, matcher, block_bytes, half, parts)
         queries = queries if keep_textures else None
         if references:
             lr_luma = luma_of(inputs.lr_up) if self.transfer.needs_luma else None
             textures = self.transfer(matches, references, lr_luma, parts["refinement"])
+            del lr_luma
         else:
             textures = Textures(matches.relevance.expand(-1, 3, -1, -1))
+        parts["refinement"].update(1)
 
         def finish(rgb: Tensor, box: Box) -> Tensor:
             if self.config.bicubic_skip:
@@ -189,7 +192,7 @@ class TTSR(nn.Module):
         self, inputs: Inputs, by_level: bool, shares: Mapping[str, float] | None, progress: Progress
     ) -> dict[str, Progress]:
         """For each stage of `Cost` its part of the whole."""
-        if shares is None:
+        if shares is None or not sum(shares.values()):
             new = [r.grid for r in inputs.references if isinstance(r, ReferenceImage)]
             kept = [r.grid for r in inputs.references if isinstance(r, EncodedReference)]
             shares = vars(count(self.config, inputs.lr_grid, new, kept, by_level=by_level))
@@ -201,6 +204,7 @@ class TTSR(nn.Module):
         encode: Callable[[ReferenceImage, Progress], EncodedReference],
         matcher: Matcher,
         block_bytes: int,
+        half: bool,
         parts: dict[str, Progress],
     ) -> tuple[list[EncodedReference], Matches, Tensor | None]:
         """References without keys, matches, and queries, with gradients of the relevance where they are wanted."""
@@ -217,14 +221,16 @@ class TTSR(nn.Module):
         if not references:
             relevance = lr.new_zeros(lr.shape[0], 1, *inputs.lr_grid)
             return [], Matches(relevance, torch.full_like(relevance[:, 0], -1, dtype=torch.long)), None
-        queries = coarse_features(self.extractor, inputs.lr_up, block_bytes, parts["queries"])
-        # Where the network computes in 16 bits the cosines are still compared in 32: rounded, most matches would tie.
-        precise, keys = at_least_float32(queries), [at_least_float32(r.keys) for r in references]
-        masks = [r.mask for r in references]
-        matches = matcher(precise, keys, masks=masks, block_bytes=block_bytes, progress=parts["matching"])
+        queries = coarse_features(self.extractor, inputs.lr_up, block_bytes, parts["queries"], half=half)
+        # Whatever features are stored in, cosines are compared in 32 bits: rounded, most matches would tie.
+        keys, masks = [r.keys for r in references], [r.mask for r in references]
+        matches = matcher(queries, keys, masks=masks, block_bytes=block_bytes, progress=parts["matching"])
         parts["matching"].update(1)
         if torch.is_grad_enabled():
-            matches = Matches(relevance_at(precise, keys, matches.index), matches.index)
+            matches = Matches(
+                relevance_at(at_least_float32(queries), [at_least_float32(k) for k in keys], matches.index),
+                matches.index,
+            )
         return [r.without_keys() for r in references], matches, queries
 
     def _streamed(

@@ -1,10 +1,13 @@
 """How much memory is available, and how much was used."""
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+
+from ttsr.errors import UserError
 
 if TYPE_CHECKING:
     import torch  # only where a device is measured, so that `--help` does not wait for it
@@ -13,6 +16,23 @@ if TYPE_CHECKING:
 def gigabytes(count: float) -> str:
     """1234567890 bytes as `1.2 GB`."""
     return f"{count / 1e9:.1f} GB"
+
+
+def parse_bytes(text: str) -> int:
+    """`4GiB`, `4GB`, `3500 MB` or a plain number of bytes to bytes.
+
+    Raises:
+        UserError: it is none of these, or not positive.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?)B?|B?)\s*", text, re.IGNORECASE)
+    count = 0
+    if match:
+        number, prefix, binary = match.groups()
+        power = " KMGT".index(prefix.upper()) if prefix else 0
+        count = int(float(number) * (1024 if binary else 1000) ** power)
+    if count < 1:
+        raise UserError(f"{text!r} is no amount of memory", "give one such as 4GiB, 4GB or 3500MB")
+    return count
 
 
 def available_bytes(device: "torch.device") -> int:

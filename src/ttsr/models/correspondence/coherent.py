@@ -81,6 +81,7 @@ class CoherentMatcher:
                 search.propagate()
                 own.update(1)
                 found.append((search.places(), search.score.view(search.grid)))
+                del table, search  # before the next, or the norms, take memory
             places, scores = (
                 torch.stack(parts, dim) for dim, parts in zip((1, 0), zip(*found, strict=True), strict=True)
             )
@@ -95,8 +96,9 @@ class CoherentMatcher:
         coarse = EXACT.cost(_pooled_grid(query_grid, pool), coarse_grids, channels, element_bytes)
         cells = query_grid[0] * query_grid[1] * 4 / 3
         keys = sum(height * width for height, width in key_grids)
-        # Features and their tables at the finest level, and half as much of the coarser ones.
-        memory = 3 * channels * element_bytes * (query_grid[0] * query_grid[1] + keys)
+        queries = query_grid[0] * query_grid[1]
+        # At the finest level tables of both, a third of that in coarser features, and what each query keeps.
+        memory = channels * element_bytes * (queries + keys) * 3 // 2 + 250 * queries
         pairs = coarse.pairs + _PAIRS_PER_CELL * query_grid[0] * query_grid[1]
         return MatchingCost(coarse.multiply_adds + cells * PRODUCTS_PER_CELL * channels, pairs, memory)
 
