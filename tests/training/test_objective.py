@@ -11,6 +11,8 @@ from ttsr.data.photos import PhotoPairs
 from ttsr.data.sample import Batch, collate
 from ttsr.errors import RecipeError
 from ttsr.models.blocks import ResidualChain
+from ttsr.models.correspondence.coherent import COHERENT
+from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.vgg import VGG19
 from ttsr.system.distributed import Runtime
 from ttsr.training.objective import Objective
@@ -125,3 +127,19 @@ def test_every_adversarial_kind_trains(photos, debug, kind):
     metrics = trainer.train_step(batch)
     assert trainer.skipped == 0 and {"adversarial", "discriminator"} <= metrics.keys()
     assert not torch.equal(first, before)
+
+
+def test_the_search_is_that_of_the_recipe(photos, debug):
+    """Coherent matches differ from the exact ones, have no higher relevance, and carry gradients to the extractor."""
+    outputs = {}
+    for search, matcher in (("exact", EXACT), ("coherent", COHERENT)):
+        recipe = debug("rec", f"--search={search}", "--photos.hr_size=112", "--batch_size=1")
+        trainer, batch = Trainer(recipe, Runtime("cpu")), first_batch(photos, recipe)
+        output, reference = trainer.objective.forward(batch)
+        queries = trainer.model.extractor.coarse(batch.lr_up)
+        assert torch.equal(output.index, matcher(queries, [reference.keys], masks=[reference.mask]).index)
+        output.relevance.sum().backward()
+        assert trainer.model.extractor.conv1_1.weight.grad is not None
+        outputs[search] = output
+    assert not torch.equal(outputs["exact"].index, outputs["coherent"].index)
+    assert (outputs["coherent"].relevance <= outputs["exact"].relevance + 1e-5).all()

@@ -13,6 +13,8 @@ from ttsr.losses.adversarial import discriminator_loss, generator_loss
 from ttsr.losses.contrastive import contrastive_loss
 from ttsr.losses.perceptual import perceptual_loss, style_loss, transferal_loss
 from ttsr.losses.reconstruction import reconstruction_loss
+from ttsr.models.correspondence.coherent import COHERENT
+from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.types import EncodedReference
 from ttsr.models.discriminator import Discriminator
 from ttsr.models.ttsr import TTSR, TTSROutput
@@ -41,11 +43,12 @@ class Objective:
 
     def __init__(self, recipe: Recipe, model: TTSR, discriminator: Discriminator | None, vgg19: VGG19 | None) -> None:
         self.recipe, self.model, self.discriminator, self.vgg19 = recipe, model, discriminator, vgg19
+        self.matcher = COHERENT if recipe.search == "coherent" else EXACT
 
     def forward(self, batch: Batch) -> tuple[TTSROutput, EncodedReference]:
         """Super-resolve a batch, clamped if the recipe says so; also returns the encoded reference."""
         reference = self.model.encode_reference(batch.ref, batch.ref_blur, batch.ref_mask)
-        output = self.model(batch.lr, reference, lr_up=batch.lr_up)
+        output = self.model(batch.lr, reference, lr_up=batch.lr_up, matcher=self.matcher)
         if self.recipe.losses.clamp:
             output = replace(output, sr=output.sr.clamp(0, 1))
         return output, reference

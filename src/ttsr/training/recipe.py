@@ -38,6 +38,7 @@ class Recipe:
         start: weights of the same sizes to start from (a name, file or URL), the extractor's included, and the
             discriminator's where the file has them, as MMagic's and the checkpoints of runs do; empty for random ones.
         extractor: how the texture extractor is initialised.
+        search: the search to match by: `exact`, as published, or `coherent`, coarse to fine.
         losses: weights and variants of the losses.
         optimizer: Adam, for the network.
         discriminator: the discriminator and its Adam.
@@ -67,6 +68,7 @@ class Recipe:
     batch_per: Literal["process", "run"] = "run"
     start: str = ""
     extractor: ExtractorOptions = field(default_factory=ExtractorOptions)
+    search: Literal["exact", "coherent"] = "exact"
     losses: LossWeights = field(default_factory=LossWeights)
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
     discriminator: DiscriminatorOptions = field(default_factory=DiscriminatorOptions)
