@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttsr.models.blocks import ResidualBlock, ResidualChain
+from ttsr.models.blocks import ResidualBlock, ResidualChain, bicubic_up
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 
@@ -56,3 +56,15 @@ def test_checkpointing_keeps_less_and_gives_the_same_numbers():
         assert plain is not None and torch.equal(plain, again)
     # The inputs of all ten convolutions and of the last; then those of blocks 1, 3 and 5, and of the last.
     assert kept == {False: 11 * 4 * 9 * 6, True: 4 * 4 * 9 * 6}
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (64, 5), (33, 71)])
+def test_bicubic_in_16_bits_is_that_of_pytorch_rounded(factor, size):
+    x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0)).bfloat16()
+    expected = F.interpolate(x.float(), scale_factor=factor, mode="bicubic", align_corners=False)
+    with torch.no_grad():
+        result = bicubic_up(x, factor)
+    assert result.dtype == torch.bfloat16
+    torch.testing.assert_close(result.float(), expected, atol=0.05, rtol=0)
+    assert (result.float() - expected).square().mean().sqrt() < 0.01

@@ -33,7 +33,7 @@ class SoftAttention(nn.Module):
 
     def forward(self, x: Tensor, texture: Tensor, relevance: Tensor) -> Tensor:
         """Features x (B, C, H, W), texture (B, Ct, H, W), relevance (B, 1, H, W)."""
-        return added(x, conv_of_parts(self.conv, x, texture) * relevance)
+        return added(x, conv_of_parts(self.conv, x, texture) * relevance.to(x.dtype))
 
 
 class Down(nn.Module):
