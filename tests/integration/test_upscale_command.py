@@ -16,7 +16,6 @@ from ttsr.images.reading import read_picture
 from ttsr.images.writing import write_picture
 from ttsr.inference.upscaler import Upscaler
 from ttsr.models.config import TTSRConfig
-from ttsr.models.correspondence.coherent import COHERENT
 from ttsr.models.ttsr import TTSR
 from ttsr.weights.saving import save
 
@@ -432,3 +431,29 @@ def test_a_stopped_run_leaves_no_half_written_output(weights: Path, stop: signal
     assert Path("out.png").read_bytes() == b"from before"
     if stop != signal.SIGKILL:
         assert files() == ["lr.png", "out.png"]
+
+
+def test_a_plan_is_printed_and_nothing_done(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture("a.png", 4, 6, 3)
+    picture("b.png", 8, 8, 3)
+    before = files()
+    command = ["upscale", "a.png", "b.png", "--ref", "b.png", "-o", "new/", "--model", str(weights), "--plan"]
+    assert main([*command, "--max-memory", "64GiB"]) == 0
+    for line, start in zip(capsys.readouterr().out.splitlines(), ("a.png: 6x4, about ", "b.png: 8x8, "), strict=True):
+        assert line.startswith(start) and line.endswith(" GB")
+    assert main([*command, "--json"]) == 0
+    first, second, run = lines(capsys.readouterr().out)
+    assert [first["type"], second["type"], run["type"]] == ["plan", "plan", "run"]
+    assert first["input_size"] == [6, 4] and first["seconds"] > 0 and first["memory_bytes"] > 10**7
+    assert files() == before
+
+
+def test_a_memory_limit_that_is_too_small_says_the_least(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture("a.png", 4, 6, 3)
+    command = ["upscale", "a.png", "--ref", "a.png", "--model", str(weights), "--max-memory"]
+    assert main([*command, "1MB"]) == 2
+    error = capsys.readouterr().err
+    assert "a.png: this needs at least" in error and "more than the" in error and "Traceback" not in error
+    assert not Path("a_x4.png").exists()
+    assert main([*command, "much"]) == 2
+    assert capsys.readouterr().err == "ttsr: 'much' is no amount of memory: give one such as 4GiB, 4GB or 3500MB\n"

@@ -15,15 +15,14 @@ from ttsr.errors import UserError
 from ttsr.images.picture import Picture
 from ttsr.inference.job_files import Job, plan_jobs
 from ttsr.inference.jobs import JobResult, run_jobs
-from ttsr.inference.references import read_reference
+from ttsr.inference.references import Reference, read_reference
 from ttsr.progress import Progress
 from ttsr.system.files import refuse_overwriting
-from ttsr.system.memory import gigabytes
+from ttsr.system.memory import gigabytes, parse_bytes
 from ttsr.system.shared_work import SharedWork
 
 if TYPE_CHECKING:
     from ttsr.inference.plan import Plan
-    from ttsr.inference.references import Reference
     from ttsr.inference.upscaler import Upscaler
 
 # Longer work is announced with what it will take.
@@ -94,6 +93,7 @@ def _results(
         say(note)
     inputs = [*references.ref, *(job.source for job in jobs), Path(computing.model)]
     refuse_overwriting((job.target for job in jobs), inputs)
+    max_memory = None if computing.max_memory is None else parse_bytes(computing.max_memory)
     pixels = []
     for path in references.ref:
         pixels.append(read_reference(path))
@@ -123,12 +123,16 @@ def _results(
                 search=references.search,
                 pose=references.pose,
                 match_colour=references.match_colour,
+                max_memory=max_memory,
                 progress=progress,
             )
         if not references.ref and work.is_main:
             say("no --ref given: each picture serves as its own reference")
-        with progress_bar("references", shown=work.is_main) as progress:
-            encoded = upscaler.encode_references(pixels, progress=progress)
+        if len(jobs) > 1 and not computing.plan:
+            with progress_bar("references", shown=work.is_main) as progress:
+                encoded = upscaler.encode_references(pixels, progress=progress)
+        else:  # used once, if at all: encoded along with the picture
+            encoded = tuple(Reference(reference) for reference in pixels)
         report.settings |= {"device": str(upscaler.device), "precision": upscaler.precision}
         report.settings["search"] = upscaler.matching.matcher.name
         return upscaler, encoded
@@ -136,12 +140,12 @@ def _results(
     def start(job: Job, picture: Picture, plan: "Plan") -> Progress:
         for note in picture.notes if job.source not in references.ref else ():  # else said of the reference
             say(f"{job.source}: {note}")
-        if plan.seconds > _ANNOUNCED_S:
+        if plan.seconds > _ANNOUNCED_S and not computing.plan:
             memory = gigabytes(plan.memory_bytes)
             say(f"{job.source}: {by(picture)}, this will take about {plan.seconds:.0f} s and {memory}")
         return bar.enter_context(progress_bar(job.source.name, shown=work.is_main))
 
     with ExitStack() as bar:
-        for result in run_jobs(todo(), ready, start, size=size, quality=quality):
+        for result in run_jobs(todo(), ready, start, size=size, quality=quality, plan_only=computing.plan):
             bar.close()
             yield result

@@ -134,9 +134,14 @@ class ComputingOptions:
             with rounded products, on CUDA. auto is bf16 for our own networks where the hardware computes in it, else
             fp32.
         threads: Threads of the CPU to compute with. Default: one for each core.
+        max_memory: The most memory that this process may take, such as 4GiB or 3500MB (on CUDA: of the GPU's). Default:
+            a share of what is free. With less, more is computed twice.
+        plan: Only print how long it will take and how much memory, for each picture.
     """
 
     model: str = DEFAULT_MODEL
     device: DeviceOption = DEFAULT_DEVICE
     precision: PrecisionChoice = DEFAULT_PRECISION
     threads: int | None = None
+    max_memory: str | None = None
+    plan: Annotated[bool, Parameter(show_default=False)] = False

@@ -2,13 +2,17 @@
 
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ttsr.cli.printing import say, tell
 from ttsr.images.picture import Picture
+from ttsr.inference.job_files import Job
 from ttsr.inference.jobs import JobResult
 from ttsr.inference.references import Reference
 from ttsr.system.memory import gigabytes
+
+if TYPE_CHECKING:
+    from ttsr.inference.plan import Plan
 
 
 class UpscaleReport:
@@ -41,6 +45,8 @@ class UpscaleReport:
             self._errors.append(text)
             self.counts["errors"] += 1
             self._line({"type": "error", "input": str(job.source), "error": text})
+        if result.plan is not None and before is not None:
+            self._add_plan(job, before, result.plan)
         if upscaled is None or before is None:
             return
         self.counts["pictures"] += 1
@@ -57,6 +63,12 @@ class UpscaleReport:
                 f"in {upscaled.seconds:.1f} s, peak memory {gigabytes(upscaled.peak_memory_bytes)}, "
                 f"mean relevance {upscaled.relevance.mean():.3f}"
             )
+
+    def _add_plan(self, job: Job, picture: Picture, plan: "Plan") -> None:
+        if self._as_json:
+            self._line({"type": "plan", "input": str(job.source), "input_size": list(picture.size), **_estimate(plan)})
+            return
+        tell(f"{job.source}: {by(picture)}, about {plan.seconds:.1f} s and {gigabytes(plan.memory_bytes)}")
 
     def close(self, stopped_by: str | None = None) -> None:
         """Print the errors of single pictures again, or for programs the line of the whole run.
@@ -95,9 +107,13 @@ def _facts(result: JobResult) -> dict[str, Any]:
         "peak_memory_bytes": upscaled.peak_memory_bytes,
         "references": [_fit(reference) for reference in upscaled.references],
         "mean_relevance": round(float(upscaled.relevance.mean()), 4),
-        "estimate": {"seconds": round(upscaled.plan.seconds, 3), "memory_bytes": upscaled.plan.memory_bytes},
+        "estimate": _estimate(upscaled.plan),
         "notes": [*upscaled.notes, *result.losses],
     }
+
+
+def _estimate(plan: "Plan") -> dict[str, Any]:
+    return {"seconds": round(plan.seconds, 3), "memory_bytes": plan.memory_bytes}
 
 
 def _fit(reference: Reference) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def matching_units(cost: MatchingCost) -> float:
 def _stage_seconds(model: TTSR, grid: Grid, matcher: Matcher) -> dict[str, float]:
     device = next(model.parameters()).device
     lr = torch.rand(1, 3, *grid, device=device)
-    ref = torch.rand(1, 3, 4 * grid[0], 4 * grid[1], device=device)
+    ref = lr.repeat_interleave(4, 2).repeat_interleave(4, 3)
     names = list(Cost.__dataclass_fields__)
     ends: dict[str, float] = {}
 
@@ -69,7 +69,16 @@ def _stage_seconds(model: TTSR, grid: Grid, matcher: Matcher) -> dict[str, float
             ends.setdefault(name, time.perf_counter())
 
     before = time.perf_counter()
-    model(lr, ref, matcher=matcher, keep_textures=False, progress=Progress(show), shares=dict.fromkeys(names, 1.0))
+    model(
+        lr,
+        ref,
+        lr_up=ref,
+        ref_blur=ref,
+        matcher=matcher,
+        keep_textures=False,
+        progress=Progress(show),
+        shares=dict.fromkeys(names, 1.0),
+    )
     seconds = {}
     for name in names:
         end = ends.get(name, before)

@@ -27,6 +27,7 @@ class JobResult:
     Attributes:
         job: the job.
         picture: the LR picture, if it could be read.
+        plan: the job's, if it was only to be planned.
         upscaled: the result, written to `job.target`, if the job did not fail.
         losses: what the target's format could not hold, one sentence each.
         error: why the job failed.
@@ -34,6 +35,7 @@ class JobResult:
 
     job: Job
     picture: Picture | None = None
+    plan: "Plan | None" = None
     upscaled: "Upscaled | None" = None
     losses: tuple[str, ...] = ()
     error: UserError | None = None
@@ -46,6 +48,7 @@ def run_jobs(
     *,
     size: TargetSize | None = None,
     quality: int = DEFAULT_QUALITY,
+    plan_only: bool = False,
 ) -> Iterator[JobResult]:
     """Upscale one picture after the other, and yield each result; a bad one does not stop those behind it.
 
@@ -55,6 +58,7 @@ def run_jobs(
         start: called before a picture's work with its plan; gives the progress to report to.
         size: of the outputs; by default four times that of the pictures.
         quality: of JPEG and WebP, from 1 to 100.
+        plan_only: only plan each picture; nothing is written or made.
 
     Raises:
         UserError: something that all pictures need is missing or does not fit into memory.
@@ -66,7 +70,8 @@ def run_jobs(
             picture = read_picture(job.source)
             target = size.of(picture.size)
             check_fits_format(job.target, target)
-            prepare_target(job)
+            if not plan_only:
+                prepare_target(job)
         except UserError as error:
             yield JobResult(job, picture, error=error)
             continue
@@ -77,10 +82,13 @@ def run_jobs(
 
         try:
             plan = plan_to(upscaler, picture, target, references)
+            if plan_only:
+                yield JobResult(job, picture, plan=plan)
+                continue
             progress = start(job, picture, plan)
             result = upscale_to(upscaler, picture, target, references, plan=plan, progress=progress)
             losses = result.save(job.target, quality=quality)
         except UserError as error:
             yield JobResult(job, picture, error=error)
         else:
-            yield JobResult(job, picture, result, losses)
+            yield JobResult(job, picture, upscaled=result, losses=losses)
