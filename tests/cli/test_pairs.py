@@ -3,7 +3,6 @@
 import csv
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -208,12 +207,3 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
-
-
-def test_without_scikit_image_it_says_what_to_install(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "skimage.feature", None)
-    assert main(["pairs", str(folder), str(tmp_path / "out")]) == 2
-    assert 'pip install "ttsr[train]"' in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()

@@ -1,13 +1,8 @@
 """PSNR, SSIM, MAE and GMSD against their formulas."""
 
-import builtins
-import sys
-from typing import Any
-
 import numpy as np
 import pytest
 
-from ttsr.errors import UserError
 from ttsr.evaluation.metrics import gmsd, mae, psnr, ssim
 
 
@@ -38,21 +33,6 @@ def test_ssim_of_colour_is_the_mean_over_channels() -> None:
     rng = np.random.default_rng(1)
     x, y = rng.uniform(0, 255, (2, 15, 13, 3))
     assert ssim(x, y) == pytest.approx(np.mean([ssim(x[..., c], y[..., c]) for c in range(3)]))
-
-
-def test_ssim_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without_skimage(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith("skimage"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    for module in [name for name in sys.modules if name.startswith("skimage")]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setattr(builtins, "__import__", without_skimage)
-    with pytest.raises(UserError, match=r'pip install "ttsr\[train\]"'):
-        ssim(np.zeros((16, 16)), np.zeros((16, 16)))
 
 
 def test_psnr_of_a_known_error() -> None:

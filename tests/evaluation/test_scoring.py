@@ -1,6 +1,5 @@
 """References used, number of forward passes, scores and images, and preflight checks."""
 
-import sys
 from pathlib import Path
 from typing import cast
 
@@ -10,7 +9,7 @@ import torch
 from PIL import Image
 
 from ttsr.data.cufed5 import Group, ReferenceChoice, list_groups
-from ttsr.errors import DataError, ImageError, UserError
+from ttsr.errors import DataError, ImageError
 from ttsr.evaluation.protocols import C2_MATCHING, MMAGIC_RGB, MMEDIT_RGB, PAPER_Y, PROTOCOLS
 from ttsr.evaluation.report import make_rows
 from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
@@ -199,16 +198,6 @@ def test_unreadable_reference_is_a_preflight_error(model: TTSR, folder: Path) ->
         evaluate(model, list_groups(folder), on_picture=lambda *args: seen.append(args))
     assert seen == []
     assert len(evaluate(model, list_groups(folder), references=["none"], protocols=[PAPER_Y])) == 4
-
-
-def test_missing_scikit_image_is_a_preflight_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "skimage.metrics", None)
-    untouched = bicubic_plus(0)
-    calls = []
-    untouched.register_forward_hook(lambda *_: calls.append(1))
-    with pytest.raises(UserError, match="scikit-image"):
-        evaluate(untouched, list_groups(folder))
-    assert calls == []
 
 
 def test_picture_too_small(model: TTSR, folder: Path) -> None:

@@ -1,7 +1,6 @@
 """Metrics of two arrays on the scale [0, 255]: PSNR, SSIM, MAE and GMSD."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,13 +31,15 @@ def ssim(target: np.ndarray, prediction: np.ndarray) -> float:
     lies inside the image (scikit-image excludes the border of 5 itself).
 
     Raises:
-        UserError: an image is smaller than the window, or scikit-image is not installed.
+        UserError: an image is smaller than the window.
     """
     assert target.shape == prediction.shape, f"{target.shape} against {prediction.shape}"
     height, width = target.shape[:2]
     if min(height, width) < SSIM_WINDOW:
         raise UserError(f"SSIM needs at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, and has {width}x{height}")
-    similarity = scikit_image_ssim()(
+    from skimage.metrics import structural_similarity  # not at the top: its import takes a while
+
+    similarity: Any = structural_similarity(
         target.astype(np.float64),
         prediction.astype(np.float64),
         data_range=255,
@@ -90,16 +91,3 @@ def _gradients(luma: np.ndarray) -> np.ndarray:
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     columns = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     return np.hypot(rows[:, 2:] - rows[:, :-2], columns[2:] - columns[:-2]) / 3
-
-
-def scikit_image_ssim() -> Callable[..., Any]:
-    """The function that `ssim` computes with; called early to learn whether scikit-image is installed.
-
-    Raises:
-        UserError: scikit-image is not installed.
-    """
-    try:
-        from skimage.metrics import structural_similarity
-    except ImportError as error:
-        raise UserError("scoring needs scikit-image", 'pip install "ttsr[train]"') from error
-    return structural_similarity

@@ -8,7 +8,6 @@ from PIL import Image
 
 from ttsr.data.cufed5 import Group, PictureFile, ReferenceChoice
 from ttsr.errors import ImageError
-from ttsr.evaluation.metrics import scikit_image_ssim
 from ttsr.evaluation.protocols import Protocol
 from ttsr.evaluation.reference_choice import ChosenReferences, choose_references
 from ttsr.evaluation.scored_picture import read_ground_truth, read_reference
@@ -30,9 +29,7 @@ def check_test_set(
         DataError: a group has no reference at all, or "unrelated" is requested with fewer than two groups.
         ImageError: a ground truth is unreadable or too small to score, or a reference is no picture or smaller than
             4x4.
-        UserError: scikit-image is not installed.
     """
-    scikit_image_ssim()
     chosen: dict[ReferenceChoice, list[ChosenReferences]] = {r: choose_references(groups, r) for r in references}
     strictest = max(protocols, key=lambda protocol: protocol.smallest_side)
     side = strictest.smallest_side

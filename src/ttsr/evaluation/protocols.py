@@ -59,7 +59,7 @@ class Protocol:
         """Score an RGB prediction, (H, W, 3) uint8 or float, clipped to [0, 255], against the ground truth in uint8.
 
         Raises:
-            UserError: the images are too small to score, or scikit-image is not installed.
+            UserError: the images are too small to score.
         """
         scored = self._prepare(target), self._prepare(prediction)
         rgb = self._cropped(target, self.crop), self._cropped(prediction, self.crop)
@@ -70,7 +70,7 @@ class Protocol:
         return Score(psnr(*scored), ssim(*scored), absolute, gmsd(*rgb))
 
     def psnr(self, target: np.ndarray, prediction: np.ndarray) -> float:
-        """PSNR alone, in dB; arguments and errors as of `score`, but scikit-image is not needed."""
+        """PSNR alone, in dB; arguments and errors as of `score`."""
         return psnr(self._prepare(target), self._prepare(prediction))
 
     def _prepare(self, image: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ def evaluate(
         ImageError: a ground truth is unreadable or too small to score, or a reference is no picture or smaller than
             4x4: all checked before the first forward pass. A reference with damaged pixels behind a valid header
             raises when its turn comes.
-        UserError: scikit-image is not installed, or a picture does not fit into memory.
+        UserError: a picture does not fit into memory.
     """
     progress, matching = progress or Progress(), matching or choose_matching(model.config)
     chosen = check_test_set(groups, references, protocols)

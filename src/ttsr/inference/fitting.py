@@ -104,7 +104,6 @@ class ReferenceFitter:
         """Fit each reference by itself.
 
         Raises:
-            UserError: scikit-image is not installed.
             Cancelled: through `progress`.
         """
         progress, fitted = progress or Progress(), []

@@ -9,5 +9,4 @@ from ttsr.registration.estimate import (
 from ttsr.registration.keypoints import (
     Keypoints as Keypoints,
     find_keypoints as find_keypoints,
-    require_scikit_image as require_scikit_image,
 )

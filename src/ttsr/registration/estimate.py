@@ -7,12 +7,13 @@ the rest are ends of panoramas that share nothing).
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ttsr.geometry import Homography, apply, invert, jacobian, normalize
-from ttsr.registration.keypoints import Keypoints, require_scikit_image
+from ttsr.registration.keypoints import Keypoints
 
 MAX_RATIO = 0.85  # Lowe's ratio test: the nearest descriptor must be so much nearer than the second nearest
 # How far, of the photo's longest side, a match may lie from where one keypoint's position, scale and angle put it.
@@ -65,9 +66,6 @@ def estimate_homography(first: Keypoints, second: Keypoints, matches: tuple[NDAr
     """The homography from `first` to `second` that most matches of `match_descriptors` agree with; deterministic.
 
     None if too few matches agree, or only on a homography that mirrors or changes the scale too much.
-
-    Raises:
-        UserError: scikit-image is not installed.
     """
     rows, columns = matches
     if len(rows) < MIN_AGREEING:
@@ -115,12 +113,16 @@ def _largest_agreement(first: Keypoints, second: Keypoints, rows: NDArray, colum
 
 
 def _ransac(points: NDArray, matched_points: NDArray, side: int) -> Homography | None:
-    ransac, model_class = require_scikit_image("measure").ransac, require_scikit_image("transform").ProjectiveTransform
+    from skimage import measure
+    from skimage.transform import ProjectiveTransform
+
+    ransac: Any = measure.ransac  # its annotations forbid what its documentation allows
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # "no inliers" is an answer
         model, inliers = ransac(
             (points, matched_points),
-            model_class,
+            ProjectiveTransform,
             min_samples=4,
             residual_threshold=TOLERANCE * side,
             max_trials=300,

@@ -5,14 +5,11 @@ Coordinates are those of `ttsr.geometry`, in pixels of the photo itself.
 
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-from ttsr.errors import UserError
 
 COPY_SIDE = 640  # longest side in pixels of the copy that keypoints are looked for in; smaller photos stay as they are
 _SMALLEST_SIDE = 12  # of the copy: SIFT's scales ask for it
@@ -56,10 +53,9 @@ def find_keypoints(
         copy_side: longest side in pixels of the copy that is looked at.
         max_keypoints: how many to keep, those of the largest scales.
         enlarge: a smaller photo is enlarged by up to this factor for the copy.
-
-    Raises:
-        UserError: scikit-image is not installed.
     """
+    from skimage.feature import SIFT  # a second of importing, which `ttsr --help` need not wait for
+
     height, width = photo.shape[:2]
     resize = min(enlarge, copy_side / max(width, height))
     copy_size = (max(1, round(width * resize)), max(1, round(height * resize)))
@@ -69,7 +65,7 @@ def find_keypoints(
     if min(copy_size) < _SMALLEST_SIDE:
         return Keypoints((width, height), np.zeros(0, KEYPOINT))
     # SIFT's doubling of the copy takes three times as long, and finds little more: a larger copy serves better.
-    sift = require_scikit_image("feature").SIFT(upsampling=1)
+    sift: Any = SIFT(upsampling=1)
     try:
         sift.detect_and_extract(np.asarray(gray, dtype=np.float32) / 255)
     except RuntimeError:  # raised where there are no keypoints
@@ -82,15 +78,3 @@ def find_keypoints(
     records["angle"] = sift.orientations[kept]
     records["descriptor"] = sift.descriptors[kept]
     return Keypoints((width, height), records)
-
-
-def require_scikit_image(module: str = "feature") -> Any:
-    """A module of scikit-image, imported on first use. Call it early to learn whether scikit-image is installed.
-
-    Raises:
-        UserError: it is not.
-    """
-    try:
-        return import_module(f"skimage.{module}")
-    except ImportError as error:
-        raise UserError("registration of photos needs scikit-image", 'pip install "ttsr[train]"') from error

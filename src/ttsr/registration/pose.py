@@ -89,9 +89,6 @@ def estimate_pose(lr: PoseKeypoints, reference: PoseKeypoints, *, mirrored: bool
     """The pose that most keypoints agree with; None if the pictures do not seem to show the same thing.
 
     With `mirrored` the mirror image of the reference is tried too.
-
-    Raises:
-        UserError: scikit-image is not installed.
     """
     best: Registration | None = None
     best_mirrored = False

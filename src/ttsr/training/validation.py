@@ -7,7 +7,6 @@ from statistics import fmean
 import numpy as np
 
 from ttsr.data.cufed5 import ReferenceChoice, list_groups
-from ttsr.evaluation.metrics import scikit_image_ssim
 from ttsr.evaluation.protocol_names import ProtocolName
 from ttsr.evaluation.protocols import PROTOCOLS
 from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
@@ -48,11 +47,9 @@ class Validation:
 
     Raises:
         DataError: the folder is missing or not in this layout.
-        UserError: scikit-image is not installed.
     """
 
     def __init__(self, folder: Path, protocol: ProtocolName = "paper-y", reference: ReferenceChoice = "1") -> None:
-        scikit_image_ssim()
         self.groups, self.test_set = list_groups(folder), str(folder)
         self.protocol: ProtocolName = protocol
         self.reference: ReferenceChoice = reference

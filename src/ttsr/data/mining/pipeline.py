@@ -19,7 +19,7 @@ from ttsr.data.mining.photo_matching import PhotoMatch, match_photos, write_keyp
 from ttsr.errors import DataError, ImageError
 from ttsr.progress import Progress
 from ttsr.registration.estimate import MIN_INLIERS
-from ttsr.registration.keypoints import Keypoints, require_scikit_image
+from ttsr.registration.keypoints import Keypoints
 from ttsr.system.workers import Workers
 
 MANIFEST, REPORT = "manifest.csv", "report.html"
@@ -35,10 +35,8 @@ def mine_pairs(folder: Path, out: Path, options: MiningOptions, progress: Progre
     Raises:
         DataError: `out` is in use, in `folder`, or cannot be written; fewer than two photos, none that match, or no
             crop that passes.
-        UserError: scikit-image is not installed.
         Cancelled: through `progress`; nothing is written.
     """
-    require_scikit_image()
     progress = progress or Progress()
     names = list_photos(folder)
     reader = PhotoReader(folder, options.longest_side)
