@@ -185,10 +185,48 @@ def test_gray_stays_gray_and_alpha_goes_apart(upscaler: Upscaler) -> None:
     pixels = noise(6, 5, 2)
     result = upscaler.upscale(pixels)
     assert result.image.mode == "LA"
-    np.testing.assert_array_equal(np.array(result.image)[..., 1], upscale4(pixels[..., 1]))
     color = upscaler.upscale(np.dstack([pixels[..., :1]] * 3))
     np.testing.assert_array_equal(np.array(result.image)[..., 0], np.array(color.image.convert("L")))
     assert upscaler.upscale(noise(6, 5, 4)).image.mode == "RGBA"
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_alpha_is_upscaled_by_the_network_without_references(tiny_model: TTSR, upscaler: Upscaler, deep: bool) -> None:
+    pixels = deep_noise(16, 15, 4) if deep else noise(16, 15, 4)
+    largest = np.iinfo(pixels.dtype).max
+    pixels[:, 8:, 3] = largest
+    upscaler.set_references([noise(16, 16, 3)])
+    result = upscaler.upscale(pixels).picture.alpha
+    gray = np.dstack([pixels[..., 3]] * 3)
+    make = deep_tensor if deep else as_tensor
+    with torch.no_grad():
+        sr = tiny_model(make(gray), [], lr_up=make(upscale4(gray))).sr[0].permute(1, 2, 0).numpy()
+    luma = (sr * largest).round().clip(0, largest) @ np.array([0.299, 0.587, 0.114])
+    assert result is not None and result.dtype == pixels.dtype
+    assert np.abs(result[:, :28] - luma[:, :28]).max() <= 2
+    assert (result[:, 36:] == largest).all()  # opaque stays opaque
+
+
+def test_a_constant_alpha_takes_no_time_and_clear_black_does_not_darken(upscaler: Upscaler) -> None:
+    rgb, calls = np.full((12, 12, 3), 180, np.uint8), []
+    upscaler.model.register_forward_hook(lambda *_: calls.append(1))
+    opaque = upscaler.upscale(np.dstack([rgb, np.full((12, 12), 200, np.uint8)])).picture
+    assert opaque.alpha is not None and (opaque.alpha == 200).all() and len(calls) == 1
+    cut = np.dstack([rgb, np.full((12, 12), 255, np.uint8)])
+    cut[:, :5] = 0  # clear black
+    result = upscaler.upscale(cut).picture
+    assert result.alpha is not None and not result.alpha[:, :16].any() and (result.alpha[:, 24:] == 255).all()
+    np.testing.assert_array_equal(result.rgb, opaque.rgb)
+
+
+def test_the_plan_and_the_progress_have_a_part_for_alpha(upscaler: Upscaler) -> None:
+    pixels = noise(16, 15, 4)
+    plans = [upscaler.plan(read_picture(p)) for p in (pixels, pixels[..., :3])]
+    assert plans[0].seconds > plans[1].seconds
+    stages: list[tuple[float, str]] = []
+    upscaler.upscale(pixels, progress=Progress(lambda *at: stages.append(at)))
+    assert [fraction for fraction, _ in stages] == sorted(fraction for fraction, _ in stages)
+    assert stages[-1][0] == pytest.approx(1) and stages[0][0] < plans[1].seconds / plans[0].seconds
 
 
 def test_save_and_progress(tmp_path: Path, upscaler: Upscaler) -> None:

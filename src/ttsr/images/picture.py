@@ -138,6 +138,15 @@ def to_tensor(*images: np.ndarray, device: "str | torch.device" = "cpu") -> "tor
     return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(largest)
 
 
+def to_integer_tensor(image: np.ndarray, device: "str | torch.device" = "cpu") -> "torch.Tensor":
+    """Convert an image (H, W, 3) to (1, 3, H, W) integers, which the network converts to floats part by part."""
+    import torch
+
+    if image.dtype == np.uint16 and torch.device(device).type == "mps":  # which has no such type
+        return to_tensor(image, device=device)
+    return torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None]
+
+
 def to_pixels(image: "torch.Tensor", bit_depth: int, *, gray: bool = False) -> np.ndarray:
     """Convert an image (3, H, W) to (H, W, 3) uint8 or uint16, by its bits a channel.
 

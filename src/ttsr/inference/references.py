@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -121,6 +122,13 @@ def own_reference(lr: np.ndarray) -> np.ndarray:
     """
     missing = [(0, max(0, SCALE - side)) for side in lr.shape[:2]]
     return cut_to_multiple(np.pad(lr, [*missing, (0, 0)], mode="edge"))
+
+
+def textures_of(lr: np.ndarray, references: Sequence[Reference]) -> list[ReferencePixels]:
+    """The references that are used for an (H, W, 3) picture: all that are not left out; itself where there are none."""
+    if references:
+        return [reference.pixels for reference in references if not reference.left_out]
+    return [ReferencePixels(own_reference(lr), ReferenceSource("LR", None, (lr.shape[1], lr.shape[0])))]
 
 
 def own_grid(size: tuple[int, int]) -> "Grid":

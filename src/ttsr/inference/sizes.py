@@ -75,9 +75,9 @@ def plan_to(upscaler: Upscaler, picture: Picture, size: Size, references: Sequen
     if between is None:
         return first
     width, height = between
-    blank = np.broadcast_to(np.zeros(1, picture.rgb.dtype), (height, width))
-    again = Picture(np.broadcast_to(blank[..., None], (height, width, 3)), None if picture.alpha is None else blank)
-    return _both(first, upscaler.plan(again, references))
+    rgb = np.broadcast_to(np.zeros(1, picture.rgb.dtype), (height, width, 3))
+    alpha = None if picture.alpha is None else np.resize(picture.alpha, (height, width))
+    return _both(first, upscaler.plan(Picture(rgb, alpha), references))
 
 
 def _both(first: Plan, second: Plan) -> Plan:

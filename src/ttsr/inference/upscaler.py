@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,22 +14,16 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ttsr.errors import UserError
-from ttsr.images.picture import Picture, to_pixels, to_tensor
+from ttsr.images.picture import Picture, to_integer_tensor, to_pixels, to_tensor
 from ttsr.images.reading import Source, read_picture
-from ttsr.images.resize import blur_by_resize, upscale4
+from ttsr.images.resize import SCALE, blur_by_resize, upscale4
+from ttsr.images.transparency import is_constant, keep_flat, with_spread_colours
 from ttsr.inference.colour_consistency import keep_colours
+from ttsr.inference.computing import computing
 from ttsr.inference.fitting import ReferenceFitter
 from ttsr.inference.matching_choices import choose_matching
 from ttsr.inference.plan import Plan, encoding_block_bytes, make_plan
-from ttsr.inference.references import (
-    Reference,
-    ReferencePixels,
-    ReferenceSource,
-    own_grid,
-    own_reference,
-    read_reference,
-)
+from ttsr.inference.references import Reference, ReferencePixels, own_grid, read_reference, textures_of
 from ttsr.inference.upscaled import Upscaled, places, places_in_sources
 from ttsr.models.correspondence.types import EncodedReference, Matcher
 from ttsr.models.inputs import ReferenceImage, check_reference
@@ -50,12 +43,13 @@ from ttsr.options import (
 from ttsr.progress import Progress
 from ttsr.system.device import choose_device
 from ttsr.system.memory import parse_bytes, peak_bytes
-from ttsr.system.precision import check_precision, computes_in_bf16, computing_in
+from ttsr.system.precision import check_precision, computes_in_bf16
 from ttsr.weights.loading import load
 
 ReferenceInput = Source | Picture | ReferencePixels
 
 _FITTING_SHARE = 0.1  # of the time, about
+_TRANSPARENCY = "transparency"  # a stage of the plan
 
 
 class Upscaler:
@@ -97,10 +91,12 @@ class Upscaler:
         loaded = model if isinstance(model, TTSR) else load(model, device=self.device, progress=progress)
         self.model = loaded.to(self.device).eval()
         self.precision: Precision = self._chosen_precision() if precision == "auto" else precision
+        self._computing = partial(computing, self.precision, self.device)
         self.matching = choose_matching(self.model.config, search=search, pose=pose, match_colour=match_colour)
         self._references: tuple[Reference, ...] = ()
         self._encoded: WeakKeyDictionary[ReferencePixels, EncodedReference] = WeakKeyDictionary()
         self._tensor = partial(to_tensor, device=self.device)
+        self._pixels = partial(to_integer_tensor, device=self.device)
 
     def _chosen_precision(self) -> Precision:
         """In 16 bits only where they cost little: what is added to bicubic is small, and so are its rounding errors."""
@@ -186,17 +182,20 @@ class Upscaler:
         (width, height), config = picture.size, self.model.config
         if not references:
             new = [own_grid(picture.size)]
-        matcher = self.matching.matcher
-        return make_plan(
+        make = partial(
+            make_plan,
             config,
             (height, width),
-            kept,
-            new,
             device=self.device,
             precision=self.precision,
-            matcher=matcher,
+            matcher=self.matching.matcher,
             max_memory=self.max_memory,
         )
+        plan = make(kept, new)
+        if picture.alpha is None or is_constant(picture.alpha):
+            return plan
+        seconds = make([], []).seconds
+        return replace(plan, seconds=plan.seconds + seconds, stages={**plan.stages, _TRANSPARENCY: seconds})
 
     def upscale(
         self,
@@ -216,26 +215,28 @@ class Upscaler:
 
         Raises:
             ImageError: the picture cannot be read.
-            UserError: it does not fit into memory, or poses are to be estimated and scikit-image is not installed.
+            UserError: it does not fit into memory.
             Cancelled: through `progress`.
         """
         start = time.perf_counter()
         progress = progress or Progress()
-        picture = image if isinstance(image, Picture) else read_picture(image)
+        picture = with_spread_colours(image if isinstance(image, Picture) else read_picture(image))
         given = self._references if references is None else tuple(references)
         references = self.fit_references(picture, given, progress=progress.part(0, _FITTING_SHARE))
         fits = references is not given
         plan = plan or self.plan(picture, references)
+        done = 1 - plan.stages.get(_TRANSPARENCY, 0) / (plan.seconds or 1)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         as_is = [r.pixels for r in references if not r.left_out and (r.fit is None or r.pixels is r.fit.original)]
         before = _FITTING_SHARE if fits else 0
         if plan.keep_references and any(p not in self._encoded for p in as_is):
-            share = (1 - before) * plan.stages.get("references", 0) / (plan.seconds or 1)
+            share = (done - before) * plan.stages.get("references", 0) / (plan.seconds or 1)
             self._encode(as_is, progress.part(before, before + share, "references"))
             before += share
         with self._computing():
-            output = self._forward(picture, references, plan, progress.part(before, 1))
+            pixels = textures_of(picture.rgb, references)
+            output = self._forward(picture, pixels, plan, progress.part(before, done))
             relevance = output.relevance[0, 0].float().cpu().numpy()
             confidence = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
             shift = None if output.refinement is None else output.refinement.shift[0].cpu().numpy()
@@ -247,29 +248,33 @@ class Upscaler:
             index = places(index, [own_grid(picture.size)], shift)
         if self.matching.match_colour:
             rgb = keep_colours(rgb, picture.rgb)
-        alpha = None if picture.alpha is None else upscale4(picture.alpha)
+        alpha, for_alpha = picture.alpha, progress.part(done, 1, _TRANSPARENCY)
+        if alpha is not None:
+            alpha = self._upscale_alpha(alpha, plan, for_alpha)
         result = replace(picture, rgb=rgb, alpha=alpha)
         seconds = time.perf_counter() - start
         memory = peak_bytes(self.device)
         return Upscaled(result, relevance, confidence, index, tuple(references), seconds, memory, plan)
 
+    def _upscale_alpha(self, alpha: NDArray[Any], plan: Plan, progress: Progress) -> NDArray[Any]:
+        """By the network, as a gray picture without references: they show the subject, not its outline."""
+        if is_constant(alpha):
+            return alpha.repeat(SCALE, 0).repeat(SCALE, 1)
+        picture = Picture(np.repeat(alpha[..., None], 3, axis=2), gray=True)
+        with self._computing():
+            output = self._forward(picture, [], replace(plan, stages={}), progress)
+            upscaled = to_pixels(output.sr[0], picture.bit_depth, gray=True)[..., 0]
+        return keep_flat(upscaled, alpha)
+
     def _forward(
-        self,
-        picture: Picture,
-        references: Sequence[Reference],
-        plan: Plan,
-        progress: Progress,
+        self, picture: Picture, pixels: Sequence[ReferencePixels], plan: Plan, progress: Progress
     ) -> TTSROutput:
-        """What the network makes of the picture and the references that are used, or its own reference where none."""
+        """What the network makes of the picture and the references."""
         rgb = picture.rgb
-        if references:
-            pixels = [reference.pixels for reference in references if not reference.left_out]
-        else:
-            own = own_reference(rgb)
-            pixels = [ReferencePixels(own, ReferenceSource("LR", None, (rgb.shape[1], rgb.shape[0])))]
         inputs = [self._encoded.get(p) or self._reference_image(p) for p in pixels]
         new = any(isinstance(reference, ReferenceImage) for reference in inputs)
         shares = {name: share for name, share in plan.stages.items() if new or name != "references"}
+        shares.pop(_TRANSPARENCY, None)
         sr_type = torch.uint8 if picture.bit_depth == 8 else torch.uint16
         return self.model(
             self._tensor(rgb),
@@ -287,23 +292,3 @@ class Upscaler:
     def _reference_image(self, pixels: ReferencePixels) -> ReferenceImage:
         mask = None if pixels.mask is None else torch.from_numpy(pixels.mask)[None].to(self.device)
         return check_reference(self._pixels(pixels.rgb), self._pixels(blur_by_resize(pixels.rgb)), mask)
-
-    def _pixels(self, rgb: NDArray[Any]) -> torch.Tensor:
-        """(1, 3, H, W) integers on the device, which the network converts part by part."""
-        if rgb.dtype == np.uint16 and self.device.type == "mps":  # which has no such type
-            return self._tensor(rgb)
-        return torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device).permute(2, 0, 1)[None]
-
-    @contextmanager
-    def _computing(self) -> Iterator[None]:
-        """Without gradients, in the chosen precision; running out of memory becomes one line."""
-        try:
-            with torch.inference_mode(), computing_in(self.precision, self.device):
-                yield
-        except (MemoryError, RuntimeError) as error:
-            on_gpu_or_array = isinstance(error, MemoryError | torch.OutOfMemoryError)
-            if not on_gpu_or_array and "can't allocate memory" not in str(error):  # how PyTorch's CPU allocator says it
-                raise
-            what = f"device {self.device} ran out of memory"
-            remedy = "take a smaller picture, or smaller or fewer references, or close other programs"
-            raise UserError(what, remedy) from None

@@ -1,0 +1,25 @@
+"""How the network is run for a result: without gradients, and with one line where memory does not suffice."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ttsr.errors import UserError
+from ttsr.options import Precision
+from ttsr.system.precision import computing_in
+
+
+@contextmanager
+def computing(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Without gradients, in the chosen precision; running out of memory becomes one line."""
+    try:
+        with torch.inference_mode(), computing_in(precision, device):
+            yield
+    except (MemoryError, RuntimeError) as error:
+        on_gpu_or_array = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not on_gpu_or_array and "can't allocate memory" not in str(error):  # how PyTorch's CPU allocator says it
+            raise
+        what = f"device {device} ran out of memory"
+        remedy = "take a smaller picture, or smaller or fewer references, or close other programs"
+        raise UserError(what, remedy) from None
