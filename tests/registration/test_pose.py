@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from ttsr.geometry import apply, compose, invert, similarity, translation, warp
 from ttsr.images.resize import downscale4, resize_bicubic
@@ -42,6 +43,9 @@ def test_mirror_images_by_choice(leuven: Pixels) -> None:
     assert pose.rotation == pytest.approx(0, abs=1) and pose.scale == pytest.approx(1, rel=0.02)
     point = np.array([[100.0, 80]])
     assert np.abs(apply(pose.to_reference, point) - [[leuven.shape[1] - 100, 80]]).max() < 1.5
+    rotated = np.asarray(Image.fromarray(mirrored).rotate(-40, Image.Resampling.BICUBIC, expand=True))
+    both = estimated(leuven, rotated, mirrored=True)
+    assert both is not None and both.mirrored and both.rotation == pytest.approx(40, abs=1)
     upright = estimated(leuven, leuven, mirrored=True)
     assert upright is not None and not upright.mirrored
 

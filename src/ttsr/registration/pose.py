@@ -50,8 +50,8 @@ class Pose:
 
     @property
     def rotation(self) -> float:
-        """Degrees in (-180, 180] by which the reference shows it rotated, clockwise, after mirroring left to right."""
-        return scale_and_rotation(np.diag([-1.0, 1.0]) @ self._at_centre if self.mirrored else self._at_centre)[1]
+        """Degrees in (-180, 180] by which the reference shows it rotated, clockwise, mirrored left to right before."""
+        return scale_and_rotation(self._at_centre @ np.diag([-1.0 if self.mirrored else 1.0, 1.0]))[1]
 
 
 class PoseKeypoints:
