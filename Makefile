@@ -47,6 +47,8 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/search.py --output benchmarks/results/search.json
 	$(BIN)/python benchmarks/matchers.py --output benchmarks/results/matchers.json
 	$(BIN)/python benchmarks/upscale.py --output benchmarks/results/upscale.json
+	$(BIN)/python benchmarks/stages.py --output benchmarks/results/stages.json
+	$(BIN)/python benchmarks/people.py --output benchmarks/results/people.json
 	$(BIN)/python benchmarks/training.py --output benchmarks/results/training.json
 	$(BIN)/python benchmarks/loading.py --output benchmarks/results/loading.json
 

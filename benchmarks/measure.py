@@ -13,10 +13,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 
 from ttsr.system.memory import peak_bytes
 
+EXAMPLES = Path(__file__).parent.parent / "examples" / "pairs"
 # LR sizes, rows x columns.
 SIZES = ("40x40", "80x125", "125x125", "160x250")
 
@@ -43,6 +47,8 @@ def compare(
     alone: Sequence[Case] = (),
     forms: tuple[str, str] = ("textbook", "ours"),
     sizes: Sequence[str] = SIZES,
+    beside: tuple[str, str] | None = None,
+    beside_size: str = "80x125",
 ) -> None:
     """Run a benchmark's command line: both forms at every size, then the cases `alone` once.
 
@@ -53,6 +59,8 @@ def compare(
         alone: cases without a second form.
         forms: the slow one and the fast one.
         sizes: LR sizes, rows x columns.
+        beside: two more forms whose ratio is of interest, the fast one first.
+        beside_size: the LR size that they are measured at.
     """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--sizes", nargs="*", default=sizes, help="LR sizes, rows x columns")
@@ -67,7 +75,12 @@ def compare(
         options.output.parent.mkdir(parents=True, exist_ok=True)
     cases = [Case(form, *parse_size(size)) for size in options.sizes for form in forms]
     rows = measure_alternating(script, cases, options.repeats) + measure_alternating(script, alone, 1)
-    report(rows, options.output, times_faster(rows, *forms))
+    ratios = times_faster(rows, *forms)
+    if beside is not None:
+        pair = [Case(form, *parse_size(beside_size)) for form in beside]
+        more = measure_alternating(script, pair, options.repeats)
+        rows, ratios = rows + more, ratios | times_faster(more, *reversed(beside))
+    report(rows, options.output, ratios)
 
 
 def peak_memory_gb() -> float:
@@ -111,21 +124,41 @@ def machine() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "capability": torch.backends.cpu.get_cpu_capability(),
-        "gemm_gflops": round(_gemm_gflops(), 1),
+        "gemm_gflops": round(matrix_flops() / 1e9, 1),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "load_average": os.getloadavg()[0],
     }
 
 
-def _gemm_gflops(side: int = 2048) -> float:
-    """The current fp32 matrix multiplication rate: an upper bound for the search."""
-    a, b = torch.rand(side, side), torch.rand(side, side)
-    torch.mm(a, b)
-    started = time.perf_counter()
-    for _ in range(3):
-        torch.mm(a, b)
-    return 3 * 2 * side**3 / (time.perf_counter() - started) / 1e9
+def matrix_flops(dtype: torch.dtype = torch.float32, side: int = 2048) -> float:
+    """Multiplications and additions a second of a large matrix product, at the moment: the best of a few."""
+    a, b = torch.rand(side, side, dtype=dtype), torch.rand(side, side, dtype=dtype)
+    return 2 * side**3 / _least_s(lambda: torch.mm(a, b))
+
+
+def copy_bytes_per_s(megabytes: int = 256) -> float:
+    """Bytes read and written a second by a large copy, at the moment."""
+    source = torch.zeros(megabytes * 2**20, dtype=torch.uint8)
+    target = torch.zeros_like(source)
+    return 2 * source.numel() / _least_s(lambda: target.copy_(source))
+
+
+def _least_s(work: Callable[[], object], repeats: int = 4) -> float:
+    work()
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+def example_photo(role: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The `hr` or the `ref` of an example pair, two views of one place, at any size, rows x columns."""
+    with Image.open(EXAMPLES / f"aloe_{role}.png") as photo:
+        resized = photo.convert("RGB").resize((size[1], size[0]), Image.Resampling.BICUBIC)
+    return np.array(resized)
 
 
 def parse_size(text: str) -> tuple[int, int]:
