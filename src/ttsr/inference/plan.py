@@ -75,7 +75,7 @@ def make_plan(
         UserError: even the smallest blocks do not fit.
     """
     used, room = _room(device, max_memory)
-    alive, largest = BLOCKS_ALIVE[device.type], _largest_block(config, [lr, *kept, *new], device)
+    alive, largest = BLOCKS_ALIVE[device.type], _largest_block(config, lr, [*kept, *new], device)
     smallest = min(largest, _smallest_block(config, lr, len(kept) + len(new)))
 
     def fixed(*, keep: bool = False, half: bool = False) -> int:
@@ -108,7 +108,7 @@ def encoding_block_bytes(
     _, room = _room(device, max_memory)
     fine, middle, coarse = config.extractor_channels
     cell = 4 * coarse + (coarse + 4 * middle + 16 * fine) * bytes_per_value(precision) + 16 * (6 + 4)
-    block = _largest_block(config, grids, device)
+    block = _largest_block(config, None, grids, device)
     needed = cell * sum(height * width for height, width in grids) + BLOCKS_ALIVE[device.type] * block + _SLACK
     return block if needed <= _KEPT_SHARE * room else None
 
@@ -190,10 +190,13 @@ def _room(device: torch.device, max_memory: int | None) -> tuple[int, int]:
     return used, int(_DEFAULT_SHARE * free) if max_memory is None else max(0, min(free, max_memory - used))
 
 
-def _largest_block(config: TTSRConfig, grids: Sequence[Grid], device: torch.device) -> int:
+def _largest_block(config: TTSRConfig, lr: Grid | None, references: Sequence[Grid], device: torch.device) -> int:
     """No block grows beyond the whole of what it is a block of."""
-    cells = max(height * width for height, width in grids) if grids else 1
-    return max(SMALLEST_BLOCK, min(LARGEST_BLOCK[device.type], cells * max(cell_bytes(config, 1))))
+    sizes = cell_bytes(config, max(1, len(references)))
+    lr_cells = lr[0] * lr[1] if lr else 0
+    cells = max([lr_cells, *(height * width for height, width in references)])
+    whole = max(lr_cells * max(sizes), cells * sizes.features)
+    return max(SMALLEST_BLOCK, min(LARGEST_BLOCK[device.type], whole))
 
 
 def _smallest_block(config: TTSRConfig, lr: Grid, num_references: int) -> int:
