@@ -84,5 +84,5 @@ def test_processes_without_a_place_to_meet(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
     monkeypatch.delenv("MASTER_ADDR", raising=False)
-    with pytest.raises(UserError, match="the 2 processes of the run do not meet .*MASTER_ADDR"):
+    with pytest.raises(UserError, match=r"the 2 processes of the run do not meet .*MASTER_ADDR"):
         SharedWork()
