@@ -6,9 +6,13 @@ import torch
 from torch import Tensor
 
 from ttsr.models.correspondence.patches import OFFSETS
+from ttsr.progress import Progress
+from ttsr.system.threads import in_threads
 
 # A block of positions whose sum stays in the cache while nine cells are added to it.
 _BLOCK_ELEMENTS = 2**17
+# Blocks that a thread takes at a time.
+_BLOCKS_PER_PART = 8
 
 
 def gather_mean(sources: list[Tensor], tables: list[Tensor]) -> Tensor:
@@ -37,18 +41,24 @@ class _GatherMean(torch.autograd.Function):
         wanted = torch.float32 if tables[0].element_size() < 4 and not any(ctx.needs_input_grad) else tables[0].dtype
         out = tables[0].new_empty(count, depth, dtype=wanted)
         step = max(1, _BLOCK_ELEMENTS // depth)
-        buffer = tables[0].new_empty(min(step, count), depth)
-        for first in range(0, count, step):
-            block = out[first : first + step]
-            if len(tables) == 1:
-                _sum_rows(tables[0], sources[0][:, first : first + step], block, buffer)
-            else:
-                block.zero_()
-                for rows, table in zip(sources, tables, strict=True):
-                    for at in rows[:, first : first + step]:
-                        chosen = (at >= 0).nonzero()[:, 0]
-                        block.index_add_(0, chosen, table.index_select(0, at[chosen]).to(block))
-            block /= len(OFFSETS)
+
+        def gather(part: range, _: Progress) -> None:
+            buffer = tables[0].new_empty(min(step, len(part)), depth)
+            for first in part[::step]:
+                here = slice(first, min(first + step, part.stop))
+                block = out[here]
+                if len(tables) == 1:
+                    _sum_rows(tables[0], sources[0][:, here], block, buffer)
+                else:
+                    block.zero_()
+                    for rows, table in zip(sources, tables, strict=True):
+                        for at in rows[:, here]:
+                            chosen = (at >= 0).nonzero()[:, 0]
+                            block.index_add_(0, chosen, table.index_select(0, at[chosen]).to(block))
+                block /= len(OFFSETS)
+
+        share = _BLOCKS_PER_PART * step
+        in_threads(gather, [range(i, min(i + share, count)) for i in range(0, count, share)], out.device)
         return out
 
     @staticmethod

@@ -16,6 +16,7 @@ from ttsr.models.config import SCALE
 from ttsr.models.correspondence.patches import places_of
 from ttsr.models.correspondence.types import Grid, Refinement
 from ttsr.progress import Progress
+from ttsr.system.threads import in_threads
 
 # A cell's window: its own 4x4 pixels and so many about them, as far as a 3x3 patch of cells goes.
 _HALO = 4
@@ -25,7 +26,7 @@ _EPSILON = 1e-3
 # Correlations that differ by less are equal: what is left of a flat window is rounding.
 _TIE = 1e-5
 # Cells at a time, whose windows of the reference stay small beside the network's features.
-_CELLS = 2**13
+_CELLS = 2**11
 # Neighbours whose displacements differ by no more than this, in pixels, show one surface.
 _COHERENT = 3
 
@@ -54,8 +55,8 @@ def refine(
     moves = _moves(radius, index.device)
     moved, zncc = torch.empty_like(index), lr_up.new_empty(batch, height, width)
     rows = max(1, _CELLS // (batch * width))
-    for first in range(0, height, rows):
-        part = slice(first, min(first + rows, height))
+
+    def search(part: slice, _: Progress) -> None:
         strip = around[:, :, SCALE * part.start : SCALE * part.stop + 2 * _HALO]
         windows = F.unfold(strip, _WINDOW, stride=SCALE).transpose(1, 2).reshape(-1, _WINDOW, _WINDOW)
         candidates = _windows(flat, sizes, number[:, part], top[:, part], left[:, part], _HALO + radius)
@@ -64,8 +65,9 @@ def refine(
         which = (scores >= scores.amax(1, keepdim=True) - _TIE).byte().argmax(1)
         zncc[:, part] = scores.gather(1, which[:, None]).view(batch, -1, width)
         moved[:, part] = which.view(batch, -1, width)
-        if progress is not None:
-            progress.update(part.stop / height)
+
+    parts = [slice(first, min(first + rows, height)) for first in range(0, height, rows)]
+    in_threads(search, parts, index.device, progress)
     down, right = moves[moved].unbind(-1)
     top_here = SCALE * torch.arange(height, device=index.device)[:, None]
     left_here = SCALE * torch.arange(width, device=index.device)
