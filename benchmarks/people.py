@@ -1,7 +1,8 @@
 """Pictures and references of the sizes that people have: `python benchmarks/people.py [CASE ...] [--output F.json]`.
 
 Each case is one upscale in a process of its own, from pictures in memory, references encoded anew: wall time and peak
-memory of the process. The photos are the examples, resized. `--search`, `--precision` and `--threads` are passed on.
+memory of the process. The photos are the examples, resized. `--search`, `--pose`, `--precision` and `--threads` are passed
+on.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from measure import example_photo, in_this_process, machine
 
 from ttsr.inference.upscaler import Upscaler
 from ttsr.models.ttsr import TTSR
-from ttsr.options import Precision, Search
+from ttsr.options import PoseSearch, Precision, Search
 from ttsr.system.threads import use_threads
 
 
@@ -31,6 +32,7 @@ class Case:
         full: by the full published network, with random weights, instead of `ttsr-lite`.
         most_seconds: that it may take; None for any time.
         most_gib: that the process may hold.
+        max_memory: limit in bytes that the upscaler is given; None for its default.
     """
 
     lr: tuple[int, int]
@@ -38,13 +40,14 @@ class Case:
     full: bool = False
     most_seconds: float | None = None
     most_gib: float | None = None
+    max_memory: int | None = None
 
 
 CASES = {
     "400x300": Case((300, 400), (3000, 4000), most_seconds=60, most_gib=3),
     "1000x750": Case((750, 1000), (3000, 4000), most_seconds=240, most_gib=4),
     "800x800": Case((800, 800), (3200, 3200), most_gib=4),
-    "full": Case((750, 1000), (3000, 4000), full=True, most_gib=4),
+    "full": Case((750, 1000), (3000, 4000), full=True, most_gib=4, max_memory=4 * 2**30),
     "100x100": Case((100, 100), (400, 400)),
     "200x200": Case((200, 200), (800, 800)),
     "400x400": Case((400, 400), (1600, 1600)),
@@ -58,7 +61,14 @@ def run(case: Case, options: argparse.Namespace) -> None:
         use_threads(options.threads)
     torch.manual_seed(0)
     model = TTSR() if case.full else "ttsr-lite"
-    upscaler = Upscaler(model, device="cpu", precision=options.precision, search=options.search)
+    upscaler = Upscaler(
+        model,
+        device="cpu",
+        precision=options.precision,
+        search=options.search,
+        pose=options.pose,
+        max_memory=case.max_memory,
+    )
     lr, ref = example_photo("hr", case.lr), example_photo("ref", case.ref)
     in_this_process(lambda: upscaler.upscale(lr, upscaler.encode_references([ref])))
 
@@ -68,6 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", help=f"of {', '.join(CASES)} (default: all)")
     parser.add_argument("--search", choices=get_args(Search), default="coherent")
+    parser.add_argument("--pose", choices=get_args(PoseSearch), default="auto")
     parser.add_argument("--precision", choices=("auto", *get_args(Precision)), default="auto")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--output", type=Path, help="JSON file to write")
@@ -81,7 +92,7 @@ def main() -> None:
     for name in options.cases or CASES:
         case = CASES[name]
         command = [sys.executable, __file__, "--one", name, "--search", options.search]
-        command += ["--precision", options.precision]
+        command += ["--precision", options.precision, "--pose", options.pose]
         command += [] if options.threads is None else ["--threads", str(options.threads)]
         answer = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
         measured = json.loads(answer.splitlines()[-1])
@@ -99,6 +110,7 @@ def main() -> None:
         report = {
             "machine": machine(),
             "search": options.search,
+            "pose": options.pose,
             "precision": options.precision,
             "rows": rows,
             "growth": growth,

@@ -92,7 +92,7 @@ def measure_case(model: TTSR, precision: Precision, lr_size: Grid, ref_size: Gri
     cost = count(config, lr_size, [], [key_grid])
     encoding = count(config, lr_size, [key_grid]).references
     encoder = Encoder(model.extractor, model.transfer, blocks)
-    element, sizes = bytes_per_value(precision), cell_bytes(config, bytes_per_value(precision), 1)
+    element, sizes = bytes_per_value(precision), cell_bytes(config, 1)
     progress = Progress()
     with torch.inference_mode(), computing_in(precision, CPU):
         keys = stages.measure(

@@ -58,9 +58,18 @@ def test_peak_follows_use() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, count",
-    [("4GiB", 4 * 2**30), ("4GB", 4 * 10**9), ("3500MB", 3_500_000_000), ("1.5 gib", 3 * 2**29), ("512M", 512 * 10**6)]
-    + [("123", 123), ("7B", 7), ("2Ki", 2048), ("1T", 10**12)],
+    ("text", "count"),
+    [
+        ("4GiB", 4 * 2**30),
+        ("4GB", 4 * 10**9),
+        ("3500MB", 3_500_000_000),
+        ("1.5 gib", 3 * 2**29),
+        ("512M", 512 * 10**6),
+        ("123", 123),
+        ("7B", 7),
+        ("2Ki", 2048),
+        ("1T", 10**12),
+    ],
 )
 def test_amounts_of_memory(text: str, count: int) -> None:
     assert parse_bytes(text) == count

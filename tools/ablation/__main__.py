@@ -26,7 +26,7 @@ from ttsr.data.cufed5 import list_groups
 from ttsr.errors import RecipeError, UserError
 from ttsr.evaluation.preflight import check_test_set
 from ttsr.evaluation.protocols import PAPER_Y
-from ttsr.inference.jobs import check_writable
+from ttsr.inference.job_files import check_writable
 from ttsr.system.distributed import Runtime
 from ttsr.training.recipe_text import read_recipe
 

@@ -9,6 +9,7 @@ from ttsr.evaluation.preflight import check_test_set
 from ttsr.evaluation.protocols import PAPER_Y, PROTOCOLS
 from ttsr.evaluation.report import Report, Row, make_rows
 from ttsr.evaluation.scored_picture import PictureScore, score_picture
+from ttsr.inference.matching_choices import choose_matching
 from ttsr.models.ttsr import TTSR
 from ttsr.progress import Progress
 
@@ -35,10 +36,10 @@ def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Progress 
     Raises:
         DataError: a group has no reference, or there are fewer than two groups.
         ImageError: a picture is unreadable or too small to score.
-        UserError: scikit-image is not installed, or a picture does not fit into memory.
+        UserError: a picture does not fit into memory.
     """
     protocols = tuple(PROTOCOLS.values())
-    chosen = check_test_set(groups, CHOICES, protocols)
+    chosen, matching = check_test_set(groups, CHOICES, protocols), choose_matching(model.config)
     scores: list[PictureScore] = []
     for number, group in enumerate(groups):
         seen: dict[object, PictureScore] = {}
@@ -46,7 +47,7 @@ def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Progress 
             choice = chosen[reference][number]
             inputs = choice.files or reference
             if inputs not in seen:
-                seen[inputs] = score_picture(model, number, group, reference, choice, protocols)[0]
+                seen[inputs] = score_picture(model, number, group, reference, choice, protocols, matching)[0]
             scores.append(replace(seen[inputs], reference=reference, substituted=choice.substituted))
         if progress is not None:
             progress.update((number + 1) / len(groups))
