@@ -1,8 +1,8 @@
 """Pictures and references of the sizes that people have: `python benchmarks/people.py [CASE ...] [--output F.json]`.
 
 Each case is one upscale in a process of its own, from pictures in memory, references encoded anew: wall time and peak
-memory of the process. The photos are the examples, resized. `--search`, `--pose`, `--precision` and `--threads` are passed
-on.
+memory of the process. The photos are the examples, resized. `--search`, `--pose`, `--precision` and `--threads` are
+passed on.
 """
 
 import argparse

@@ -144,7 +144,7 @@ def to_integer_tensor(image: np.ndarray, device: "str | torch.device" = "cpu") -
 
     if image.dtype == np.uint16 and torch.device(device).type == "mps":  # which has no such type
         return to_tensor(image, device=device)
-    return torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None]
+    return torch.from_numpy(np.require(image, requirements=["C", "W"])).to(device).permute(2, 0, 1)[None]
 
 
 def to_pixels(image: "torch.Tensor", bit_depth: int, *, gray: bool = False) -> np.ndarray:

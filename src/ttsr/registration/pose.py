@@ -68,17 +68,20 @@ class PoseKeypoints:
     def __init__(self, photo: NDArray[Any], enlarge: int = 1) -> None:
         self.size = (enlarge * photo.shape[1], enlarge * photo.shape[0])
         self._photo, self._enlarge, self._lock = photo, enlarge, Lock()
+        # A reference may show it smaller: of small photos SIFT finds little at their own size.
+        self._zoom = 2 if enlarge == 1 else 1
         self._found: dict[tuple[int, bool], Keypoints] = {}
 
     def at(self, copy_side: int, *, mirrored: bool = False) -> Keypoints:
         """The keypoints in a copy of at most this side, of the picture or of its mirror image."""
-        copy_side = min(copy_side, max(self.size))
+        copy_side = min(copy_side, round(self._zoom * max(self.size)))
         number = _KEYPOINTS[next(side for side in _COPY_SIDES if copy_side <= side)]
         with self._lock:
             if (copy_side, mirrored) not in self._found:
                 photo = self._photo if self._photo.dtype == np.uint8 else (self._photo >> 8).astype(np.uint8)
                 photo = np.ascontiguousarray(photo[:, ::-1]) if mirrored else photo
-                found = find_keypoints(photo, copy_side=copy_side, max_keypoints=number, enlarge=self._enlarge)
+                zoom = self._zoom * self._enlarge
+                found = find_keypoints(photo, copy_side=copy_side, max_keypoints=number, enlarge=zoom)
                 found.records["point"] *= self._enlarge
                 found.records["scale"] *= self._enlarge
                 self._found[copy_side, mirrored] = Keypoints(self.size, found.records)
