@@ -19,7 +19,7 @@ from ttsr.system.precision import computing_in
 _MULTIPLY_ADDS, _FEWEST, _MOST = 3e9, 256, 1000
 _RUNS, _PATIENCE_S = 4, 0.6
 # The search is probed by itself, on grids of this side.
-_SEARCH_SIDE = 48
+_SEARCH_SIDE = 80
 # What the exact search does with each pair of cells beside their product (additions along x and y, the norm, the
 # maximum) takes as long as so many multiply-adds, however many channels there are.
 _PER_PAIR = 170

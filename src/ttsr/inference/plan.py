@@ -65,11 +65,13 @@ def make_plan(
     precision: Precision = "fp32",
     matcher: Matcher = EXACT,
     max_memory: int | None = None,
+    keep_new: bool = True,
 ) -> Plan:
     """Estimate time and memory of one upscale, and choose the blocks.
 
     `lr` is (h, w) of the LR picture; `kept` and `new` are (H/4, W/4) of the references that are encoded already, and of
     those still to be encoded. `max_memory` is what the whole process may take; by default a share of what is free.
+    `keep_new` says whether new references may be kept for later pictures.
 
     Raises:
         UserError: even the smallest blocks do not fit.
@@ -84,7 +86,7 @@ def make_plan(
         texture = 2 if half else bytes_per_value(precision)
         return fixed_bytes(config, lr, kept, new, matching, element=element, texture=texture, keep=keep)
 
-    keep = bool(new) and fixed(keep=True) + alive * largest <= _KEPT_SHARE * room
+    keep = keep_new and bool(new) and fixed(keep=True) + alive * largest <= _KEPT_SHARE * room
     needed, half = fixed(keep=keep), False
     if needed + alive * max(smallest, min(largest, _ENOUGH_BLOCK)) > room:
         needed, half = fixed(half=True), True

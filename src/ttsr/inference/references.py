@@ -92,6 +92,11 @@ class Reference:
         return self.pixels.grid
 
     @property
+    def as_is(self) -> bool:
+        """Its pixels are the reference's own, neither resampled nor matched in colour."""
+        return self.fit is None or self.pixels is self.fit.original
+
+    @property
     def left_out(self) -> bool:
         """It shows nothing that matches the LR picture."""
         return self.fit is not None and self.fit.use == "left out"

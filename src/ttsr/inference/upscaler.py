@@ -177,6 +177,7 @@ class Upscaler:
             UserError: it does not fit into memory.
         """
         references = self._references if references is None else references
+        keep_new = all(r.as_is for r in references)
         used = [r.pixels for r in references if not r.left_out]
         kept, new = [p.grid for p in used if p in self._encoded], [p.grid for p in used if p not in self._encoded]
         (width, height), config = picture.size, self.model.config
@@ -191,7 +192,7 @@ class Upscaler:
             matcher=self.matching.matcher,
             max_memory=self.max_memory,
         )
-        plan = make(kept, new)
+        plan = make(kept, new, keep_new=keep_new)
         if picture.alpha is None or is_constant(picture.alpha):
             return plan
         seconds = make([], []).seconds
@@ -228,7 +229,7 @@ class Upscaler:
         done = 1 - plan.stages.get(_TRANSPARENCY, 0) / (plan.seconds or 1)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
-        as_is = [r.pixels for r in references if not r.left_out and (r.fit is None or r.pixels is r.fit.original)]
+        as_is = [r.pixels for r in references if r.as_is and not r.left_out]
         before = _FITTING_SHARE if fits else 0
         if plan.keep_references and any(p not in self._encoded for p in as_is):
             share = (done - before) * plan.stages.get("references", 0) / (plan.seconds or 1)
