@@ -81,9 +81,21 @@ def test_what_fits_is_used_as_it_is_and_encoded_once(upscaler: Upscaler, leuven:
         hook.remove()
     np.testing.assert_array_equal(first.picture.rgb, again.picture.rgb)
     (reference,) = first.references
-    assert reference.fit is not None and reference.fit.colours is None
-    if reference.fit.use == "as it is":
-        assert len(seen) < len(at_first)
+    assert reference.fit is not None and reference.fit.use == "as it is" and reference.as_is
+    assert len(seen) < len(at_first)
+
+
+def test_the_plan_is_that_of_what_is_used(upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels) -> None:
+    """A reference three times as large is resampled, and costs what a reference of the picture's size does."""
+    height, width = aloe_ref.shape[:2]
+    picture = Picture(downscale4(aloe[:160, :240]))
+    references = upscaler.encode_references(resize_bicubic(aloe_ref, 3 * width, 3 * height))
+    fitted = upscaler.fit_references(picture, references)
+    assert fitted[0].fit is not None and fitted[0].fit.use == "resampled"
+    assert np.prod(fitted[0].grid) < 0.2 * np.prod(references[0].grid)
+    assert upscaler.plan(picture, fitted).seconds < upscaler.plan(picture, references).seconds
+    # For a second pass, on a picture twice as large.
+    assert fitted[0].grid_for((120, 80)) == tuple(2 * side for side in fitted[0].grid)
 
 
 def test_a_fitted_reference_is_not_fitted_again(upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels) -> None:

@@ -444,7 +444,7 @@ def test_a_plan_is_printed_and_nothing_done(weights: Path, capsys: pytest.Captur
     assert main([*command, "--json"]) == 0
     first, second, run = lines(capsys.readouterr().out)
     assert [first["type"], second["type"], run["type"]] == ["plan", "plan", "run"]
-    assert first["input_size"] == [6, 4] and 0 <= first["seconds"] < 60 and first["memory_bytes"] > 10**7
+    assert first["input_size"] == [6, 4] and first["seconds"] > 0 and first["memory_bytes"] > 10**7
     assert files() == before
 
 

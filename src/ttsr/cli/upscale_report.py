@@ -113,7 +113,7 @@ def _facts(result: JobResult) -> dict[str, Any]:
 
 
 def _estimate(plan: "Plan") -> dict[str, Any]:
-    return {"seconds": round(plan.seconds, 3), "memory_bytes": plan.memory_bytes}
+    return {"seconds": round(plan.seconds, 6), "memory_bytes": plan.memory_bytes}
 
 
 def _fit(reference: Reference) -> dict[str, Any]:

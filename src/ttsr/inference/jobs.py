@@ -81,12 +81,14 @@ def run_jobs(
         from ttsr.inference.sizes import plan_to, upscale_to
 
         try:
-            plan = plan_to(upscaler, picture, target, references)
+            # Before the plan, which depends on what is used of them.
+            fitted = upscaler.fit_references(picture, references)
+            plan = plan_to(upscaler, picture, target, fitted)
             if plan_only:
                 yield JobResult(job, picture, plan=plan)
                 continue
             progress = start(job, picture, plan)
-            result = upscale_to(upscaler, picture, target, references, plan=plan, progress=progress)
+            result = upscale_to(upscaler, picture, target, fitted, plan=plan, progress=progress)
             losses = result.save(job.target, quality=quality)
         except UserError as error:
             yield JobResult(job, picture, error=error)

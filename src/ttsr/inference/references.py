@@ -91,6 +91,13 @@ class Reference:
         """(H/4, W/4) cells."""
         return self.pixels.grid
 
+    def grid_for(self, lr_size: tuple[int, int]) -> "Grid":
+        """About the (H/4, W/4) cells that it has when fitted to an LR picture of (width, height)."""
+        if self.fit is None or self.fit.use != "resampled":
+            return self.grid
+        height, width = self.grid
+        return height * lr_size[1] // self.fit.lr_size[1], width * lr_size[0] // self.fit.lr_size[0]
+
     @property
     def as_is(self) -> bool:
         """Its pixels are the reference's own, neither resampled nor matched in colour."""

@@ -178,8 +178,10 @@ class Upscaler:
         """
         references = self._references if references is None else references
         keep_new = all(r.as_is for r in references)
-        used = [r.pixels for r in references if not r.left_out]
-        kept, new = [p.grid for p in used if p in self._encoded], [p.grid for p in used if p not in self._encoded]
+        kept, new = [], []
+        for reference in references:
+            if not reference.left_out:
+                (kept if reference.pixels in self._encoded else new).append(reference.grid_for(picture.size))
         (width, height), config = picture.size, self.model.config
         if not references:
             new = [own_grid(picture.size)]
