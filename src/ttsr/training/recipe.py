@@ -3,6 +3,8 @@
 The `Attributes:` sections are what `ttsr recipes NAME` and `ttsr train --help` print.
 """
 
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -39,6 +41,9 @@ class Recipe:
             discriminator's where the file has them, as MMagic's and the checkpoints of runs do; empty for random ones.
         extractor: how the texture extractor is initialised.
         search: the search to match by: `exact`, as published, or `coherent`, coarse to fine.
+        trains: what is updated: `all`, the `trunk` alone (by the losses that need no reference, and none is drawn), the
+            `textures` (all but the trunk), or the `extractor` alone (by the contrastive loss alone). `trunk` and
+            `textures` need `model.trunk_channels`.
         losses: weights and variants of the losses.
         optimizer: Adam, for the network.
         discriminator: the discriminator and its Adam.
@@ -57,6 +62,8 @@ class Recipe:
         log_steps: steps between lines of the log.
         keep: number of latest checkpoints that are kept.
         licence: licence of the trained weights, stored in their file.
+        stages: a list of recipes, each with a name and those fields in which it differs from the whole; one is run
+            after the other, each from the averaged weights of the one before. None for a recipe that is run itself.
     """
 
     name: str
@@ -69,6 +76,7 @@ class Recipe:
     start: str = ""
     extractor: ExtractorOptions = field(default_factory=ExtractorOptions)
     search: Literal["exact", "coherent"] = "exact"
+    trains: Literal["all", "trunk", "textures", "extractor"] = "all"
     losses: LossWeights = field(default_factory=LossWeights)
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
     discriminator: DiscriminatorOptions = field(default_factory=DiscriminatorOptions)
@@ -85,18 +93,34 @@ class Recipe:
     log_steps: int = 20
     keep: int = 2
     licence: str = "Apache-2.0"
+    stages: tuple["Recipe", ...] = ()
 
     def __post_init__(self) -> None:
+        names = Counter(stage.name for stage in self.stages)
+        for name, count in names.items():
+            named = re.fullmatch(r"[\w-]+", name) is not None
+            require(named, f"a stage's name, also of its folder, takes letters, digits, - and _, not {name!r}", self)
+            require(count == 1, f"two stages are called {name}", self)
+        if not self.stages:  # what is only completed by its stages need not fit together
+            self._check()
+
+    def _check(self) -> None:
         require(self.batch_size >= 1, "batch_size must be at least 1", self)
         positive = (self.checkpoint_steps, self.validation_steps, self.log_steps, self.keep)
         require(min(positive) >= 1, "checkpoint_steps, validation_steps, log_steps and keep must be at least 1", self)
         require(0 <= self.ema < 1, "ema must lie in [0, 1)", self)
         require(0 <= self.seed < 2**63, "seed must lie in [0, 2^63)", self)
         require(self.pairs == "photos" or not self.is_contrastive, "the contrastive loss needs pairs: photos", self)
+        for needed, what in (
+            (self.trains in ("trunk", "textures"), f"trains: {self.trains}"),
+            (self.losses.base > 0, "losses.base"),
+        ):
+            require(self.model.trunk_channels > 0 or not needed, f"{what} needs model.trunk_channels", self)
         if layers := self.losses.vgg19_layers:
             least = smallest_side(layers)
             require(self.crop >= least, f"{layers[-1]} of VGG19 needs an hr_size of {least} at least", self)
-        has_steps = self.extractor.start != "contrastive" or self.schedule.contrastive_steps > 0
+        has_steps = self.trains == "extractor" or self.schedule.contrastive_steps > 0
+        has_steps = has_steps or self.extractor.start != "contrastive"
         require(has_steps, "extractor.start: contrastive needs schedule.contrastive_steps", self)
 
     @property
@@ -111,4 +135,6 @@ class Recipe:
     @property
     def is_contrastive(self) -> bool:
         """Whether the contrastive loss is used at any step."""
-        return self.losses.contrastive > 0 or self.schedule.contrastive_steps > 0
+        if self.trains == "trunk":
+            return False
+        return self.trains == "extractor" or self.losses.contrastive > 0 or self.schedule.contrastive_steps > 0

@@ -76,6 +76,15 @@ def yaml_value(text: str, where: str) -> Any:
         raise RecipeError(f"{where}: not YAML ({' '.join(str(error).split())})") from error
 
 
+def merged(below: dict[Any, Any], above: dict[Any, Any]) -> dict[Any, Any]:
+    """Both, with the fields of `above` where both have one; sections, which are dictionaries, field by field."""
+    both = below | above
+    for key in below.keys() & above.keys():
+        if isinstance(below[key], dict) and isinstance(above[key], dict):
+            both[key] = merged(below[key], above[key])
+    return both
+
+
 def _completed(text: str, where: str, chain: list[str]) -> Any:
     """`recipe_content`; `chain` holds the recipes that led here, `where` the last of them."""
     content = yaml_value(text, where)
@@ -95,18 +104,9 @@ def _completed(text: str, where: str, chain: list[str]) -> Any:
     below = _completed(source, base, [*chain, base])
     if not isinstance(below, dict):
         raise RecipeError(f"{where}: base {base}: the file must hold named fields, not {below!r}")
-    return _merged({key: value for key, value in below.items() if key != "name"}, content)
+    return merged({key: value for key, value in below.items() if key != "name"}, content)
 
 
 def _identity(name_or_path: str) -> str:
     path = Path(name_or_path)
     return str(path.resolve()) if path.suffix in _SUFFIXES else name_or_path
-
-
-def _merged(below: dict[Any, Any], above: dict[Any, Any]) -> dict[Any, Any]:
-    """Both, with the fields of `above` where both have one; sections, which are dictionaries, field by field."""
-    merged = below | above
-    for key in below.keys() & above.keys():
-        if isinstance(below[key], dict) and isinstance(above[key], dict):
-            merged[key] = _merged(below[key], above[key])
-    return merged

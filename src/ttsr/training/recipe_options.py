@@ -38,6 +38,8 @@ class LossWeights:
     Attributes:
         clamp: clamp SR to [-1, 1] before all losses, as both public codes do; a clamped pixel has no gradient.
         rec: weight of the reconstruction loss, between SR and HR in [-1, 1] (equation 10).
+        base: weight of the reconstruction loss of the result without a reference, so that it stays as good; needs
+            `model.trunk_channels`.
         perceptual: weight of the perceptual loss (equation 12, first term).
         style: weight of the style loss, the perceptual loss of Gram matrices; not in the paper.
         transferal: weight of the transferal perceptual loss (equation 12, second term).
@@ -56,13 +58,15 @@ class LossWeights:
         transferal_kind: `mse` or `l1` between the textures.
         transferal_attention: weight textures by the relevance S: `none`, by its `sigmoid` (the authors' tpl_use_S), or
             as MMagic's use_attention (`mmagic`: by its sigmoid at the coarse level, by S itself at the others).
-        adversarial_kind: `bce` (also called `vanilla`; MMagic), `wgan-gp` (the authors), `lsgan`, `hinge` or `wgan`.
+        adversarial_kind: `bce` (also called `vanilla`; MMagic), `wgan-gp` (the authors), `lsgan`, `hinge`, `wgan`
+            or `ragan` (relativistic average: how much more real HR looks than the mean SR, and SR than the mean HR).
         contrastive_anchors: query cells drawn from each pair for the contrastive loss.
         contrastive_group: consecutive pairs that share their negatives in the contrastive loss.
     """
 
     clamp: bool = False
     rec: float = 1.0
+    base: float = 0.0
     perceptual: float = 0.0
     style: float = 0.0
     transferal: float = 0.0
@@ -85,8 +89,8 @@ class LossWeights:
     contrastive_group: int = 4
 
     def __post_init__(self) -> None:
-        weights = (self.rec, self.perceptual, self.style, self.transferal, self.adversarial, self.contrastive)
-        layer_weights = (*self.perceptual_layer_weights, *self.style_layer_weights)
+        weights = (self.rec, self.base, self.perceptual, self.style, self.transferal, self.adversarial)
+        layer_weights = (self.contrastive, *self.perceptual_layer_weights, *self.style_layer_weights)
         require(min(*weights, *layer_weights) >= 0, "weights of losses must not be negative", self)
         require(self.charbonnier_eps > 0, "charbonnier_eps must be positive", self)
         for layers, of_layers, name in (
