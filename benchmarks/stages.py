@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -125,7 +126,7 @@ def measure_case(model: TTSR, precision: Precision, lr_size: Grid, ref_size: Gri
             stages.measure(
                 f"transfer at {cell}x", lambda n=level, b=boxes: [textures.level(n, box) for box in b][:0], 0, moved
             )
-        x1 = stages.measure(
+        x1, detail = stages.measure(
             "synthesis at 1x, with its transfer",
             lambda: first_in_tiles(model.synthesis, lr, textures, blocks // sizes.first, progress),
             cost.first,
@@ -139,10 +140,11 @@ def measure_case(model: TTSR, precision: Precision, lr_size: Grid, ref_size: Gri
             0,
             precision,
         )
+        base = partial(model.base, lr_up, detail)
         stages.measure(
             "synthesis at 4x, with its transfer",
             lambda: fine_in_tiles(
-                model.synthesis, x1, x2, textures, lambda rgb, _: rgb, blocks // sizes.fine, progress
+                model.synthesis, x1, x2, textures, base, lambda rgb, _: rgb, blocks // sizes.fine, progress
             ),
             cost.fine,
             0,

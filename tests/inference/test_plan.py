@@ -73,7 +73,7 @@ def test_too_little_says_the_least_that_would_do() -> None:
         plan((750, 1000), [], [(750, 1000)], GB)
     least = float(str(caught.value).split("at least ")[1].split(" GB")[0])
     found = plan((750, 1000), [], [(750, 1000)], int((least + 0.1) * GB))
-    reach = synthesis_reach(SMALL.num_blocks)
+    reach = synthesis_reach(SMALL)
     assert found.half_features and found.block_bytes > smallest_tile_cells((750, 1000), reach.fine)
     with pytest.raises(UserError):
         plan((750, 1000), [], [(750, 1000)], int((least - 0.1) * GB))

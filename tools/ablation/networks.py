@@ -50,7 +50,7 @@ class Variant:
             elif not self.soft:
                 model.synthesis.add_module(level, HardAttention(model.synthesis.get_submodule(level)))
         if not self.csfi:
-            _separate_scales(model.synthesis, config.channels)
+            _separate_scales(model.synthesis, config.widths[2])
         # A learning rate of 0 would not do: gradient clipping would still count these gradients.
         model.extractor.requires_grad_(self.transfers and self.trained)
         return model

@@ -174,7 +174,7 @@ def _stage_seconds(
     """By the measured speed of each stage, and what its tiles compute twice."""
     cost = count(config, lr, new, kept, matching_units(matching), by_level=not keep)
     rates = seconds_per_unit(config, device, precision, matcher)
-    reach, sizes = synthesis_reach(config.num_blocks), cell_bytes(config, len(kept) + len(new))
+    reach, sizes = synthesis_reach(config), cell_bytes(config, len(kept) + len(new))
     stages = {name: rates[name] * units for name, units in vars(cost).items()}
     for name, tile_reach, cell in (
         ("first", reach.first, sizes.first),
@@ -202,7 +202,7 @@ def _largest_block(config: TTSRConfig, lr: Grid | None, references: Sequence[Gri
 
 
 def _smallest_block(config: TTSRConfig, lr: Grid, num_references: int) -> int:
-    reach, sizes = synthesis_reach(config.num_blocks), cell_bytes(config, num_references)
+    reach, sizes = synthesis_reach(config), cell_bytes(config, num_references)
     tiles = ((reach.first, sizes.first), (reach.second, sizes.second), (reach.fine, sizes.fine))
     return max(SMALLEST_BLOCK, *(smallest_tile_cells(lr, tile_reach) * cell for tile_reach, cell in tiles))
 

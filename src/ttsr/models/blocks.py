@@ -75,14 +75,14 @@ def _in_turn(blocks: Sequence[nn.Module], x: Tensor) -> Tensor:
 
 
 class PixelShuffleUp(nn.Module):
-    """Twice the size: convolution to 4 C channels, pixel shuffle, ReLU."""
+    """Twice the size: convolution to four times the channels that are wanted, pixel shuffle, ReLU."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = Conv3x3(channels, 4 * channels)
+        self.conv = Conv3x3(channels, 4 * out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C, factor H, factor W)."""
+        """(B, C, H, W) to (B, D, 2H, 2W)."""
         return relu(F.pixel_shuffle(self.conv(x), 2))
 
 
@@ -93,13 +93,13 @@ class BicubicUp(nn.Module):
     alike, so that a 1x1 convolution, bias and all, commutes with them.
     """
 
-    def __init__(self, channels: int, factor: int) -> None:
+    def __init__(self, channels: int, out_channels: int, factor: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 1)
+        self.conv = nn.Conv2d(channels, out_channels, 1)
         self.factor = factor
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C, factor H, factor W)."""
+        """(B, C, H, W) to (B, D, factor H, factor W)."""
         return relu(bicubic_up(self.conv(x), self.factor))
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from math import ceil
 from typing import NamedTuple
 
-from ttsr.models.config import TTSRConfig
+from ttsr.models.config import SCALE, TTSRConfig
 from ttsr.models.correspondence.types import Grid
 
 
@@ -100,15 +101,18 @@ def cell_bytes(config: TTSRConfig, num_references: int) -> CellBytes:
     In 16 bits it is little less, as bicubic interpolation and the textures have 32. The places of the textures come
     on top while these are gathered.
     """
-    channels, (fine, middle, coarse) = config.channels, config.extractor_channels
+    (first, second, third), (fine, middle, coarse) = config.widths, config.extractor_channels
+    # A map on the 2x grid has four numbers for each channel and cell, one on the 4x grid has 16.
+    maps_2x, maps_4x = first + 4 * second, first + 4 * second + 16 * third
+    shallow = max(first, config.trunk_channels)
     # Published transfer takes nine rows a cell, refined matches nine rows a pixel.
     pixel = refinement_cost(config, num_references).place_bytes
     cell = 8 * (9 * max(1, num_references) + 6)
     return CellBytes(
         features=feature_cell_bytes(config.extractor_channels),
-        first=max(4 * 12 * channels, 4 * (3 * channels + 2 * coarse) + (pixel or cell)),
-        second=max(4 * 33 * channels, 4 * (12 * channels + 8 * middle) + (4 * pixel or cell)),
-        fine=max(4 * 118 * channels, 4 * (48 * channels + 32 * fine) + (16 * pixel or cell)),
+        first=max(4 * 12 * shallow, 4 * (3 * first + 2 * coarse) + (pixel or cell)),
+        second=max(4 * ceil(6.6 * maps_2x), 4 * (12 * second + 8 * middle) + (4 * pixel or cell)),
+        fine=max(4 * ceil(5.62 * maps_4x), 4 * (48 * third + 32 * fine) + (16 * pixel or cell)),
     )
 
 
@@ -131,30 +135,52 @@ def count(
         matching: of the search; None for the exact one's.
         by_level: new references are encoded level by level.
     """
-    c, (n0, n1, n2, n4) = config.channels, config.num_blocks
+    (first, second, third), (n0, n1, n2, n4) = config.widths, config.num_blocks
     fine, middle, coarse = config.extractor_channels
     cells = lr_grid[0] * lr_grid[1]
     new_keys = sum(height * width for height, width in new)
     keys = new_keys + sum(height * width for height, width in kept)
-    to_fine = 16 * 9 * 3 * fine
-    to_middle = to_fine + 16 * 9 * fine * fine + 4 * 9 * fine * middle
-    extractor = to_middle + 4 * 9 * middle * middle + 9 * middle * coarse
-    square = 9 * c * c  # a 3x3 convolution of the network's width, at one position
-    attention1, attention2, attention4 = (square + 9 * c * width if keys else 0 for width in (coarse, middle, fine))
-    first = square * (2 * n0 + 1 + 2 * n1 + 1) + 9 * c * 3 + attention1
-    on_1x = square * (4 + 3 + 2 * n2 + 1)
-    on_2x = square * (2 + 2 * n2 + 1) + attention2
-    chain = square * (2 * n4 + 1)
-    on_4x = chain + square * (3 + 3 + 0.5) + attention4
+    to_fine = 16 * _conv(3, fine)
+    to_middle = to_fine + 16 * _conv(fine, fine) + 4 * _conv(fine, middle)
+    extractor = to_middle + 4 * _conv(middle, middle) + _conv(middle, coarse)
+    if trunk := config.trunk_channels:
+        shallow = _conv(3, trunk) + _chain(trunk, n0) + _conv(trunk, 3 * SCALE**2)
+        entered = _conv(trunk, first)
+    else:
+        shallow, entered = _conv(3, first) + _chain(first, n0), 0
+    attention1, attention2, attention4 = (
+        _conv(width + texture, width) if keys else 0
+        for width, texture in ((first, coarse), (second, middle), (third, fine))
+    )
+    on_1x = _conv(first, 4 * second) + _conv(second, first) + _conv(2 * first, first) + _chain(first, n2)
+    on_2x = _conv(2 * second, second) + _chain(second, n2) + attention2
+    integration_1x = 2 * _conv(second, first) + _conv(3 * first, first)
+    integration_2x = _conv(second, 4 * third) + 2 * _conv(third, second) + _conv(3 * second, second)
+    on_4x = 2 * _conv(3 * third, third) + _chain(third, n4) + _conv(third, third // 2) + attention4
+    if trunk:
+        on_4x += _conv(3, third)
+    rest = 0 if trunk and not keys else 1  # of a network with a trunk nothing else runs without a reference
     return Cost(
         references=(1 if by_level else 2) * new_keys * extractor,
         queries=cells * extractor if keys else 0,
         matching=cells * keys * coarse if matching is None else matching,
         refinement=cells * refinement_cost(config, len(new) + len(kept)).cell_multiply_adds,
         texture1=new_keys * extractor if by_level else 0,
-        first=cells * first,
+        first=cells * (shallow + rest * (entered + attention1 + _chain(first, n1))),
         texture2=new_keys * to_middle if by_level else 0,
-        second=cells * (on_1x + 4 * on_2x),
+        second=rest * cells * (on_1x + 4 * on_2x),
         texture4=new_keys * to_fine if by_level else 0,
-        fine=cells * (chain + 5 * square + 4 * (chain + 10 * square) + 16 * on_4x),
+        fine=rest
+        * cells
+        * (integration_1x + _chain(first, n4) + 4 * (integration_2x + _chain(second, n4)) + 16 * on_4x),
     )
+
+
+def _conv(channels: int, out_channels: int) -> int:
+    """A 3x3 convolution at one position."""
+    return 9 * channels * out_channels
+
+
+def _chain(channels: int, num_blocks: int) -> int:
+    """The convolutions of a residual chain at one position."""
+    return _conv(channels, channels) * (2 * num_blocks + 1)

@@ -8,6 +8,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import NamedTuple
 
+from ttsr.models.config import TTSRConfig
+
 EXTRACTOR_PIXELS = 12
 """How far, in pixels of the image, a coarse feature of the extractor looks beyond its 4x4 cell: 1 + 1 at full size,
 1 + 1 at half, 1 at a quarter make 2 + 4 + 4 = 10; rounded up to whole cells."""
@@ -27,11 +29,11 @@ class Reach(NamedTuple):
     fine: int
 
 
-def synthesis_reach(num_blocks: tuple[int, int, int, int]) -> Reach:
-    """The reach of each stage, from the residual blocks of the shallow features and the 1x, 2x and 4x stages."""
-    shallow, first, second, third = num_blocks
-    # Head, shallow features, soft attention, chain.
-    on_1x = _convs(1 + _chain(shallow) + 1 + _chain(first), 1)
+def synthesis_reach(config: TTSRConfig) -> Reach:
+    """The reach of each stage."""
+    shallow, first, second, third = config.num_blocks
+    # Head, shallow features, the way from the trunk, soft attention, chain.
+    on_1x = _convs(1 + _chain(shallow) + bool(config.trunk_channels) + 1 + _chain(first), 1)
     return Reach(ceil(on_1x), ceil(_second(_chain(second))), ceil(_fine(_chain(third))))
 
 

@@ -19,6 +19,7 @@ from ttsr.models.inputs import unit_range
 from ttsr.models.reach import EXTRACTOR_PIXELS
 from ttsr.models.synthesis import SynthesisNetwork
 from ttsr.models.tiles import Tile, tiles
+from ttsr.models.trunk import Trunk
 from ttsr.progress import Progress
 
 EXTRACTOR_REACH = EXTRACTOR_PIXELS // SCALE
@@ -93,12 +94,26 @@ def coarse_features(
 
 def first_in_tiles(
     synthesis: SynthesisNetwork, lr: Tensor, textures: Textures, cells: int, progress: Progress
-) -> Tensor:
-    """`SynthesisNetwork.first` tile by tile, each with its own textures: (B, C, h, w)."""
+) -> tuple[Tensor, Tensor | None]:
+    """`SynthesisNetwork.first` tile by tile, each with its own textures: (B, C, h, w), and the trunk's detail."""
 
     def stage(tile: Tile) -> tuple[Tensor, ...]:
         image = channels_last(2 * part(lr, tile.seen) - 1)
-        return (synthesis.first(image, part(textures.attention, tile.seen), textures.level(0, tile.seen)),)
+        x1, detail = synthesis.first(image, part(textures.attention, tile.seen), textures.level(0, tile.seen))
+        return (x1,) if detail is None else (x1, detail)
+
+    scales = (1, 1) if isinstance(synthesis.shallow, Trunk) else (1,)
+    x1, *detail = _stage_in_tiles(stage, lr, synthesis.reach.first, cells, scales, progress)
+    return x1, detail[0] if detail else None
+
+
+def detail_in_tiles(synthesis: SynthesisNetwork, lr: Tensor, cells: int, progress: Progress) -> Tensor:
+    """The trunk's detail alone, tile by tile: (B, 48, h, w)."""
+    trunk = synthesis.shallow
+    assert isinstance(trunk, Trunk)
+
+    def stage(tile: Tile) -> tuple[Tensor, ...]:
+        return (trunk(channels_last(2 * part(lr, tile.seen) - 1))[1],)
 
     return _stage_in_tiles(stage, lr, synthesis.reach.first, cells, (1,), progress)[0]
 
@@ -121,25 +136,44 @@ def fine_in_tiles(
     x1: Tensor,
     x2: Tensor,
     textures: Textures,
-    finish: Callable[[Tensor, Box], Tensor],
+    base: Callable[[Box], Tensor | None],
+    finish: Callable[[Tensor, Tensor | None], Tensor],
     cells: int,
     progress: Progress,
 ) -> Tensor:
     """`SynthesisNetwork.fine` tile by tile, each with its own textures: (B, 3, 4h, 4w).
 
-    `finish` makes of a tile's RGB (B, 3, 4 rows, 4 columns) in [-1, 1] and its box of LR cells what is kept.
+    `base` gives for a box of LR cells what is added to, RGB (B, 3, 4 rows, 4 columns) in [-1, 1] or None, and `finish`
+    makes of the network's RGB and of this what is kept.
     """
 
     def stage(tile: Tile) -> tuple[Tensor, ...]:
+        below = base(tile.seen)
         rgb = synthesis.fine(
             channels_last(part(x1, tile.seen)),
             channels_last(part(x2, tile.seen, 2)),
             part(textures.attention, tile.seen),
             textures.level(2, tile.seen),
+            below,
         )
-        return (finish(rgb, tile.seen),)
+        return (finish(rgb, below),)
 
     return _stage_in_tiles(stage, x1, synthesis.reach.fine, cells, (SCALE,), progress)[0]
+
+
+def base_in_tiles(
+    like: Tensor,
+    base: Callable[[Box], Tensor | None],
+    finish: Callable[[Tensor, Tensor | None], Tensor],
+    cells: int,
+    progress: Progress,
+) -> Tensor:
+    """What `finish` makes of the base alone, see `fine_in_tiles`, for an LR image `like`: (B, 3, 4h, 4w)."""
+
+    def stage(tile: Tile) -> tuple[Tensor, ...]:
+        return (finish(cast(Tensor, base(tile.seen)), None),)
+
+    return _stage_in_tiles(stage, like, 0, cells, (SCALE,), progress)[0]
 
 
 def channels_last(x: Tensor) -> Tensor:

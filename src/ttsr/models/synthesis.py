@@ -6,8 +6,10 @@ Legend of the tensors: x1, x2, x4 are features on grids of 1, 2 and 4 times the 
 from torch import Tensor, nn
 
 from ttsr.models.blocks import BicubicUp, PixelShuffleUp, ResidualChain, added, bicubic_up, conv_of_parts, relu
+from ttsr.models.config import TTSRConfig
 from ttsr.models.convolution import Conv3x3
 from ttsr.models.reach import synthesis_reach
+from ttsr.models.trunk import Trunk
 
 
 class ShallowFeatures(nn.Module):
@@ -39,24 +41,25 @@ class SoftAttention(nn.Module):
 class Down(nn.Module):
     """Half the size: stride-2 convolution, ReLU."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+        self.conv = nn.Conv2d(channels, out_channels, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C, H/2, W/2)."""
+        """(B, C, H, W) to (B, D, H/2, W/2)."""
         return relu(self.conv(x))
 
 
 class Integration2(nn.Module):
-    """Cross-scale feature integration between 1x and 2x."""
+    """Cross-scale feature integration between 1x and 2x; `widths` are those of all scales, 1x first."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, widths: tuple[int, int, int]) -> None:
         super().__init__()
-        self.up_1to2 = BicubicUp(channels, 2)
-        self.down_2to1 = Down(channels)
-        self.merge1 = Conv3x3(2 * channels, channels)
-        self.merge2 = Conv3x3(2 * channels, channels)
+        first, second, _ = widths
+        self.up_1to2 = BicubicUp(first, second, 2)
+        self.down_2to1 = Down(second, first)
+        self.merge1 = Conv3x3(2 * first, first)
+        self.merge2 = Conv3x3(2 * second, second)
 
     def forward(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
         """Features of the two scales to the same shapes."""
@@ -67,19 +70,20 @@ class Integration2(nn.Module):
 
 
 class Integration4(nn.Module):
-    """Cross-scale feature integration between 1x, 2x and 4x."""
+    """Cross-scale feature integration between 1x, 2x and 4x; `widths` are those of the scales, 1x first."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, widths: tuple[int, int, int]) -> None:
         super().__init__()
-        self.up_1to2 = BicubicUp(channels, 2)
-        self.up_1to4 = BicubicUp(channels, 4)
-        self.up_2to4 = BicubicUp(channels, 2)
-        self.down_2to1 = Down(channels)
-        self.down_4to1 = nn.Sequential(Down(channels), Down(channels))
-        self.down_4to2 = Down(channels)
-        self.merge1 = Conv3x3(3 * channels, channels)
-        self.merge2 = Conv3x3(3 * channels, channels)
-        self.merge4 = Conv3x3(3 * channels, channels)
+        first, second, third = widths
+        self.up_1to2 = BicubicUp(first, second, 2)
+        self.up_1to4 = BicubicUp(first, third, 4)
+        self.up_2to4 = BicubicUp(second, third, 2)
+        self.down_2to1 = Down(second, first)
+        self.down_4to1 = nn.Sequential(Down(third, second), Down(second, first))
+        self.down_4to2 = Down(third, second)
+        self.merge1 = Conv3x3(3 * first, first)
+        self.merge2 = Conv3x3(3 * second, second)
+        self.merge4 = Conv3x3(3 * third, third)
 
     def forward(self, x1: Tensor, x2: Tensor, x4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features of the three scales to the same shapes."""
@@ -91,15 +95,16 @@ class Integration4(nn.Module):
 
 
 class Merge(nn.Module):
-    """The three scales to one RGB image."""
+    """The three scales, whose `widths` begin with 1x, to one RGB image."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, widths: tuple[int, int, int]) -> None:
         super().__init__()
-        self.up_1to4 = BicubicUp(channels, 4)
-        self.up_2to4 = BicubicUp(channels, 2)
-        self.conv = Conv3x3(3 * channels, channels)
-        self.tail1 = Conv3x3(channels, channels // 2)
-        self.tail2 = nn.Conv2d(channels // 2, 3, 1)
+        first, second, third = widths
+        self.up_1to4 = BicubicUp(first, third, 4)
+        self.up_2to4 = BicubicUp(second, third, 2)
+        self.conv = Conv3x3(3 * third, third)
+        self.tail1 = Conv3x3(third, third // 2)
+        self.tail2 = nn.Conv2d(third // 2, 3, 1)
 
     def forward(self, x1: Tensor, x2: Tensor, x4: Tensor) -> Tensor:
         """Features of the three scales to RGB (B, 3, 4h, 4w)."""
@@ -110,43 +115,42 @@ class Merge(nn.Module):
 class SynthesisNetwork(nn.Module):
     """LR image, relevance and transferred textures to an RGB image, in [-1, 1] up to clamping.
 
-    Args:
-        channels: width.
-        num_blocks: residual blocks of the shallow features and of the 1x, 2x and 4x stages.
-        texture_channels: of the three levels, coarse to fine.
-        res_scale: factor of the residual in every residual block.
+    With a trunk, to what is added to the base image: bicubic and the trunk's detail.
     """
 
-    def __init__(
-        self,
-        channels: int,
-        num_blocks: tuple[int, int, int, int],
-        texture_channels: tuple[int, int, int],
-        res_scale: float = 1.0,
-    ) -> None:
+    def __init__(self, config: TTSRConfig) -> None:
         super().__init__()
-        shallow, first, second, third = num_blocks
-        self.shallow = ShallowFeatures(channels, shallow, res_scale)
-        self.attention1 = SoftAttention(channels, texture_channels[0])
-        self.chain1 = ResidualChain(channels, first, res_scale)
-        self.up2 = PixelShuffleUp(channels)
-        self.attention2 = SoftAttention(channels, texture_channels[1])
-        self.integration2 = Integration2(channels)
-        self.chain2_1 = ResidualChain(channels, second, res_scale)
-        self.chain2_2 = ResidualChain(channels, second, res_scale)
-        self.up4 = PixelShuffleUp(channels)
-        self.attention4 = SoftAttention(channels, texture_channels[2])
-        self.integration4 = Integration4(channels)
-        self.chain4_1 = ResidualChain(channels, third, res_scale)
-        self.chain4_2 = ResidualChain(channels, third, res_scale)
-        self.chain4_4 = ResidualChain(channels, third, res_scale)
-        self.merge = Merge(channels)
-        self.reach = synthesis_reach(num_blocks)
+        shallow, on_1x, on_2x, on_4x = config.num_blocks
+        widths, scale = config.widths, config.res_scale
+        first, second, third = widths
+        fine, middle, coarse = config.extractor_channels
+        self.trunk_to_1x = self.base_to_4x = None
+        if config.trunk_channels:
+            self.shallow = Trunk(config.trunk_channels, shallow, scale)
+            self.trunk_to_1x = Conv3x3(config.trunk_channels, first)
+            self.base_to_4x = Conv3x3(3, third)
+        else:
+            self.shallow = ShallowFeatures(first, shallow, scale)
+        self.attention1 = SoftAttention(first, coarse)
+        self.chain1 = ResidualChain(first, on_1x, scale)
+        self.up2 = PixelShuffleUp(first, second)
+        self.attention2 = SoftAttention(second, middle)
+        self.integration2 = Integration2(widths)
+        self.chain2_1 = ResidualChain(first, on_2x, scale)
+        self.chain2_2 = ResidualChain(second, on_2x, scale)
+        self.up4 = PixelShuffleUp(second, third)
+        self.attention4 = SoftAttention(third, fine)
+        self.integration4 = Integration4(widths)
+        self.chain4_1 = ResidualChain(first, on_4x, scale)
+        self.chain4_2 = ResidualChain(second, on_4x, scale)
+        self.chain4_4 = ResidualChain(third, on_4x, scale)
+        self.merge = Merge(widths)
+        self.reach = synthesis_reach(config)
 
     def coarse(
         self, lr: Tensor, relevance: Tensor, texture1: Tensor | None, texture2: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """The stages on the 1x and 2x grids: (x1, x2).
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The stages on the 1x and 2x grids: (x1, x2, the trunk's detail).
 
         Textures that are None stand for a relevance of 0: the soft attention then lets nothing in and is left out.
 
@@ -156,14 +160,21 @@ class SynthesisNetwork(nn.Module):
             texture1: (B, C3, h, w).
             texture2: (B, C2, 2h, 2w).
         """
-        return self.second(self.first(lr, relevance, texture1), relevance, texture2)
+        x1, detail = self.first(lr, relevance, texture1)
+        return (*self.second(x1, relevance, texture2), detail)
 
-    def first(self, lr: Tensor, relevance: Tensor, texture1: Tensor | None) -> Tensor:
-        """The stages on the 1x grid, up to the first integration; local, as far as `reach.first`."""
-        x1 = self.shallow(lr)
+    def first(self, lr: Tensor, relevance: Tensor, texture1: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The stages on the 1x grid, up to the first integration; local, as far as `reach.first`.
+
+        Returns:
+            x1, and where there is a trunk its detail, (B, 48, h, w).
+        """
+        x1, detail = self.shallow(lr), None
+        if self.trunk_to_1x is not None:
+            x1, detail = self.trunk_to_1x(x1[0]), x1[1]
         if texture1 is not None:
             x1 = self.attention1(x1, texture1, _at_level(relevance, 0))
-        return self.chain1(x1, x1)
+        return self.chain1(x1, x1), detail
 
     def second(self, x1: Tensor, relevance: Tensor, texture2: Tensor | None) -> tuple[Tensor, Tensor]:
         """The stages on the 1x and 2x grids from `first` on: (x1, x2); local, as far as `reach.second`."""
@@ -173,13 +184,18 @@ class SynthesisNetwork(nn.Module):
         y1, y2 = self.integration2(x1, x2)
         return self.chain2_1(y1, x1), self.chain2_2(y2, x2)
 
-    def fine(self, x1: Tensor, x2: Tensor, relevance: Tensor, texture4: Tensor | None) -> Tensor:
+    def fine(
+        self, x1: Tensor, x2: Tensor, relevance: Tensor, texture4: Tensor | None, base: Tensor | None = None
+    ) -> Tensor:
         """The stage on the 4x grid and the merge: RGB (B, 3, 4h, 4w).
 
         Local: its output depends on at most `reach.fine` LR cells each way. texture4: (B, C1, 4h, 4w),
-        or None for a relevance of 0.
+        or None for a relevance of 0. base: (B, 3, 4h, 4w) RGB in [-1, 1], which a network with a trunk needs.
         """
         x4 = self.up4(x2)
+        if self.base_to_4x is not None:
+            assert base is not None
+            x4 = added(x4, self.base_to_4x(base))
         if texture4 is not None:
             x4 = self.attention4(x4, texture4, bicubic_up(_at_level(relevance, 2), 4))
         y1, y2, y4 = self.integration4(x1, x2, x4)
@@ -188,8 +204,11 @@ class SynthesisNetwork(nn.Module):
         return self.merge(self.chain4_1(y1, x1), self.chain4_2(y2, x2), x4)
 
     def forward(self, lr: Tensor, relevance: Tensor, textures: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        """textures: coarse to fine, (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w)."""
-        x1, x2 = self.coarse(lr, relevance, textures[0], textures[1])
+        """Of a network without a trunk, from RGB in [-1, 1].
+
+        textures: coarse to fine, (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w).
+        """
+        x1, x2, _ = self.coarse(lr, relevance, textures[0], textures[1])
         return self.fine(x1, x2, relevance, textures[2])
 
 

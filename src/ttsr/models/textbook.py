@@ -38,7 +38,10 @@ def transfer(index: Tensor, textures: Sequence[Tensor], cell: int) -> Tensor:
 
 
 def forward(model: TTSR, lr: Tensor, lr_up: Tensor, refs: Sequence[Tensor], ref_blurs: Sequence[Tensor]) -> TTSROutput:
-    """The published network in textbook form; images in [0, 1], as `TTSR.forward` takes them."""
+    """The published network in textbook form; images in [0, 1], as `TTSR.forward` takes them.
+
+    With `bicubic_skip` too, but without a trunk or refined matches.
+    """
     queries = model.extractor.coarse(lr_up)
     relevance, index = search(queries, [model.extractor.coarse(blur) for blur in ref_blurs])
     levels = list(zip(*[model.extractor(ref) for ref in refs], strict=True))

@@ -5,6 +5,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +22,17 @@ from ttsr.models.encoding import Encoder, LevelByLevel, luma_of
 from ttsr.models.extractor import LearnableTextureExtractor
 from ttsr.models.inputs import Inputs, ReferenceImage, ReferenceInput, check_inputs, check_reference, unit_range
 from ttsr.models.streaming import (
+    base_in_tiles,
     channels_last,
     coarse_features,
+    detail_in_tiles,
     fine_in_tiles,
     first_in_tiles,
     part,
     second_in_tiles,
 )
 from ttsr.models.synthesis import SynthesisNetwork
+from ttsr.models.trunk import Trunk, detail_image
 from ttsr.progress import Progress
 from ttsr.system.precision import at_least_float32
 
@@ -45,6 +50,8 @@ class TTSROutput:
         textures: transferred textures, coarse to fine: (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w); None if not
             kept or without a reference.
         queries: (B, C3, h, w), the features of lr_up that were matched; None in the same cases.
+        base: the result without a reference, as `sr`; None for a network without a trunk, or with `keep_textures=False`
+            where nothing has a gradient.
     """
 
     sr: Tensor
@@ -53,6 +60,7 @@ class TTSROutput:
     refinement: Refinement | None
     textures: tuple[Tensor, Tensor, Tensor] | None
     queries: Tensor | None
+    base: Tensor | None = None
 
     @property
     def relevance(self) -> Tensor:
@@ -74,11 +82,9 @@ class TTSR(nn.Module):
     def __init__(self, config: TTSRConfig | None = None) -> None:
         super().__init__()
         self.config = config or TTSRConfig()
-        fine, middle, coarse = self.config.extractor_channels
         radius = self.config.refinement_radius
         self.extractor = LearnableTextureExtractor(self.config.extractor_channels)
-        widths, sizes = (coarse, middle, fine), self.config
-        self.synthesis = SynthesisNetwork(sizes.channels, sizes.num_blocks, widths, sizes.res_scale)
+        self.synthesis = SynthesisNetwork(self.config)
         self.transfer = PixelTransfer(radius) if radius else CellTransfer()
 
     def forward(
@@ -100,7 +106,7 @@ class TTSR(nn.Module):
         """Super-resolve a batch.
 
         With no reference at all, `()`, nothing is transferred: neither the extractor nor the soft attention is computed
-        or gets a gradient.
+        or gets a gradient. Of a network with a trunk nothing but the trunk is.
 
         Args:
             lr: (B, 3, h, w).
@@ -143,25 +149,31 @@ class TTSR(nn.Module):
             textures = Textures(matches.relevance.expand(-1, 3, -1, -1))
         parts["refinement"].update(1)
 
-        def finish(rgb: Tensor, box: Box) -> Tensor:
-            if self.config.bicubic_skip:
-                rgb = rgb + (2 * unit_range(part(inputs.lr_up, box, SCALE)) - 1)
+        def finish(rgb: Tensor, base: Tensor | None = None) -> Tensor:
+            if base is not None:
+                rgb = rgb + base
             if not self.training:
                 rgb = rgb.clamp(-1, 1)
             return rounded((rgb + 1) / 2, sr_type)
 
-        kept = None
+        kept = base = None
         if streamed:
-            sr = self._streamed(lr, textures, references, block_bytes, sizes, finish, parts)
+            sr = self._streamed(inputs, textures, references, block_bytes, sizes, finish, parts)
         else:
-            texture1, texture2 = textures.level(0), textures.level(1)
-            x1, x2 = self.synthesis.coarse(channels_last(2 * lr - 1), textures.attention, texture1, texture2)
-            texture4 = textures.level(2)
-            sr = finish(self.synthesis.fine(x1, x2, textures.attention, texture4), Box(0, lr.shape[2], 0, lr.shape[3]))
-            if keep_textures and texture1 is not None and texture2 is not None and texture4 is not None:
-                kept = texture1, texture2, texture4
+            image, whole = channels_last(2 * lr - 1), Box(0, lr.shape[2], 0, lr.shape[3])
+            if isinstance(self.synthesis.shallow, Trunk) and not references:
+                below = self.base(inputs.lr_up, self.synthesis.shallow(image)[1], whole)
+                sr = finish(cast(Tensor, below))
+            else:
+                texture1, texture2 = textures.level(0), textures.level(1)
+                x1, x2, detail = self.synthesis.coarse(image, textures.attention, texture1, texture2)
+                below, texture4 = self.base(inputs.lr_up, detail, whole), textures.level(2)
+                sr = finish(self.synthesis.fine(x1, x2, textures.attention, texture4, below), below)
+                if keep_textures and texture1 is not None and texture2 is not None and texture4 is not None:
+                    kept = texture1, texture2, texture4
+            base = finish(below) if self.config.trunk_channels and below is not None else None
             parts["fine"].update(1)
-        return TTSROutput(sr, matches, textures.attention, textures.refinement, kept, queries)
+        return TTSROutput(sr, matches, textures.attention, textures.refinement, kept, queries, base)
 
     def encode_reference(
         self,
@@ -233,23 +245,36 @@ class TTSR(nn.Module):
             )
         return [r.without_keys() for r in references], matches, queries
 
+    def base(self, lr_up: Tensor, detail: Tensor | None, box: Box) -> Tensor | None:
+        """What the synthesis is added to in a box of LR cells, RGB in [-1, 1]; None for the published network."""
+        if not self.config.bicubic_skip:
+            return None
+        image = 2 * unit_range(part(lr_up, box, SCALE)) - 1
+        return image if detail is None else image + detail_image(part(detail, box))
+
     def _streamed(
         self,
-        lr: Tensor,
+        inputs: Inputs,
         textures: Textures,
         references: Sequence[EncodedReference],
         block_bytes: int,
         sizes: CellBytes,
-        finish: Callable[[Tensor, Box], Tensor],
+        finish: Callable[[Tensor, Tensor | None], Tensor],
         parts: dict[str, Progress],
     ) -> Tensor:
         """The synthesis tile by tile, with one level of textures at a time."""
+        lr, synthesis = inputs.lr, self.synthesis
+        if self.config.trunk_channels and not references:
+            detail = detail_in_tiles(synthesis, lr, block_bytes // sizes.first, parts["first"])
+            base = partial(self.base, inputs.lr_up, detail)
+            return base_in_tiles(lr, base, finish, block_bytes // sizes.fine, parts["fine"])
         _prepare(references, 0, parts["texture1"])
-        x1 = first_in_tiles(self.synthesis, lr, textures, block_bytes // sizes.first, parts["first"])
+        x1, detail = first_in_tiles(synthesis, lr, textures, block_bytes // sizes.first, parts["first"])
         _prepare(references, 1, parts["texture2"])
-        x1, x2 = second_in_tiles(self.synthesis, x1, textures, block_bytes // sizes.second, parts["second"])
+        x1, x2 = second_in_tiles(synthesis, x1, textures, block_bytes // sizes.second, parts["second"])
         _prepare(references, 2, parts["texture4"])
-        return fine_in_tiles(self.synthesis, x1, x2, textures, finish, block_bytes // sizes.fine, parts["fine"])
+        base = partial(self.base, inputs.lr_up, detail)
+        return fine_in_tiles(synthesis, x1, x2, textures, base, finish, block_bytes // sizes.fine, parts["fine"])
 
 
 def rounded(image: Tensor, integers: torch.dtype | None) -> Tensor:

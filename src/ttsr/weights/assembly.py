@@ -31,7 +31,7 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
     config = _sizes(tensors, layout, where)
     if layout is OURS:
         stated = Metadata.from_strings(checkpoint.metadata, where).config
-        unseen = ("bicubic_skip", "refinement_radius", "res_scale")  # in no shape
+        unseen = ["bicubic_skip", "refinement_radius", "res_scale"]  # in no shape
         config = replace(config, **{name: getattr(stated, name) for name in unseen})
         if config != stated:
             raise WeightsError(f"{where}: its metadata states {stated}, its shapes {config}")
@@ -86,8 +86,12 @@ def _sizes(tensors: Mapping[str, Tensor], layout: Layout, where: str) -> TTSRCon
     extractor = (width("extractor.conv1_1"), width("extractor.conv2_1"), width("extractor.conv3_1"))
     chains = ("shallow.chain", "chain1", "chain2_1", "chain4_1")
     shallow, first, second, third = (depth(f"synthesis.{chain}") for chain in chains)
+    on_1x, on_2x, on_4x = (width(f"synthesis.attention{level}.conv") for level in (1, 2, 4))
+    trunk = width("synthesis.shallow.head") if "synthesis.shallow.detail.weight" in tensors else 0
     try:
-        return TTSRConfig(width("synthesis.shallow.head"), (shallow, first, second, third), extractor)
+        return TTSRConfig(
+            on_1x, (shallow, first, second, third), extractor, on_2x, on_4x, trunk, bicubic_skip=trunk > 0
+        )
     except ValueError as error:
         raise WeightsError(f"{where}: {error}") from None
 

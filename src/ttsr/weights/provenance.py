@@ -64,14 +64,19 @@ class Metadata:
 
 
 def _config(values: Any) -> TTSRConfig:
-    sizes = {"refinement_radius": 0, "res_scale": 1.0} | values  # which older files lack
-    channels, blocks, widths, skip, radius, res_scale = (sizes.pop(field.name) for field in fields(TTSRConfig))
+    older = {"channels_2x": 0, "channels_4x": 0, "trunk_channels": 0, "refinement_radius": 0, "res_scale": 1.0}
+    sizes = older | values  # which older files lack
+    known = {field.name: sizes.pop(field.name) for field in fields(TTSRConfig)}
     if sizes:
         raise ValueError(f"unknown sizes {', '.join(sizes)}")
+    skip, res_scale, blocks, widths = (
+        known.pop(name) for name in ("bicubic_skip", "res_scale", "num_blocks", "extractor_channels")
+    )
     if not (isinstance(skip, bool) and len(blocks) == 4 and len(widths) == 3):
         raise ValueError("sizes of the wrong type")
-    if not all(type(number) is int for number in (channels, *blocks, *widths, radius)):
+    if not all(type(number) is int for number in (*blocks, *widths, *known.values())):
         raise ValueError("sizes that are not integers")
     if type(res_scale) not in (int, float):
         raise ValueError("res_scale is no number")
-    return TTSRConfig(channels, tuple(blocks), tuple(widths), skip, radius, float(res_scale))
+    lists = {"num_blocks": tuple(blocks), "extractor_channels": tuple(widths)}
+    return TTSRConfig(**lists, bicubic_skip=skip, res_scale=float(res_scale), **known)

@@ -73,8 +73,8 @@ def test_scales_interact_only_through_integration(variant):
     """Coarse features do not depend on finer textures, nor the image on coarser features than the 4x ones."""
     synthesis = build(variant).synthesis
     lr, relevance, texture1, texture2 = stage_inputs()
-    x1, x2 = synthesis.coarse(lr, relevance, texture1, texture2)
-    y1, _ = synthesis.coarse(lr, relevance, texture1, texture2 + 1)
+    x1, x2, _ = synthesis.coarse(lr, relevance, texture1, texture2)
+    y1, _, _ = synthesis.coarse(lr, relevance, texture1, texture2 + 1)
     assert torch.equal(x1, y1) == (not variant.csfi)
     relevance, texture4 = relevance.detach(), torch.rand(1, 4, 32, 32)
     x1, x2 = x1.detach().requires_grad_(), x2.detach().requires_grad_()
