@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ttsr.errors import UserError
-from ttsr.evaluation.metrics import gmsd
+from ttsr.evaluation.perceptual_metrics import gmsd, haarpsi
 from ttsr.evaluation.protocols import C2_MATCHING, C2_MATCHING_RGB, MMAGIC_RGB, MMEDIT_RGB, PAPER_Y, PROTOCOLS, Protocol
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -70,6 +70,9 @@ def test_c2_matching_is_the_textbook_form(pair: str) -> None:
     expected = gmsd(kept[0] @ np.array([0.299, 0.587, 0.114]), kept[1] @ np.array([0.299, 0.587, 0.114]))
     assert C2_MATCHING.score(target, prediction).gmsd == pytest.approx(expected)
     assert C2_MATCHING_RGB.score(target, prediction).gmsd == pytest.approx(expected)
+    # HaarPSI is of the colours, likewise.
+    assert C2_MATCHING.score(target, prediction).haarpsi == pytest.approx(haarpsi(*kept))
+    assert C2_MATCHING_RGB.score(target, prediction).haarpsi == pytest.approx(haarpsi(*kept))
 
 
 @pytest.mark.parametrize("pair", PUBLISHED)
@@ -89,6 +92,7 @@ def test_identical_images(protocol: Protocol) -> None:
     assert score.psnr == np.inf
     assert score.ssim == pytest.approx(1)
     assert (score.mae, score.gmsd) == (0, 0)
+    assert score.haarpsi == pytest.approx(1)
 
 
 def test_cropped_border_is_ignored() -> None:

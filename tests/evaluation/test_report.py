@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ttsr.evaluation.protocols import MMAGIC_RGB, PAPER_Y, PROTOCOLS, Score
+from ttsr.evaluation.protocols import MMAGIC_RGB, PAPER_Y, PROTOCOLS, TITLES, Score
 from ttsr.evaluation.published_scores import PUBLISHED_SCORES
 from ttsr.evaluation.report import Report, make_rows
 from ttsr.evaluation.report_files import as_csv, as_json, read_mean_scores
@@ -29,8 +29,8 @@ def scored(number: int, psnr: float, **other: Any) -> PictureScore:
         files=(f"{number:03d}_2.png",),
         substituted=False,
         reference_size=(40, 36),
-        model={"paper-y": Score(psnr, 0.8, 0.02, 0.1), "mmagic-rgb": Score(psnr - 1, 0.7, 0.03, 0.2)},
-        bicubic={"paper-y": Score(25.0, 0.6, 0.04, 0.3), "mmagic-rgb": Score(24.0, 0.5, 0.05, 0.4)},
+        model={"paper-y": Score(psnr, 0.8, 0.02, 0.1, 0.9), "mmagic-rgb": Score(psnr - 1, 0.7, 0.03, 0.2, 0.8)},
+        bicubic={"paper-y": Score(25.0, 0.6, 0.04, 0.3, 0.7), "mmagic-rgb": Score(24.0, 0.5, 0.05, 0.4, 0.6)},
         relevance=0.5,
         seconds=1.0,
     )
@@ -42,7 +42,7 @@ def test_means_are_over_pictures_and_in_any_order() -> None:
     (row,) = make_rows("m", scores, ["2"])
     (backwards,) = make_rows("m", scores[::-1], ["2"])
     assert backwards == row
-    assert row.model_mean(PAPER_Y) == pytest.approx(((26.1 + 27.3 + 0.3) / 3, 0.8, 0.02, 0.1))
+    assert row.model_mean(PAPER_Y) == pytest.approx(((26.1 + 27.3 + 0.3) / 3, 0.8, 0.02, 0.1, 0.9))
     assert row.gain(MMAGIC_RGB).psnr == pytest.approx((26.1 + 27.3 + 0.3) / 3 - 25)
 
 
@@ -72,23 +72,32 @@ def test_csv_has_a_line_for_each_score() -> None:
         ("lr", 'a,"b', "mmagic-rgb"),
     ]
     assert lines[0]["files"].split("|") == ["a 1.png", "b.png"] and lines[3]["files"] == ""
-    shown = {name: float(value) for name, value in lines[3].items() if name.endswith(("psnr", "ssim", "mae", "gmsd"))}
-    ours = {"psnr": 26, "ssim": 0.7, "mae": 0.03, "gmsd": 0.2}
-    assert shown == ours | {"bicubic_psnr": 24, "bicubic_ssim": 0.5, "bicubic_mae": 0.05, "bicubic_gmsd": 0.4}
+    shown = {name: float(value) for name, value in lines[3].items() if name.endswith(tuple(TITLES))}
+    ours = {"psnr": 26, "ssim": 0.7, "mae": 0.03, "gmsd": 0.2, "haarpsi": 0.8}
+    bicubic = {"psnr": 24, "ssim": 0.5, "mae": 0.05, "gmsd": 0.4, "haarpsi": 0.6}
+    assert shown == ours | {f"bicubic_{metric}": value for metric, value in bicubic.items()}
 
 
 def test_json_has_no_infinity(tmp_path: Path) -> None:
     report = Report((PAPER_Y,), tuple(make_rows("m", [scored(0, float("inf"))], ["2"])))
     row = as_json(report, tmp_path, "cpu")["rows"][0]
-    assert row["pictures"][0]["model"]["paper-y"] == {"psnr": None, "ssim": 0.8, "mae": 0.02, "gmsd": 0.1}
-    assert row["means"]["paper-y"]["bicubic"] == {"psnr": 25.0, "ssim": 0.6, "mae": 0.04, "gmsd": 0.3}
+    assert row["pictures"][0]["model"]["paper-y"] == {
+        "psnr": None,
+        "ssim": 0.8,
+        "mae": 0.02,
+        "gmsd": 0.1,
+        "haarpsi": 0.9,
+    }
+    assert row["means"]["paper-y"]["bicubic"] == {"psnr": 25.0, "ssim": 0.6, "mae": 0.04, "gmsd": 0.3, "haarpsi": 0.7}
 
 
 def test_two_exact_pictures_gain_nothing() -> None:
-    exact = Score(math.inf, 1.0, 0.0, 0.0)
+    exact = Score(math.inf, 1.0, 0.0, 0.0, 1.0)
     both = scored(0, 26, model={"paper-y": exact}, bicubic={"paper-y": exact})
-    assert both.gain(PAPER_Y) == (0, 0, 0, 0)
-    other = scored(1, 26, model={"paper-y": Score(26, 0.8, 0.02, 0.1)}, bicubic={"paper-y": Score(25, 0.6, 0.04, 0.3)})
+    assert both.gain(PAPER_Y) == (0, 0, 0, 0, 0)
+    other = scored(
+        1, 26, model={"paper-y": Score(26, 0.8, 0.02, 0.1, 0.9)}, bicubic={"paper-y": Score(25, 0.6, 0.04, 0.3, 0.7)}
+    )
     (row,) = make_rows("m", [both, other], ["2"])
     assert row.model_mean(PAPER_Y).psnr == row.bicubic_mean(PAPER_Y).psnr == math.inf
     assert row.gain(PAPER_Y).psnr == pytest.approx(0.5)
@@ -101,7 +110,7 @@ def test_two_exact_pictures_gain_nothing() -> None:
 def test_infinite_gains_of_both_signs_have_no_mean() -> None:
     better = scored(0, math.inf)
     worse = scored(
-        1, 26, bicubic={"paper-y": Score(math.inf, 1.0, 0.0, 0.0), "mmagic-rgb": Score(24.0, 0.5, 0.05, 0.4)}
+        1, 26, bicubic={"paper-y": Score(math.inf, 1.0, 0.0, 0.0, 1.0), "mmagic-rgb": Score(24.0, 0.5, 0.05, 0.4, 0.6)}
     )
     (row,) = make_rows("m", [better, worse], ["2"])
     assert math.isnan(row.gain(PAPER_Y).psnr)
@@ -116,7 +125,7 @@ def test_notes_name_a_few_pictures_and_count_the_rest() -> None:
 
 def bicubic_lines(difference: float) -> list[str]:
     """Bicubic's of the summary of two models, where the LR that goes with one reference scores this much more."""
-    other = {"paper-y": Score(25.0 + difference, 0.6, 0.04, 0.3)}
+    other = {"paper-y": Score(25.0 + difference, 0.6, 0.04, 0.3, 0.7)}
     scores = [scored(0, 26), scored(0, 26, reference="lr", bicubic=other)]
     rows = [row for name in ("m", "n") for row in make_rows(name, scores, ["2", "lr"])]
     console = Console(width=100)
@@ -160,13 +169,13 @@ def test_published_scores_name_protocols_of_ours() -> None:
     assert all(20 < row.psnr < 30 and 0.6 < row.ssim < 0.9 for row in PUBLISHED_SCORES)
 
 
-def test_scores_of_an_older_report_without_mae_and_gmsd_are_read(tmp_path: Path) -> None:
+def test_scores_of_an_older_report_without_later_metrics_are_read(tmp_path: Path) -> None:
     report = as_json(Report((PAPER_Y,), tuple(make_rows("m", [scored(0, 26.5)], ["2"]))), tmp_path / "CUFED5", "cpu")
     path = tmp_path / "report.json"
     path.write_text(json.dumps(report))
     where = "CUFED5, reference 2, paper-y"
-    assert read_mean_scores(path, "m") == {where: {"psnr": 26.5, "ssim": 0.8, "mae": 0.02, "gmsd": 0.1}}
+    assert read_mean_scores(path, "m") == {where: {"psnr": 26.5, "ssim": 0.8, "mae": 0.02, "gmsd": 0.1, "haarpsi": 0.9}}
     for scores in report["rows"][0]["means"]["paper-y"].values():
-        del scores["mae"], scores["gmsd"]
+        del scores["mae"], scores["gmsd"], scores["haarpsi"]
     path.write_text(json.dumps(report))
     assert read_mean_scores(path, "m") == {where: {"psnr": 26.5, "ssim": 0.8}}

@@ -94,11 +94,11 @@ def test_pictures_in_rows_by_gain(model: TTSR, folder: Path) -> None:
 
 def test_infinite_scores_are_numbers_to_the_script(model: TTSR, folder: Path) -> None:
     scores = evaluate(model, list_groups(folder), protocols=[PAPER_Y])
-    infinite, middling = Score(math.inf, 1.0, 0.0, 0.0), Score(25.0, 0.8, 0.02, 0.1)
+    infinite, middling = Score(math.inf, 1.0, 0.0, 0.0, 1.0), Score(25.0, 0.8, 0.02, 0.1, 0.9)
     pairs = [
         (middling, infinite),
         (infinite, infinite),
-        (Score(math.nan, 0.0, 0.0, 0.0), middling),
+        (Score(math.nan, 0.0, 0.0, 0.0, 0.0), middling),
         (infinite, middling),
     ]
     changed = [

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ttsr.errors import UserError
-from ttsr.evaluation.metrics import SSIM_WINDOW, gmsd, mae, psnr, ssim
+from ttsr.evaluation.metrics import SSIM_WINDOW, mae, psnr, ssim
 from ttsr.evaluation.network_inputs import Sizing
+from ttsr.evaluation.perceptual_metrics import gmsd, haarpsi
 
 # Weights of R, G and B, all on [0, 255], in BT.601's Y, up to its offset of 16, as each code base rounds them.
 _LUMA_OF_TTSR = (65.738 / 256, 129.057 / 256, 25.064 / 256)
@@ -15,17 +16,24 @@ _LUMA_OF_BASICSR = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
 
 class Score(NamedTuple):
-    """PSNR in dB, SSIM, and two errors: MAE as a share of the range, and GMSD."""
+    """PSNR in dB, SSIM and HaarPSI, where more is better, and two errors: MAE as a share of the range, and GMSD."""
 
     psnr: float
     ssim: float
     mae: float
     gmsd: float
+    haarpsi: float
 
     def over(self, other: "Score") -> "Score":
         """The difference to `other`; two infinite PSNRs differ by 0."""
         gain = 0.0 if self.psnr == other.psnr else self.psnr - other.psnr
-        return Score(gain, self.ssim - other.ssim, self.mae - other.mae, self.gmsd - other.gmsd)
+        return Score(gain, *(a - b for a, b in zip(self[1:], other[1:], strict=True)))
+
+
+TITLES = {"psnr": "PSNR", "ssim": "SSIM", "mae": "MAE", "gmsd": "GMSD", "haarpsi": "HaarPSI"}
+"""The metrics as they are called, by their fields of `Score`."""
+LOWER_IS_BETTER = frozenset({"mae", "gmsd"})
+"""The metrics that are errors; of all others more is better."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ class Protocol:
             absolute = mae(*scored)
         else:
             absolute = mae(*(self._channels(self._cropped(image, self.mae_crop)) for image in (target, prediction)))
-        return Score(psnr(*scored), ssim(*scored), absolute, gmsd(*rgb))
+        return Score(psnr(*scored), ssim(*scored), absolute, gmsd(*rgb), haarpsi(*rgb))
 
     def psnr(self, target: np.ndarray, prediction: np.ndarray) -> float:
         """PSNR alone, in dB; arguments and errors as of `score`."""

@@ -100,7 +100,7 @@ class Report:
         for row in self.rows:
             firsts.setdefault(row.reference, row)
         means = [[row.bicubic_mean(protocol) for protocol in protocols] for row in firsts.values()]
-        shown = [[f"{mean.psnr:.2f} {mean.ssim:.4f} {mean.mae:.4f} {mean.gmsd:.4f}" for mean in row] for row in means]
+        shown = [[(f"{mean.psnr:.2f}", *(f"{value:.4f}" for value in mean[1:])) for mean in row] for row in means]
         if len(set(map(tuple, shown))) == 1:
             return [("", self.rows[0])]
         return [(REFERENCE_LABELS[reference], row) for reference, row in firsts.items()]
@@ -127,4 +127,4 @@ def _mean(scores: Sequence[Score]) -> Score:
     psnrs = [score.psnr for score in scores]
     has_no_mean = math.inf in psnrs and -math.inf in psnrs
     psnr = math.nan if has_no_mean else fmean(psnrs)
-    return Score(psnr, *(fmean(getattr(score, metric) for score in scores) for metric in ("ssim", "mae", "gmsd")))
+    return Score(psnr, *map(fmean, zip(*(score[1:] for score in scores), strict=True)))

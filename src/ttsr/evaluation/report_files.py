@@ -10,7 +10,7 @@ from typing import Any
 
 from ttsr import __version__
 from ttsr.errors import DataError
-from ttsr.evaluation.protocols import Score
+from ttsr.evaluation.protocols import LOWER_IS_BETTER, TITLES, Score
 from ttsr.evaluation.report import Report
 from ttsr.evaluation.scored_picture import PictureScore
 
@@ -22,6 +22,7 @@ def as_json(report: Report, data: Path, device: str) -> dict[str, Any]:
         "data": str(data),
         "num_pictures": report.num_pictures,
         "protocols": {protocol.name: protocol.source for protocol in report.protocols},
+        "higher_is_better": {field: field not in LOWER_IS_BETTER for field in TITLES},
         "rows": [
             {
                 "model": row.model,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ttsr.evaluation.protocols import Protocol, Score
+from ttsr.evaluation.protocols import LOWER_IS_BETTER, TITLES, Protocol, Score
 from ttsr.evaluation.published_scores import CAUTION, FOOTNOTE, PUBLISHED_SCORES
 from ttsr.evaluation.reference_choice import REFERENCE_LABELS
 from ttsr.evaluation.report import Report, Row
@@ -92,8 +92,9 @@ def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool)
 
 
 def _summary(report: Report) -> str:
-    head = "".join(f'<th colspan="5">{escape(p.name)}</th>' for p in report.protocols)
-    unit = '<th class="first">PSNR, dB</th><th>gain over bicubic</th><th>SSIM</th><th>MAE</th><th>GMSD</th>'
+    head = "".join(f'<th colspan="{len(TITLES) + 1}">{escape(p.name)}</th>' for p in report.protocols)
+    others = "".join(f"<th>{escape(_marked(field))}</th>" for field in Score._fields[1:])
+    unit = f'<th class="first">{_marked("psnr")}, dB</th><th>gain over bicubic</th>{others}'
     units = unit * len(report.protocols)
     lines = [
         _line("bicubic", references, [(row.bicubic_mean(p), None) for p in report.protocols])
@@ -110,11 +111,16 @@ def _summary(report: Report) -> str:
     )
 
 
+def _marked(field: str) -> str:
+    """A metric's title with an arrow that points up where higher is better."""
+    return f"{TITLES[field]} {'↓' if field in LOWER_IS_BETTER else '↑'}"
+
+
 def _line(name: str, references: str, scores: Sequence[tuple[Score, Score | None]]) -> str:
     """A row of the summary: for each protocol the means, and except for bicubic itself the gain."""
     cells = "".join(
         f'<td class="first">{score.psnr:.2f}</td><td>{"" if gain is None else f"{gain.psnr:+.2f}"}</td>'
-        f"<td>{score.ssim:.4f}</td><td>{score.mae:.4f}</td><td>{score.gmsd:.4f}</td>"
+        f"{''.join(f'<td>{value:.4f}</td>' for value in score[1:])}"
         for score, gain in scores
     )
     return f"<tr><th>{escape(name)}</th><th>{escape(references)}</th>{cells}</tr>\n"

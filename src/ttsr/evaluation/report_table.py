@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from ttsr.evaluation.protocols import Score
+from ttsr.evaluation.protocols import LOWER_IS_BETTER, TITLES, Score
 from ttsr.evaluation.published_scores import CAUTION, FOOTNOTE, PUBLISHED_SCORES
 from ttsr.evaluation.reference_choice import REFERENCE_LABELS
 from ttsr.evaluation.report import Report
@@ -17,6 +17,7 @@ def summary(report: Report, title: str) -> Table:
     If bicubic's scores depend on the references, it has a row for each choice of them.
     """
     table = _table(title, ("protocol", "", "references"))
+    table.caption, table.caption_justify = _which_is_better(), "left"
     for protocol in report.protocols:
         for place, (references, row) in enumerate(report.bicubic_rows([protocol])):
             name = protocol.name if place == 0 else ""
@@ -53,7 +54,9 @@ def published() -> Table:
 
 
 def _table(
-    title: str, texts: Sequence[str], numbers: Sequence[str] = ("PSNR\ndB", "gain\ndB", "SSIM", "MAE", "GMSD")
+    title: str,
+    texts: Sequence[str],
+    numbers: Sequence[str] = ("PSNR\ndB", "gain\ndB", "SSIM", "MAE", "GMSD", "Haar\nPSI"),
 ) -> Table:
     first, *others = texts
     columns = [Column(first, no_wrap=True), *(Column(head, overflow="fold") for head in others)]
@@ -61,6 +64,12 @@ def _table(
     return Table(*columns, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
 
 
+def _which_is_better() -> str:
+    lower = [title for field, title in TITLES.items() if field in LOWER_IS_BETTER]
+    higher = [title for field, title in TITLES.items() if field not in LOWER_IS_BETTER]
+    return f"Higher is better: {', '.join(higher)}. Lower is better: {', '.join(lower)}."
+
+
 def _cells(score: Score, gain: Score | None) -> list[str]:
-    others = (f"{value:.4f}" for value in (score.ssim, score.mae, score.gmsd))
+    others = (f"{value:.4f}" for value in score[1:])
     return [f"{score.psnr:.2f}", "" if gain is None else f"{gain.psnr:+.2f}", *others]

@@ -13,7 +13,7 @@ from ttsr.evaluation.scored_picture import PictureScore
 
 
 def scored(number: int, reference: ReferenceChoice, psnr: float, *, substituted: bool = False) -> PictureScore:
-    model, bicubic = {"paper-y": Score(psnr, 0.8, 0.02, 0.1)}, {"paper-y": Score(25.0, 0.6, 0.04, 0.3)}
+    model, bicubic = {"paper-y": Score(psnr, 0.8, 0.02, 0.1, 0.9)}, {"paper-y": Score(25.0, 0.6, 0.04, 0.3, 0.7)}
     return PictureScore(
         number, f"{number:03d}", (40, 36), reference, ("r.png",), substituted, (40, 36), model, bicubic, 0.5, 1.0
     )
