@@ -51,7 +51,7 @@ def test_bce_is_the_sum_of_both_cross_entropies():
     torch.testing.assert_close(metrics["d_real"], mean(real).detach())
     torch.testing.assert_close(metrics["d_fake"], mean(fake).detach())
     torch.testing.assert_close(
-        generator_loss("bce", network, sr), mean([-torch.sigmoid(d).log() for d in logits(network, sr)])
+        generator_loss("bce", network, sr, hr), mean([-torch.sigmoid(d).log() for d in logits(network, sr)])
     )
 
 
@@ -77,7 +77,7 @@ def test_the_other_kinds_are_their_definitions(kind, on_real, on_fake, of_genera
     torch.testing.assert_close(loss, mean([on_real(d) for d in real]) + mean([on_fake(d) for d in fake]))
     assert set(metrics) == {"d_real", "d_fake"}
     expected = mean([(of_generator or on_real)(d) for d in fake])
-    torch.testing.assert_close(generator_loss(kind, network, sr), expected)
+    torch.testing.assert_close(generator_loss(kind, network, sr, hr), expected)
 
 
 def test_wgan_gp_is_its_definition():
@@ -91,7 +91,7 @@ def test_wgan_gp_is_its_definition():
     torch.testing.assert_close(metrics["penalty"], mean(terms))
     difference = mean(logits(network, sr)) - mean(logits(network, hr))
     torch.testing.assert_close(loss, difference + mean(terms))
-    torch.testing.assert_close(generator_loss("wgan-gp", network, sr), -mean(logits(network, sr)))
+    torch.testing.assert_close(generator_loss("wgan-gp", network, sr, hr), -mean(logits(network, sr)))
     assert not any(metric.requires_grad for metric in metrics.values())
 
 
@@ -111,7 +111,7 @@ def test_the_penalty_is_differentiated_through_its_gradient():
 def test_each_side_trains_itself_alone(kind):
     network, (sr, hr, mixture) = small(), pairs()
     sr.requires_grad_()
-    generator_loss(kind, network, sr).backward()
+    generator_loss(kind, network, sr, hr).backward()
     assert all(p.grad is None for p in network.parameters())
     assert sr.grad is not None and sr.grad.abs().sum() > 0
     sr.grad = None

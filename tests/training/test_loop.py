@@ -14,8 +14,9 @@ from ttsr.errors import DataError, RecipeError
 from ttsr.losses.reconstruction import reconstruction_loss
 from ttsr.progress import Progress
 from ttsr.training.checkpoint import read_checkpoint
-from ttsr.training.loop import stop_requests, train
+from ttsr.training.loop import train
 from ttsr.training.recipe_text import parse_recipe, read_recipe
+from ttsr.training.stage import stop_requests
 from ttsr.training.validation import Validation, ValidationScore
 from ttsr.weights.loading import load
 from ttsr.weights.saving import read_metadata

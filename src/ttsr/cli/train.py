@@ -3,7 +3,7 @@
 import re
 import sys
 from datetime import timedelta
-from functools import partial, reduce
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -61,7 +61,7 @@ def train(
         data: The training data that the recipe asks for: a folder of photos, or of pairs (input/ and ref/, or CUFED
             with train/input/ and train/ref/), or a ZIP of either, as ttsr pack writes it or CUFED is downloaded.
         out: The folder of the run: checkpoints, log.jsonl, TensorBoard's files, recipe.yaml, environment.json and the
-            model's .safetensors; runs/RECIPE if not given.
+            model's .safetensors, and the stages' folders of a recipe that has stages; runs/RECIPE if not given.
         max_time: Stop and save after this much time: HH:MM:SS, MM:SS or seconds.
         resume: Continue from the last checkpoint in the folder. Without a value, or with auto, start where there is
             none, so that one command line serves the start and every restart; with must, refuse.
@@ -77,9 +77,9 @@ def train(
     from ttsr.cli.bars import progress_bar
     from ttsr.system.distributed import Runtime
     from ttsr.system.files import refuse_overwriting
-    from ttsr.training.checkpoint import has_checkpoint
     from ttsr.training.loop import train as run
     from ttsr.training.recipe_text import read_recipe
+    from ttsr.training.stages import holds_run
 
     runtime = Runtime(device)
     with runtime.together():
@@ -89,11 +89,12 @@ def train(
         folder = out if out is not None else Path("runs") / chosen.name
         max_seconds = None if max_time is None else parse_time(max_time)
         if resume is None:
-            if has_checkpoint(folder):
+            if holds_run(folder):
                 raise RecipeError(f"{folder}: holds a run already", "continue it with --resume, or use another --out")
             refuse_overwriting([folder / "recipe.yaml"], [Path(recipe)])
+    lines = _Lines(chosen.name)
     with progress_bar(chosen.name, shown=runtime.is_main) as progress:
-        _, outcome = run(
+        trainer, outcome = run(
             chosen,
             data,
             folder,
@@ -106,12 +107,12 @@ def train(
             test_set=validate,
             progress=progress,
             wandb_project=wandb,
-            on_start=_tell_start if runtime.is_main else None,
-            on_log=None if sys.stderr is not None and sys.stderr.isatty() else partial(_say_line, chosen),
+            on_start=lines.begin if runtime.is_main else None,
+            on_log=None if sys.stderr is not None and sys.stderr.isatty() else lines.add,
             on_warning=say,
         )
     if runtime.is_main:
-        _tell(chosen, outcome, folder)
+        _tell(chosen, trainer.recipe, outcome, folder)
     runtime.wait()  # a launcher ends the others when the first one leaves with another code than 0
     runtime.close()
     return 0 if outcome.finished else UNFINISHED
@@ -128,34 +129,47 @@ def parse_time(text: str) -> float:
     return reduce(lambda seconds, part: 60 * seconds + float(part), text.split(":"), 0.0)
 
 
-def _tell_start(trainer: "Trainer") -> None:
-    """What a step consists of, which depends on how many processes there are."""
-    recipe, count = trainer.recipe, trainer.runtime.count
-    num_pairs = recipe.pairs_per_step(count)
-    split = f" = {count} processes x {num_pairs // count}" if count > 1 else ""
-    begin = f"continues after step {trainer.step}" if trainer.step else "starts"
-    tell(f"{recipe.name}: {begin}, {num_pairs} pairs a step{split} (batch_per: {recipe.batch_per})")
+class _Lines:
+    """What is said during a run: of the start of each stage, and of each line of the log where no bar is drawn.
+
+    Args:
+        name: of the run's recipe; a stage's name follows it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._run = self._name = name
+        self._steps = 0
+
+    def begin(self, trainer: "Trainer") -> None:
+        """What a step consists of, which depends on how many processes there are."""
+        recipe, count = trainer.recipe, trainer.runtime.count
+        self._steps = recipe.schedule.steps
+        self._name = self._run if recipe.name == self._run else f"{self._run}, {recipe.name}"
+        num_pairs = recipe.pairs_per_step(count)
+        split = f" = {count} processes x {num_pairs // count}" if count > 1 else ""
+        begin = f"continues after step {trainer.step}" if trainer.step else "starts"
+        tell(f"{self._name}: {begin}, {num_pairs} pairs a step{split} (batch_per: {recipe.batch_per})")
+
+    def add(self, step: int, metrics: dict[str, float]) -> None:
+        """Progress as a line."""
+        if "psnr" in metrics:
+            say(f"{self._name}: step {step} of {self._steps}: validation {metrics['psnr']:.2f} dB")
+            return
+        rates = ("rate", "lr", "extractor_lr", "discriminator_lr")
+        left = timedelta(seconds=round(metrics["step_s"] * (self._steps - step)))
+        hidden = ("step_s", "seconds", "skipped", "gradient", "discriminator_gradient", *rates)
+        losses = [f"{n} {v:.4g}" for n, v in metrics.items() if n not in hidden and not n.startswith("weighted_")]
+        speed = [f"lr {metrics['lr']:.3g}", f"{metrics['step_s']:.3g} s a step", f"{left} left"]
+        say(f"{self._name}: step {step} of {self._steps}: {', '.join(losses + speed)}")
 
 
-def _say_line(recipe: "Recipe", step: int, metrics: dict[str, float]) -> None:
-    """Progress as a line, where there is no terminal to draw a bar on."""
-    if "psnr" in metrics:
-        say(f"{recipe.name}: step {step} of {recipe.schedule.steps}: validation {metrics['psnr']:.2f} dB")
-        return
-    rates = ("rate", "lr", "extractor_lr", "discriminator_lr")
-    left = timedelta(seconds=round(metrics["step_s"] * (recipe.schedule.steps - step)))
-    hidden = ("step_s", "seconds", "skipped", "gradient", "discriminator_gradient", *rates)
-    losses = [f"{n} {v:.4g}" for n, v in metrics.items() if n not in hidden and not n.startswith("weighted_")]
-    speed = [f"lr {metrics['lr']:.3g}", f"{metrics['step_s']:.3g} s a step", f"{left} left"]
-    say(f"{recipe.name}: step {step} of {recipe.schedule.steps}: {', '.join(losses + speed)}")
-
-
-def _tell(recipe: "Recipe", outcome: "Outcome", folder: Path) -> None:
+def _tell(recipe: "Recipe", stage: "Recipe", outcome: "Outcome", folder: Path) -> None:
     from ttsr.training.run import BEST
 
     hours, minutes = divmod(round(outcome.seconds / 60), 60)
     state = "finished" if outcome.finished else f"stopped, continue with --resume --out {folder}"
-    tell(f"{recipe.name}: step {outcome.step} of {recipe.schedule.steps} after {hours} h {minutes} min, {state}")
+    name = f"{recipe.name}, {stage.name}" if recipe.stages else recipe.name
+    tell(f"{name}: step {outcome.step} of {stage.schedule.steps} after {hours} h {minutes} min, {state}")
     speed = f"{outcome.steps_per_s:.3g} steps/s, {outcome.pairs_per_s:.3g} pairs/s, " if outcome.steps_per_s else ""
     tell(f"{speed}{outcome.peak_memory_gb:.2f} GB of memory at most")
     if outcome.skipped_steps:
@@ -163,9 +177,9 @@ def _tell(recipe: "Recipe", outcome: "Outcome", folder: Path) -> None:
     if outcome.skipped_pictures:
         tell(f"{outcome.skipped_pictures} pictures were left out")
     if outcome.best is not None:
-        tell(f"best validation: {outcome.best.psnr:.2f} dB at step {outcome.best.step}, in {folder / BEST}")
-        if recipe.losses.adversarial:
-            early = outcome.best.step <= recipe.schedule.pixel_steps
+        tell(f"best validation: {outcome.best.psnr:.2f} dB at step {outcome.best.step}, in {outcome.folder / BEST}")
+        if stage.losses.adversarial:
+            early = outcome.best.step <= stage.schedule.pixel_steps
             when = ", from before the adversarial loss" if early else ""
             tell(f"that is the best PSNR{when}; the result of the GAN is the last step")
     tell(f"wrote {outcome.weights}, the last step")

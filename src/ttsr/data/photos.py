@@ -29,7 +29,7 @@ _SHRINK = 8  # photos of a scene are compared at this part of their size
 class PhotoPairs(Dataset[Pair]):
     """An endless data set from a folder or a packed file, whose photos are decoded once and kept in memory.
 
-    Pair i depends on the seed and i alone, whatever the process and order.
+    Pair i depends on the seed and i alone, whatever the process and order. Without references pairs are HR crops alone.
 
     Attributes:
         skipped: photos that could not be used, 'name: reason'; the pairs are those of a folder without them.
@@ -39,8 +39,8 @@ class PhotoPairs(Dataset[Pair]):
             into memory.
     """
 
-    def __init__(self, folder: Path, options: PhotosOptions, seed: int) -> None:
-        self.options, self.seed = options, seed
+    def __init__(self, folder: Path, options: PhotosOptions, seed: int, *, with_references: bool = True) -> None:
+        self.options, self.seed, self._with_references = options, seed, with_references
         store = open_store(folder)
         groups = photo_groups(store, options.only_open)
         smallest = max(options.hr_size, options.ref_size)
@@ -69,6 +69,8 @@ class PhotoPairs(Dataset[Pair]):
         chosen = int(rng.integers(len(self.photos)))
         options = self.options
         hr_size, ref_size = options.hr_size, options.ref_size
+        if not self._with_references:
+            return Pair(draw_window(self.photos[chosen], hr_size, hr_size, rng), None)
         pair = None
         if rng.random() < options.unrelated_share:
             other = int(rng.integers(len(self.photos)))
@@ -77,7 +79,7 @@ class PhotoPairs(Dataset[Pair]):
         elif self.others[chosen] and rng.random() < options.group_share:
             pair = self._of_group(chosen, rng)
         pair = pair or two_views(self.photos[chosen], hr_size, ref_size, options.warp, rng)
-        return replace(pair, ref=degrade(pair.ref, options, rng))
+        return replace(pair, ref=degrade(pair.ref, options, rng)) if pair.ref is not None else pair
 
     def _of_group(self, chosen: int, rng: np.random.Generator) -> Pair | None:
         options, size = self.options, max(self.options.hr_size, self.options.ref_size)

@@ -1,4 +1,4 @@
-"""Adversarial losses: WGAN-GP (equation 11, the authors), binary cross-entropy (MMagic) and MMagic's other kinds.
+"""Adversarial losses: WGAN-GP (equation 11, the authors), binary cross-entropy (MMagic), MMagic's others, RaGAN.
 
 Images are in [0, 1], and scaled to [-1, 1] for the discriminator, as published. Every term is a mean over the pairs.
 """
@@ -22,6 +22,8 @@ def discriminator_loss(
 
     `bce`, or `vanilla`: cross-entropy of HR against 1 plus that of SR against 0, not halved.
     `lsgan`: mean (D(HR) - 1)^2 + D(SR)^2. `hinge`: mean max(0, 1 - D(HR)) + max(0, 1 + D(SR)).
+    `ragan`: cross-entropy of D(HR) - mean D(SR) against 1 plus that of D(SR) - mean D(HR) against 0, not halved, with
+    means over the pairs at hand (relativistic average GAN, Jolicoeur-Martineau 2019).
     `wgan`: mean D(SR) - D(HR). `wgan-gp`: the same, plus 10 times the mean of (|gradient of D at x| - 1)^2,
     x = e HR + (1 - e) SR.
 
@@ -40,6 +42,8 @@ def discriminator_loss(
     metrics = {"d_real": on_real.detach().mean(), "d_fake": on_fake.detach().mean()}
     if kind == "hinge":
         return F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean(), metrics
+    if kind == "ragan":
+        return _relativistic(on_real, on_fake), metrics
     if kind == "wgan":
         return (on_fake - on_real).mean(), metrics
     if kind != "wgan-gp":
@@ -48,18 +52,35 @@ def discriminator_loss(
     return (on_fake - on_real).mean() + penalty, metrics | {"penalty": penalty.detach()}
 
 
-def generator_loss(kind: AdversarialKind, discriminator: nn.Module, sr: Tensor) -> Tensor:
-    """The generator's loss, low where SR (B, 3, H, W) in [0, 1] looks real; the discriminator gets no gradient.
+def generator_loss(kind: AdversarialKind, discriminator: nn.Module, sr: Tensor, hr: Tensor) -> Tensor:
+    """The generator's loss, low where SR looks real; the discriminator gets no gradient.
 
-    `bce`, `vanilla`: cross-entropy of SR against 1. `lsgan`: mean (D(SR) - 1)^2. The others: mean -D(SR).
+    `bce`, `vanilla`: cross-entropy of SR against 1. `lsgan`: mean (D(SR) - 1)^2. `ragan`: the discriminator's loss with
+    SR and HR exchanged. The others: mean -D(SR).
+
+    Args:
+        kind: one of them.
+        discriminator: (B, 3, H, W) in [-1, 1] to logits.
+        sr: (B, 3, H, W) in [0, 1], as `hr`.
+        hr: the ground truth, which only `ragan` uses.
     """
     frozen = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
+    if kind == "ragan":
+        both = at_least_float32(functional_call(discriminator, frozen, (torch.cat([_scaled(hr), _scaled(sr)]),)))
+        on_real, on_fake = both.chunk(2)
+        return _relativistic(on_fake, on_real)
     logits = at_least_float32(functional_call(discriminator, frozen, (_scaled(sr),)))
     return _distance(kind, logits, 1.0) if kind in ("bce", "vanilla", "lsgan") else -logits.mean()
 
 
 def _scaled(image: Tensor) -> Tensor:
     return 2 * at_least_float32(image) - 1
+
+
+def _relativistic(on_first: Tensor, on_second: Tensor) -> Tensor:
+    """Low where the first images' logits lie above the second's mean, and the second's below the first's mean."""
+    first, second = on_first - on_second.mean(), on_second - on_first.mean()
+    return _distance("bce", first, 1.0) + _distance("bce", second, 0.0)
 
 
 def _distance(kind: AdversarialKind, logits: Tensor, target: float) -> Tensor:

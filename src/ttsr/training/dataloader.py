@@ -26,7 +26,7 @@ def open_pairs(recipe: Recipe, data: Path) -> CufedPairs | PhotoPairs:
     """
     if recipe.pairs == "cufed":
         return CufedPairs(data, recipe.cufed, recipe.seed)
-    return PhotoPairs(data, recipe.photos, recipe.seed)
+    return PhotoPairs(data, recipe.photos, recipe.seed, with_references=recipe.trains != "trunk")
 
 
 def load_batches(

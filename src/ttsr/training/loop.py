@@ -1,38 +1,35 @@
-"""The training loop: a run from its first step, or from its last checkpoint, until it is finished or stopped."""
+"""A training run from its first step, or from its last checkpoint, until it is finished or stopped: stage by stage."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any, Literal
+from typing import Literal
 
 from ttsr.errors import RecipeError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
-from ttsr.progress import Cancelled, Progress
+from ttsr.progress import Progress
 from ttsr.system.distributed import Runtime
 from ttsr.system.folder_lock import lock_folder
 from ttsr.system.memory import peak_bytes
-from ttsr.training.checkpoint import has_checkpoint, read_checkpoint
-from ttsr.training.dataloader import load_batches, open_pairs
 from ttsr.training.recipe import Recipe
-from ttsr.training.recipe_text import differences, parse_recipe
-from ttsr.training.run import Run
+from ttsr.training.run import write_model
+from ttsr.training.stage import named_failures, run_stage
+from ttsr.training.stages import begin, holds_run, seconds_of, stage_to_resume, stages_of
 from ttsr.training.trainer import Trainer
-from ttsr.training.validation import Validation, ValidationScore
+from ttsr.training.validation import ValidationScore
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """How a run ended. Of a run in stages, the step, the speed and the best validation are those of the last that ran.
 
     Attributes:
         step: steps taken.
-        finished: whether these are all steps of the recipe.
-        seconds: time spent training, in all parts of the run.
+        finished: whether these are all steps of the recipe, in all its stages.
+        seconds: time spent training, in all stages and parts of the run.
         steps_per_s: in this part, without validations and the start; 0 if it took no more than one step.
         pairs_per_s: the same in pairs, of all processes.
         peak_memory_gb: of this process, or of the GPU.
@@ -40,6 +37,7 @@ class Outcome:
         skipped_pictures: files that could not be used in this part.
         best: the best validation, if there was any.
         weights: the file with the final weights.
+        folder: that of the stage, or of a run without stages.
     """
 
     step: int
@@ -52,6 +50,7 @@ class Outcome:
     skipped_pictures: int
     best: ValidationScore | None
     weights: Path
+    folder: Path
 
 
 def train(
@@ -76,13 +75,15 @@ def train(
 ) -> tuple[Trainer, Outcome]:
     """Run a recipe until it is finished, the time is up, SIGTERM or SIGINT comes, or `progress` is cancelled.
 
-    A stopped and resumed run takes the same steps as one that was never stopped.
+    A stopped and resumed run takes the same steps as one that was never stopped. A recipe's stages are run one after
+    the other, each in a folder of its own such as `1-trunk`, from the averaged weights of the one before.
 
     Args:
         recipe: what to train, and how.
         data: a folder, or a packed file, of what `recipe.pairs` names.
         folder: of the run. Written there: checkpoints, the averaged weights as `NAME.safetensors`, `log.jsonl`,
-            TensorBoard's files, `recipe.yaml`, `environment.json`, and with `test_set` `best.safetensors`.
+            TensorBoard's files, `recipe.yaml`, `environment.json`, and with `test_set` `best.safetensors`; of a run in
+            stages the weights at its end and `recipe.yaml`, and the rest in the folders of the stages.
         runtime: the processes; by default this one, on the CPU.
         max_seconds: time after which this call stops.
         resume: continue from the last checkpoint in `folder`; where there is none, start anew, or with `must` refuse.
@@ -93,7 +94,7 @@ def train(
         make_network: see `build_networks`.
         progress: shown with the main losses and the speed, and before with the download of VGG19.
         wandb_project: a project of Weights & Biases to log to, beside TensorBoard.
-        on_start: called on each process before the first step.
+        on_start: called on each process before the first step of each stage.
         on_step: called after each step with its number, from 1, and its metrics: those of `Trainer.train_step`, and
             `step_s`, its time in seconds.
         on_log: called on the main process with step and metrics of each line of the log: the means of those of
@@ -110,126 +111,73 @@ def train(
         UserError: another run writes to `folder`.
         Cancelled: `progress` was cancelled during the download of VGG19.
     """
-    started = time.monotonic()
-    runtime, held = runtime or Runtime("cpu"), ExitStack()
-    try:
-        with runtime.together():
+    started, runtime, stages = time.monotonic(), runtime or Runtime("cpu"), stages_of(recipe, folder)
+    with ExitStack() as held:
+        with runtime.together(), named_failures(folder):
             if runtime.is_main:
                 held.enter_context(lock_folder(folder))
             if resume is True:
-                resume = has_checkpoint(folder)
-            state = _state_to_resume(recipe, folder, accept_changes, on_warning, runtime) if resume else None
-            validation = None
-            if test_set is not None:
-                validation = Validation(test_set, recipe.validation_protocol, recipe.validation_reference)
-            pairs = open_pairs(recipe, data)
-            trainer = Trainer(
-                recipe,
-                runtime,
-                vgg19_file,
-                state,
-                make_network=make_network,
-                progress=progress,
-                on_warning=on_warning if runtime.is_main else None,
-            )
-        at_one_step = len(set(runtime.gather([trainer.step]))) == 1
+                resume = holds_run(folder)
+            position = stage_to_resume(recipe, folder, accept_changes=accept_changes) if resume else 0
+            seconds = seconds_of(recipe, folder, position)
+            if recipe.stages and runtime.is_main:
+                begin(recipe, folder, resume=bool(resume))
+        at_one_stage = len(set(runtime.gather([position]))) == 1
         with runtime.together():
-            if not at_one_step:
+            if not at_one_stage:
                 raise RecipeError(f"{folder}: not all processes find its last checkpoint", "use a shared folder")
-            run = Run(trainer, folder, state, validation, on_warning, on_log, wandb_project)
-        if on_start is not None:
-            on_start(trainer)
-        run.skip_pictures(pairs.skipped if runtime.is_main else ())
-        seconds_before, num_timed, busy_seconds = trainer.seconds, -1, 0.0
-        with closing(run), stop_requests() as stop_requested:
-            if run.validation_is_due():  # where a resumed run was stopped before it
-                run.validate()
-            batches = load_batches(recipe, pairs, runtime, trainer.step, num_workers, trainer.num_pairs)
-            while trainer.step < recipe.schedule.steps:
-                step_started = time.monotonic()
-                with runtime.together():
-                    batch = next(batches)
-                run.skip_pictures(batch.skipped)
-                metrics = trainer.train_step(batch.to(runtime.device))
-                now = time.monotonic()
-                num_timed += 1
-                if num_timed:  # the first step waits for the workers, and warms up
-                    busy_seconds += now - step_started
-                trainer.seconds = seconds_before + now - started
-                metrics["step_s"] = now - step_started
-                run.log_step(metrics)
-                if on_step is not None:
-                    on_step(trainer.step, metrics)
-                if progress is not None:
-                    _show(progress, trainer.step, recipe.schedule.steps, metrics)
-                out_of_time = max_seconds is not None and now - started > max_seconds
-                cancelled = progress is not None and progress.is_cancelled
-                stopping = runtime.any_process(out_of_time or cancelled or stop_requested())
-                due = run.validation_is_due()
-                if stopping or due or trainer.step % recipe.checkpoint_steps == 0:
-                    run.save_checkpoint()
-                if stopping:
-                    break
-                if due:
-                    run.validate()
-            run.save_checkpoint()
-        weights = run.save_model(f"{recipe.name}.safetensors")
-    except OSError as error:
-        where = error.filename2 or error.filename or folder  # the system does not always give a name
-        raise RecipeError(f"{where}: cannot be written ({error.strerror or error})") from None
-    finally:
-        held.close()
-    steps_per_s = num_timed / busy_seconds if busy_seconds else 0.0
+        weights, skipped_steps, skipped_pictures = None, 0, set[str]()
+        while True:
+            stage, stage_folder = stages[position]
+            end = run_stage(
+                stage,
+                data,
+                stage_folder,
+                weights,
+                runtime=runtime,
+                stop_at=None if max_seconds is None else started + max_seconds,
+                resume=resume,
+                accept_changes=accept_changes,
+                num_workers=num_workers,
+                vgg19_file=vgg19_file,
+                test_set=test_set,
+                make_network=make_network,
+                progress=None if progress is None else progress.part(*_span(recipe, position)),
+                label=f"{stage.name}, " if recipe.stages else "",
+                wandb_project=wandb_project,
+                on_start=on_start,
+                on_step=on_step,
+                on_log=on_log,
+                on_warning=on_warning,
+            )
+            trainer, weights_file = end.trainer, end.weights
+            seconds += trainer.seconds
+            skipped_steps += trainer.skipped
+            skipped_pictures.update(end.skipped_pictures)
+            position += 1
+            if position == len(stages) or end.stopped:
+                break
+            weights, resume = trainer.average, False
+        finished = position == len(stages) and trainer.step >= stage.schedule.steps
+        if recipe.stages and finished:
+            weights_file = folder / f"{recipe.name}.safetensors"
+            write_model(trainer, weights_file, recipe)
     return trainer, Outcome(
         step=trainer.step,
-        finished=trainer.step >= recipe.schedule.steps,
-        seconds=trainer.seconds,
-        steps_per_s=steps_per_s,
-        pairs_per_s=steps_per_s * recipe.pairs_per_step(runtime.count),
+        finished=finished,
+        seconds=seconds,
+        steps_per_s=end.steps_per_s,
+        pairs_per_s=end.steps_per_s * stage.pairs_per_step(runtime.count),
         peak_memory_gb=peak_bytes(runtime.device) / 1e9,
-        skipped_steps=trainer.skipped,
-        skipped_pictures=len(set(runtime.gather(sorted(run.skipped)))),
-        best=run.best,
-        weights=weights,
+        skipped_steps=skipped_steps,
+        skipped_pictures=len(skipped_pictures),
+        best=end.best,
+        weights=weights_file,
+        folder=stage_folder,
     )
 
 
-@contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Within it, SIGTERM and the first SIGINT do not end the process; the yielded function tells whether one came."""
-    received: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        if received and number == signal.SIGINT:  # a SIGTERM may be repeated by a scheduler or launcher
-            raise KeyboardInterrupt
-        received.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _show(progress: Progress, step: int, steps: int, metrics: dict[str, float]) -> None:
-    losses = [f"{name} {metrics[name]:.3f}" for name in ("rec", "contrastive", "discriminator") if name in metrics]
-    speed = [f"{1 / metrics['step_s']:.2f} steps/s"] if metrics["step_s"] else []
-    with suppress(Cancelled):  # the loop stops after it has saved the step
-        progress.update(step / steps, "  ".join([f"step {step} of {steps}", *losses, *speed]))
-
-
-def _state_to_resume(
-    recipe: Recipe, folder: Path, accept_changes: bool, on_warning: Callable[[str], None] | None, runtime: Runtime
-) -> dict[str, Any]:
-    state = read_checkpoint(folder, on_warning if runtime.is_main else None)
-    changed = differences(parse_recipe(state["recipe"], str(folder)), recipe)
-    before, now = state.get("batch"), recipe.pairs_per_step(runtime.count)
-    if before not in (None, now) and not any("batch" in change for change in changed):
-        changed.append(f"pairs in a step of all processes: {before} -> {now}")
-    if changed and not accept_changes:
-        raise RecipeError(
-            f"{folder}: the run was started with another recipe ({'; '.join(changed)})",
-            "use the old values, or accept the changes",
-        )
-    return state
+def _span(recipe: Recipe, position: int) -> tuple[float, float]:
+    """From which to which fraction of all steps the stage at a position goes."""
+    lengths = [stage.schedule.steps for stage in recipe.stages or (recipe,)]
+    return sum(lengths[:position]) / sum(lengths), sum(lengths[: position + 1]) / sum(lengths)

@@ -33,13 +33,13 @@ def build_networks(
 ) -> tuple[TTSR, Discriminator | None, VGG19 | None]:
     """Build the network, the discriminator for the adversarial loss, and VGG19 if a loss uses it.
 
-    They are in training mode, and the same for the same recipe.
+    They are in training mode, and the same for the same recipe. What the recipe does not train gets no gradient.
 
     Args:
         recipe: sizes, seed and weights to start from.
         device: where to put the networks.
         vgg19_file: torchvision's weights of VGG19; downloaded if needed and not given.
-        resumed: a checkpoint will replace the weights, so those to start from are not loaded.
+        resumed: others will replace the weights, so those to start from are not loaded.
         make_network: makes the network from its sizes; for variants, as in an ablation.
         progress: of the download of VGG19.
         on_warning: called with a line for what the weights to start from lack, or what of them is left out.
@@ -73,6 +73,8 @@ def build_networks(
     elif extractor_start not in ("", "random", "contrastive"):
         _load_start(model.extractor, extractor_start, "extractor.start")
     vgg19 = vgg19 if in_loss else None
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(_is_trained(name, recipe))
     for network in (model.train(), discriminator, vgg19):
         if network is not None:
             network.to(device)
@@ -84,6 +86,13 @@ def build_networks(
         model.synthesis.coarse = torch.compile(model.synthesis.coarse)
         model.synthesis.fine = torch.compile(model.synthesis.fine)
     return model, discriminator, vgg19
+
+
+def _is_trained(parameter: str, recipe: Recipe) -> bool:
+    """Whether the recipe updates the parameter of TTSR of this name."""
+    in_trunk = parameter.startswith("synthesis.shallow.")
+    in_extractor = parameter.startswith("extractor.")
+    return {"all": True, "trunk": in_trunk, "textures": not in_trunk, "extractor": in_extractor}[recipe.trains]
 
 
 def _load_start(part: nn.Module, weights: str, field: str) -> Checkpoint:

@@ -24,7 +24,7 @@ from ttsr.training.recipe import Recipe
 
 Metrics = dict[str, Tensor]
 
-TERMS = ("rec", "contrastive", "perceptual", "style", "transferal", "adversarial")
+TERMS = ("rec", "base", "contrastive", "perceptual", "style", "transferal", "adversarial")
 """Losses in the network's total, and fields of their weights in `losses`."""
 
 # Random streams of a pair, so that neither depends on how much the other draws.
@@ -45,16 +45,24 @@ class Objective:
         self.recipe, self.model, self.discriminator, self.vgg19 = recipe, model, discriminator, vgg19
         self.matcher = COHERENT if recipe.search == "coherent" else EXACT
 
-    def forward(self, batch: Batch) -> tuple[TTSROutput, EncodedReference]:
-        """Super-resolve a batch, clamped if the recipe says so; also returns the encoded reference."""
-        reference = self.model.encode_reference(batch.ref, batch.ref_blur, batch.ref_mask)
-        output = self.model(batch.lr, reference, lr_up=batch.lr_up, matcher=self.matcher)
+    def forward(self, batch: Batch) -> tuple[TTSROutput, EncodedReference | None]:
+        """Super-resolve a batch, clamped if the recipe says so; also returns the encoded reference.
+
+        Where the trunk alone is trained there is none.
+        """
+        reference = None
+        if self.recipe.trains != "trunk":
+            assert batch.ref is not None
+            reference = self.model.encode_reference(batch.ref, batch.ref_blur, batch.ref_mask)
+        output = self.model(batch.lr, reference or (), lr_up=batch.lr_up, matcher=self.matcher)
         if self.recipe.losses.clamp:
-            output = replace(output, sr=output.sr.clamp(0, 1))
+            base = None if output.base is None else output.base.clamp(0, 1)
+            output = replace(output, sr=output.sr.clamp(0, 1), base=base)
         return output, reference
 
     def extractor_loss(self, batch: Batch, numbers: Sequence[int]) -> tuple[Tensor, Metrics]:
         """The contrastive loss alone, which does not need the synthesis network."""
+        assert batch.ref_blur is not None
         coarse = self.model.extractor.coarse
         metrics = self._contrastive(coarse(batch.lr_up), coarse(batch.ref_blur), batch, numbers)
         return metrics["contrastive"], _detached(metrics | {"loss": metrics["contrastive"]})
@@ -63,7 +71,7 @@ class Objective:
         self,
         batch: Batch,
         numbers: Sequence[int],
-        forward_pass: tuple[TTSROutput, EncodedReference],
+        forward_pass: tuple[TTSROutput, EncodedReference | None],
         *,
         pixel_only: bool,
     ) -> tuple[Tensor, Metrics]:
@@ -78,13 +86,19 @@ class Objective:
         (output, reference), weights = forward_pass, self.recipe.losses
         sr = at_least_float32(output.sr)
         rec = reconstruction_loss(sr, batch.hr, weights.rec_kind, weights.charbonnier_eps)
-        metrics = {"rec": rec, "relevance": output.relevance.mean()}
-        if weights.contrastive:
+        metrics = {"rec": rec}
+        if reference is not None:
+            metrics["relevance"] = output.relevance.mean()
+        if weights.base and reference is not None:
+            assert output.base is not None
+            base = at_least_float32(output.base)
+            metrics["base"] = reconstruction_loss(base, batch.hr, weights.rec_kind, weights.charbonnier_eps)
+        if weights.contrastive and reference is not None:
             assert output.queries is not None
             metrics |= self._contrastive(output.queries, reference.keys, batch, numbers)
         if (weights.perceptual or weights.style) and not pixel_only:
             metrics |= self._of_features(sr, batch.hr)
-        if weights.transferal and not pixel_only:
+        if weights.transferal and reference is not None and not pixel_only:
             assert output.textures is not None
             metrics["transferal"] = transferal_loss(
                 self.model.extractor,
@@ -96,7 +110,7 @@ class Objective:
                 weights.transferal_attention,
             )
         if self.discriminator is not None and not pixel_only:
-            metrics["adversarial"] = generator_loss(weights.adversarial_kind, self.discriminator, sr)
+            metrics["adversarial"] = generator_loss(weights.adversarial_kind, self.discriminator, sr, batch.hr)
         terms = {name: getattr(weights, name) * metrics[name] for name in TERMS if name in metrics}
         loss = sum(terms.values(), torch.zeros_like(metrics["rec"]))
         metrics |= {"loss": loss} | {f"weighted_{name}": term for name, term in terms.items()}

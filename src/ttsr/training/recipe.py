@@ -119,6 +119,8 @@ class Recipe:
         if layers := self.losses.vgg19_layers:
             least = smallest_side(layers)
             require(self.crop >= least, f"{layers[-1]} of VGG19 needs an hr_size of {least} at least", self)
+        alone = self.trains == "all" or self.schedule.contrastive_steps == 0
+        require(alone, "schedule.contrastive_steps needs trains: all", self)
         has_steps = self.trains == "extractor" or self.schedule.contrastive_steps > 0
         has_steps = has_steps or self.extractor.start != "contrastive"
         require(has_steps, "extractor.start: contrastive needs schedule.contrastive_steps", self)

@@ -9,6 +9,7 @@ from typing import Any
 from ttsr.system.files import atomic_path
 from ttsr.training.checkpoint import discard_after, write_checkpoint
 from ttsr.training.environment import record_environment
+from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_text import recipe_text
 from ttsr.training.trainer import RATES, Trainer
 from ttsr.training.training_log import LogWindow, TrainingLog
@@ -143,8 +144,17 @@ class Run:
             WeightsError: it cannot be written, or has values that are not finite.
         """
         path = self.folder / name
-        with self.runtime.together():
-            if self.runtime.is_main:
-                provenance = Provenance("trained by ttsr", recipe=recipe_text(self.recipe), licence=self.recipe.licence)
-                save(self.trainer.averaged_model(), path, provenance=provenance)
+        write_model(self.trainer, path, self.recipe)
         return path
+
+
+def write_model(trainer: Trainer, path: Path, recipe: Recipe) -> None:
+    """Write the averaged model and the recipe that made it, which is more than the trainer's for a run in stages.
+
+    Raises:
+        WeightsError: it cannot be written, or has values that are not finite.
+    """
+    with trainer.runtime.together():
+        if trainer.runtime.is_main:
+            provenance = Provenance("trained by ttsr", recipe=recipe_text(recipe), licence=recipe.licence)
+            save(trainer.averaged_model(), path, provenance=provenance)

@@ -1,6 +1,6 @@
 """A run's networks, optimizers and moving average, and the training step."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -47,6 +47,7 @@ class Trainer:
         runtime: its processes.
         vgg19_file: see `build_networks`, as for `make_network`, `progress` and `on_warning`.
         state: of a checkpoint to continue from; None for a new run.
+        weights: a state dict of the network to start from instead of what the recipe says, as that of the stage before.
 
     Attributes:
         model: the network, with the weights of the last step.
@@ -69,6 +70,7 @@ class Trainer:
         vgg19_file: Path | None = None,
         state: dict[str, Any] | None = None,
         *,
+        weights: Mapping[str, Tensor] | None = None,
         make_network: Callable[[TTSRConfig], TTSR] = TTSR,
         progress: Progress | None = None,
         on_warning: Callable[[str], None] | None = None,
@@ -79,19 +81,24 @@ class Trainer:
             recipe,
             runtime.device,
             vgg19_file,
-            resumed=state is not None,
+            resumed=state is not None or weights is not None,
             make_network=make_network,
             progress=progress,
             on_warning=on_warning,
         )
+        if weights is not None:
+            self.model.load_state_dict(weights)
         self.objective = Objective(recipe, self.model, self.discriminator, vgg19)
         self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         options = recipe.optimizer
         # With match refinement, the transfer has parameters too: those of the match confidence.
         synthesis = [*self.model.synthesis.parameters(), *self.model.transfer.parameters()]
         groups = [
-            {"params": synthesis, "lr": options.lr},
-            {"params": list(self.model.extractor.parameters()), "lr": options.extractor_lr},
+            {"params": [parameter for parameter in parameters if parameter.requires_grad], "lr": rate}
+            for parameters, rate in (
+                (synthesis, options.lr),
+                (self.model.extractor.parameters(), options.extractor_lr),
+            )
         ]
         scaled = recipe.engine.precision == "fp16"
         # One optimizer, and so one scale of the loss, for both: in fp16 the extractor's gradients are unscaled too.
@@ -166,7 +173,7 @@ class Trainer:
         first = self.num_pairs + self.runtime.rank * len(batch)
         parts = _split(batch, first, recipe.engine.accumulation)
         with fp32_products(rounded=recipe.engine.precision != "fp32"):
-            if self.step < recipe.schedule.contrastive_steps:
+            if recipe.trains == "extractor" or self.step < recipe.schedule.contrastive_steps:
                 metrics = self._optimize(self.optimizer, self.objective.extractor_loss, parts)
             elif discriminator_optimizer is None or self.step < recipe.schedule.pixel_steps:
                 metrics, _ = self._network_step(parts)
@@ -203,7 +210,7 @@ class Trainer:
         return model.to(self.runtime.device).eval()
 
     def _network_step(
-        self, parts: Sequence[Part], forward_pass: tuple[TTSROutput, EncodedReference] | None = None
+        self, parts: Sequence[Part], forward_pass: tuple[TTSROutput, EncodedReference | None] | None = None
     ) -> tuple[dict[str, float], list[Tensor]]:
         """Metrics and SR images. `forward_pass`: of the only part, if already done."""
         pixel_only, images = self.step < self.recipe.schedule.pixel_steps, []
