@@ -93,6 +93,7 @@ def as_csv(report: Report) -> str:
             **_columns("bicubic_", picture.bicubic[protocol.name]),
             "mean_relevance": f"{picture.relevance:.5f}",
             "seconds": f"{picture.seconds:.3f}",
+            "cpu_seconds": f"{picture.cpu_seconds:.3f}",
         }
         for row in report.rows
         for picture in row.pictures
@@ -121,6 +122,7 @@ def _picture(picture: PictureScore) -> dict[str, Any]:
         "fits": list(picture.fits),
         "mean_relevance": round(picture.relevance, 5),
         "seconds": round(picture.seconds, 3),
+        "cpu_seconds": round(picture.cpu_seconds, 3),
     }
 
 

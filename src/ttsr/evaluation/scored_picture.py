@@ -44,6 +44,7 @@ class PictureScore:
         seconds: run time of the network, references included, summed over its passes.
         matching: how references were fitted and matched, in words; empty for no reference.
         fits: under the first protocol, what became of each reference; empty where they are not fitted.
+        cpu_seconds: processor time of the same work, summed over threads.
     """
 
     number: int
@@ -59,6 +60,7 @@ class PictureScore:
     seconds: float
     matching: str = ""
     fits: tuple[str, ...] = ()
+    cpu_seconds: float = 0.0
 
     def gain(self, protocol: Protocol) -> Score:
         """The model's score minus bicubic's; PSNR 0 where both equal the ground truth."""
@@ -97,6 +99,7 @@ class _Pass(NamedTuple):
     bicubic: np.ndarray
     relevance: np.ndarray
     seconds: float
+    cpu_seconds: float
     fits: tuple[str, ...]
 
 
@@ -151,6 +154,7 @@ def score_picture(
         seconds=sum(forward.seconds for forward in passes.values()),
         matching=str(matching) if references else "",
         fits=first.fits,
+        cpu_seconds=sum(forward.cpu_seconds for forward in passes.values()),
     )
     images = ScoredImages(
         lr=first.inputs.lr[: hr.shape[0] // SCALE, : hr.shape[1] // SCALE],
@@ -189,7 +193,7 @@ def _run(model: TTSR, hr: np.ndarray, inputs: NetworkInputs, matching: MatchingC
     device = next(model.parameters()).device
     height, width = hr.shape[:2]
     lr_grid = (inputs.lr.shape[0], inputs.lr.shape[1])
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     with torch.inference_mode(), computing_in("fp32", device):
         images, fits = [(*both, None) for both in zip(inputs.references, inputs.ref_blur, strict=True)], ()
         if matching.fits and images:
@@ -211,9 +215,10 @@ def _run(model: TTSR, hr: np.ndarray, inputs: NetworkInputs, matching: MatchingC
         )
         sr = output.sr[0].permute(1, 2, 0).cpu().numpy().astype(np.float64) * 255
         relevance = output.relevance[0, 0].float().cpu().numpy()
-    seconds = time.perf_counter() - start
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     relevance = relevance[: height // SCALE, : width // SCALE]
-    return _Pass(inputs, sr[:height, :width], inputs.lr_up[:height, :width], relevance, seconds, fits)
+    up = inputs.lr_up[:height, :width]
+    return _Pass(inputs, sr[:height, :width], up, relevance, seconds, cpu_seconds, fits)
 
 
 def _reference_image(
