@@ -10,7 +10,7 @@ from PIL import Image
 
 from ttsr.data.pair_options import PhotosOptions, Warp
 from ttsr.data.photos import PhotoPairs, match_template
-from ttsr.data.views import color_jitter, two_views
+from ttsr.data.views import color_jitter, draw_window, two_views, window_side
 from ttsr.errors import DataError
 from ttsr.geometry import warp
 
@@ -55,7 +55,7 @@ def test_the_homography_leads_from_hr_to_the_same_place_of_the_reference():
     limits = Warp(gain=0, gamma=0, offset=0)
     for seed in range(8):
         smooth = Image.fromarray(photo(seed)).resize((480, 400), Image.Resampling.BICUBIC)
-        pair = two_views(np.asarray(smooth), 64, 64, limits, rng)
+        pair = two_views(draw_window(np.asarray(smooth), window_side(64, 64), 64, rng), 64, 64, limits, rng)
         assert pair.to_ref is not None
         back = warp(pair.ref, pair.to_ref, (64, 64)).astype(int)
         inside = warp(np.full_like(pair.ref, 255), pair.to_ref, (64, 64)).min(-1) == 255
@@ -67,7 +67,8 @@ def test_the_homography_leads_from_hr_to_the_same_place_of_the_reference():
 
 
 def test_without_a_warp_the_reference_is_the_crop():
-    pair = two_views(photo(3), 40, 40, STILL, np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    pair = two_views(draw_window(photo(3), window_side(40, 40), 40, rng), 40, 40, STILL, rng)
     assert np.array_equal(pair.hr, pair.ref) and pair.to_ref is not None
     np.testing.assert_allclose(pair.to_ref / pair.to_ref[2, 2], np.eye(3), atol=1e-9)
 

@@ -59,10 +59,20 @@ class PhotosOptions:
         hr_size: side of the HR crops in pixels, a multiple of 4, at least 16.
         ref_size: side of the reference crops in pixels, a multiple of 4, at least 16.
         only_open: take only photos that `manifest.csv` marks as open = yes.
+        by_area: draw large photos more often, by their number of pixels.
+        downscale: least scale that photos are made smaller to before they are cropped, drawn uniformly up to 1; so are
+            half of the crops, the others are as they are. 1 for none.
+        lr_degraded: share of LR crops that are worn, at random: made smaller by another filter, blurred, with noise, or
+            compressed as JPEG. The others are made by Pillow's bicubic filter, as in all scores.
         unrelated_share: share of pairs whose reference is a crop of another photo, so that bad matches occur.
         group_share: share of references cut from another photo of the same manifest `group`, where there is one.
         min_correlation: least ZNCC with the HR crop for a place in another photo of the group to be used.
         warp: how far references that are cut from the same photo differ from the HR crop.
+        fitted_share: share of references cut from the same photo that are fitted, as `ttsr upscale` fits them: taken at
+            another scale and angle, resampled to those of the HR crop, with a little left of the differences.
+        reference_scale: least and largest scale that fitted references are taken at, drawn log-uniformly; those below 1
+            arrive blurred.
+        fitted_warp: how far fitted references differ from the HR crop, in place of `warp`.
         blur: largest sigma of a Gaussian blur of references, in pixels.
         noise: largest sigma of Gaussian noise on references, in 8-bit levels.
         jpeg: share of references that are compressed as JPEG of quality 40 to 95.
@@ -71,19 +81,30 @@ class PhotosOptions:
     hr_size: int = 96
     ref_size: int = 96
     only_open: bool = False
+    by_area: bool = False
+    downscale: float = 1.0
+    lr_degraded: float = 0.0
     unrelated_share: float = 0.05
     group_share: float = 0.5
     min_correlation: float = 0.85
     warp: Warp = field(default_factory=Warp)
+    fitted_share: float = 0.0
+    reference_scale: tuple[float, float] = (0.4, 2.5)
+    fitted_warp: Warp = field(default_factory=lambda: Warp(1.5, 0.02, 0.05, 0.02, 0.03, 0.05, 3.0))
     blur: float = 0.0
     noise: float = 0.0
     jpeg: float = 0.0
 
     def __post_init__(self) -> None:
         _check_sides(self.hr_size, self.ref_size)
-        for name in ("unrelated_share", "group_share", "jpeg"):
+        for name in ("unrelated_share", "group_share", "lr_degraded", "fitted_share", "jpeg"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
+        if not 0 < self.downscale <= 1:
+            raise ValueError(f"downscale must lie in (0, 1], not {self.downscale}")
+        least, largest = self.reference_scale
+        if not 0 < least <= largest:
+            raise ValueError(f"reference_scale must be positive and rising, not {least} to {largest}")
         for name in ("blur", "noise"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")

@@ -13,12 +13,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ttsr.data.crops import Pixels8, flip, random_flip, rgb8
+from ttsr.data.fitted_views import fitted_views
+from ttsr.data.lr_degradations import degraded_lr
 from ttsr.data.manifest import MANIFEST, open_rows, read_manifest
 from ttsr.data.pair_options import PhotosOptions
 from ttsr.data.reference_degradations import degrade
 from ttsr.data.sample import Pair
 from ttsr.data.store import Store, open_store
-from ttsr.data.views import color_jitter, draw_window, two_views
+from ttsr.data.views import color_jitter, draw_window, two_views, window_side
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
 from ttsr.system.memory import available_bytes
@@ -60,26 +62,46 @@ class PhotoPairs(Dataset[Pair]):
         self.skipped = tuple(skipped)
         if not self.photos:
             raise DataError(f"{folder}: none of its {len(skipped)} photos can be used; the first: {skipped[0]}")
+        areas = np.array([photo.shape[0] * photo.shape[1] for photo in self.photos], float)
+        self._areas = areas / areas.sum()
 
     def __len__(self) -> int:
         return 2**31
 
     def __getitem__(self, number: int) -> Pair:
         rng = np.random.default_rng([self.seed, number])
-        chosen = int(rng.integers(len(self.photos)))
-        options = self.options
+        pair = self._pair(rng)
+        if self.options.lr_degraded and rng.random() < self.options.lr_degraded:
+            pair = replace(pair, lr=degraded_lr(pair.hr, rng))
+        return pair
+
+    def _pair(self, rng: np.random.Generator) -> Pair:
+        options, chosen = self.options, self._choose(rng)
         hr_size, ref_size = options.hr_size, options.ref_size
         if not self._with_references:
-            return Pair(draw_window(self.photos[chosen], hr_size, hr_size, rng), None)
+            return Pair(self._window(chosen, hr_size, hr_size, rng), None)
         pair = None
         if rng.random() < options.unrelated_share:
-            other = int(rng.integers(len(self.photos)))
-            hr = draw_window(self.photos[chosen], hr_size, hr_size, rng)
-            pair = Pair(hr, draw_window(self.photos[other], ref_size, ref_size, rng))
+            other = self._choose(rng)
+            hr = self._window(chosen, hr_size, hr_size, rng)
+            pair = Pair(hr, self._window(other, ref_size, ref_size, rng))
         elif self.others[chosen] and rng.random() < options.group_share:
             pair = self._of_group(chosen, rng)
-        pair = pair or two_views(self.photos[chosen], hr_size, ref_size, options.warp, rng)
-        return replace(pair, ref=degrade(pair.ref, options, rng)) if pair.ref is not None else pair
+        if pair is None:
+            window = self._window(chosen, window_side(hr_size, ref_size), hr_size, rng)
+            if options.fitted_share and rng.random() < options.fitted_share:
+                return fitted_views(window, options, rng)
+            pair = two_views(window, hr_size, ref_size, options.warp, rng)
+        assert pair.ref is not None
+        return replace(pair, ref=degrade(pair.ref, options, rng))
+
+    def _choose(self, rng: np.random.Generator) -> int:
+        if self.options.by_area:
+            return int(rng.choice(len(self.photos), p=self._areas))
+        return int(rng.integers(len(self.photos)))
+
+    def _window(self, chosen: int, side: int, crop: int, rng: np.random.Generator) -> Pixels8:
+        return draw_window(self.photos[chosen], side, crop, rng, downscale=self.options.downscale)
 
     def _of_group(self, chosen: int, rng: np.random.Generator) -> Pair | None:
         options, size = self.options, max(self.options.hr_size, self.options.ref_size)
