@@ -121,7 +121,7 @@ def test_every_command_takes_one_of_several_gpus(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (8, 8)).save("a.png")
-    arguments = {"upscale": ["a.png"], "evaluate": ["."], "train": ["ttsr-lite-3", "--data", "."]}[command]
+    arguments = {"upscale": ["a.png"], "evaluate": ["."], "train": ["ttsr-lite", "--data", "."]}[command]
     assert main([command, *arguments, "--device", "cuda:1"]) == 2
     assert "no device cuda:1: the last one here is cuda:0" in capsys.readouterr().err
 

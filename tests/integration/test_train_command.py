@@ -20,6 +20,7 @@ from ttsr.errors import RecipeError
 from ttsr.models.vgg import VGG19
 from ttsr.training.checkpoint import read_checkpoint
 from ttsr.training.recipe_text import read_recipe, recipe_names
+from ttsr.training.stages import stages_of
 from ttsr.weights.saving import read_metadata
 
 ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -197,11 +198,11 @@ def vgg19_file(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_shipped_recipe_takes_two_steps(photos, vgg19_file, tmp_path, name):
-    """As it is named, but for small crops, small batches, and no long phases before the last one."""
-    data = photos
+    """Of each stage; as it is named, but for small crops, small batches, and no long phases before the last one."""
+    data, recipe = photos, read_recipe(name)
     smaller = ["--batch_size=1", "--losses.contrastive_group=1", "--schedule.steps=2", "--log_steps=1"]
-    smaller += ["--schedule.contrastive_steps=1" if "contrastive" in name else "--schedule.pixel_steps=0"]
-    if read_recipe(name).pairs == "cufed":
+    smaller += ["--schedule.pixel_steps=0", "--start=''"]
+    if recipe.pairs == "cufed":
         smaller += ["--cufed.hr_size=48", "--cufed.ref_size=48"]
         data = tmp_path / "data"
         for folder in ("input", "ref"):
@@ -210,13 +211,16 @@ def test_every_shipped_recipe_takes_two_steps(photos, vgg19_file, tmp_path, name
                 photo.crop((0, 0, 64, 48)).save(data / folder / "a.png")
     else:
         smaller += ["--photos.only_open=false", "--photos.hr_size=48", "--photos.ref_size=48"]
+    if recipe.extractor.start == "contrastive":
         smaller += ["--schedule.contrastive_steps=1"]
     places = ["--data", data, "--out", tmp_path / "run", "--vgg19", vgg19_file]
     assert main(["train", name, *smaller, *map(str, places), "--workers=0"]) == 0
-    last = losses(tmp_path / "run")[-1]
-    weights = read_recipe(name).losses
-    terms = {"rec", *(term for term in ("perceptual", "transferal", "adversarial") if getattr(weights, term))}
-    assert last["step"] == 2 and terms <= last.keys() and ("adversarial" in terms) == ("gan" in name)
+    assert (tmp_path / "run" / f"{name}.safetensors").is_file()
+    for stage, folder in stages_of(recipe, tmp_path / "run"):
+        last, weights = losses(folder)[-1], stage.losses
+        terms = {term for term in ("perceptual", "transferal", "adversarial") if getattr(weights, term)}
+        terms = {"contrastive"} if stage.trains == "extractor" else {"rec", *terms}
+        assert last["step"] == 2 and terms <= last.keys() and ("adversarial" in terms) == ("gan" in name)
 
 
 @pytest.mark.parametrize("pixel_steps, when", [(9, ", from before the adversarial loss"), (5, "")])
