@@ -216,7 +216,8 @@ def test_json_is_all_of_stdout(weights: Path) -> None:
     assert 0 < entry["mean_relevance"] <= 1
     assert entry["estimate"]["seconds"] >= 0
     assert entry["estimate"]["memory_bytes"] > 10**7
-    assert run["type"] == "run" and run["own_reference"] is True
+    assert entry["own_reference"] is True
+    assert run["type"] == "run"
     assert (run["device"], run["precision"], run["references"]) == ("cpu", "fp32", [])
     assert (run["pictures"], run["errors"], run["stopped_by"]) == (1, 1, None)
     assert run["seconds"] >= entry["seconds"] > 0

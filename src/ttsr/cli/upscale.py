@@ -51,7 +51,6 @@ def upscale(
         "precision": computing.precision,
         "search": references.search,
         "references": [str(path) for path in references.ref],
-        "own_reference": not references.ref,
     }
     work = SharedWork()
     report = UpscaleReport(files.json, settings, shown=work.is_main)
@@ -127,7 +126,8 @@ def _results(
                 progress=progress,
             )
         if not references.ref and work.is_main:
-            say("no --ref given: each picture serves as its own reference")
+            own = not upscaler.model.config.trunk_channels
+            say(f"no --ref given: {'each picture serves as its own reference' if own else 'no textures are added'}")
         if len(jobs) > 1 and not computing.plan:
             with progress_bar("references", shown=work.is_main) as progress:
                 encoded = upscaler.encode_references(pixels, progress=progress)

@@ -106,6 +106,7 @@ def _facts(result: JobResult) -> dict[str, Any]:
         "seconds": round(upscaled.seconds, 3),
         "peak_memory_bytes": upscaled.peak_memory_bytes,
         "references": [_fit(reference) for reference in upscaled.references],
+        "own_reference": upscaled.own_reference,
         "mean_relevance": round(float(upscaled.relevance.mean()), 4),
         "estimate": _estimate(upscaled.plan),
         "notes": [*upscaled.notes, *result.losses],

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -136,11 +135,9 @@ def own_reference(lr: np.ndarray) -> np.ndarray:
     return cut_to_multiple(np.pad(lr, [*missing, (0, 0)], mode="edge"))
 
 
-def textures_of(lr: np.ndarray, references: Sequence[Reference]) -> list[ReferencePixels]:
-    """The references that are used for an (H, W, 3) picture: all that are not left out; itself where there are none."""
-    if references:
-        return [reference.pixels for reference in references if not reference.left_out]
-    return [ReferencePixels(own_reference(lr), ReferenceSource("LR", None, (lr.shape[1], lr.shape[0])))]
+def own_pixels(lr: np.ndarray) -> ReferencePixels:
+    """An (H, W, 3) picture as its own reference."""
+    return ReferencePixels(own_reference(lr), ReferenceSource("LR", None, (lr.shape[1], lr.shape[0])))
 
 
 def own_grid(size: tuple[int, int]) -> "Grid":

@@ -30,8 +30,9 @@ class Upscaled:
         index: (h, w, 3) int32: for each LR pixel the number of the reference, from 0 on, and the row and column, in
             pixels of that reference's upright picture, of the first of the 4x4 pixels that match it best: a multiple
             of 4 in the published network, any pixel where matches are refined or references resampled. All -1 where
-            every reference was left out.
-        references: as they were fitted to the picture; empty where it was its own reference.
+            no reference was used.
+        references: as they were fitted to the picture.
+        own_reference: there were none, and the LR picture was its own, as for networks without a trunk.
         seconds: time taken by `Upscaler.upscale`.
         peak_memory_bytes: the most that the process has held so far (on CUDA: of the GPU's memory).
         plan: what was estimated before.
@@ -42,14 +43,10 @@ class Upscaled:
     confidence: NDArray[np.float32]
     index: NDArray[np.int32]
     references: tuple[Reference, ...]
+    own_reference: bool
     seconds: float
     peak_memory_bytes: int
     plan: Plan
-
-    @property
-    def own_reference(self) -> bool:
-        """There was no reference, and the LR picture was its own."""
-        return not self.references
 
     @cached_property
     def image(self) -> Image.Image:

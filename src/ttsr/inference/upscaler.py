@@ -23,7 +23,7 @@ from ttsr.inference.computing import computing
 from ttsr.inference.fitting import ReferenceFitter
 from ttsr.inference.matching_choices import choose_matching
 from ttsr.inference.plan import Plan, encoding_block_bytes, make_plan
-from ttsr.inference.references import Reference, ReferencePixels, own_grid, read_reference, textures_of
+from ttsr.inference.references import Reference, ReferencePixels, own_grid, own_pixels, read_reference
 from ttsr.inference.upscaled import Upscaled, places, places_in_sources
 from ttsr.models.correspondence.types import EncodedReference, Matcher
 from ttsr.models.inputs import ReferenceImage, check_reference
@@ -183,7 +183,7 @@ class Upscaler:
             if not reference.left_out:
                 (kept if reference.pixels in self._encoded else new).append(reference.grid_for(picture.size))
         (width, height), config = picture.size, self.model.config
-        if not references:
+        if self._takes_own_reference(references):
             new = [own_grid(picture.size)]
         make = partial(
             make_plan,
@@ -208,7 +208,9 @@ class Upscaler:
         plan: Plan | None = None,
         progress: Progress | None = None,
     ) -> Upscaled:
-        """Upscale a picture four times, with the textures of the references, or with its own where there are none.
+        """Upscale a picture four times, with the textures of the references.
+
+        Where there are none, a network with a trunk computes this alone, and others take the picture's own textures.
 
         Args:
             image: a path, Pillow image, array or `Picture` of any size.
@@ -238,17 +240,15 @@ class Upscaler:
             self._encode(as_is, progress.part(before, before + share, "references"))
             before += share
         with self._computing():
-            pixels = textures_of(picture.rgb, references)
+            own = self._takes_own_reference(references)
+            pixels = [own_pixels(picture.rgb)] if own else [r.pixels for r in references if not r.left_out]
             output = self._forward(picture, pixels, plan, progress.part(before, done))
             relevance = output.relevance[0, 0].float().cpu().numpy()
             confidence = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
             shift = None if output.refinement is None else output.refinement.shift[0].cpu().numpy()
             index = output.index[0].cpu().numpy()
             rgb = to_pixels(output.sr[0], picture.bit_depth, gray=picture.gray)
-        if references:
-            index = places_in_sources(index, references, shift)
-        else:
-            index = places(index, [own_grid(picture.size)], shift)
+        index = places(index, [own_grid(picture.size)], shift) if own else places_in_sources(index, references, shift)
         if self.matching.match_colour:
             rgb = keep_colours(rgb, picture.rgb)
         alpha, for_alpha = picture.alpha, progress.part(done, 1, _TRANSPARENCY)
@@ -257,7 +257,11 @@ class Upscaler:
         result = replace(picture, rgb=rgb, alpha=alpha)
         seconds = time.perf_counter() - start
         memory = peak_bytes(self.device)
-        return Upscaled(result, relevance, confidence, index, tuple(references), seconds, memory, plan)
+        return Upscaled(result, relevance, confidence, index, tuple(references), own, seconds, memory, plan)
+
+    def _takes_own_reference(self, references: Sequence[Reference]) -> bool:
+        """Without references, a network whose trunk is no network of its own takes the picture as its reference."""
+        return not references and not self.model.config.trunk_channels
 
     def _upscale_alpha(self, alpha: NDArray[Any], plan: Plan, progress: Progress) -> NDArray[Any]:
         """By the network, as a gray picture without references: they show the subject, not its outline."""
