@@ -10,6 +10,7 @@ from PIL import Image
 
 from ttsr.data.pair_options import PhotosOptions, Warp
 from ttsr.data.photos import PhotoPairs, match_template
+from ttsr.data.sample import collate
 from ttsr.data.views import color_jitter, draw_window, two_views, window_side
 from ttsr.errors import DataError
 from ttsr.geometry import warp
@@ -185,3 +186,36 @@ def test_degradations_change_the_reference_alone(changes, tmp_path):
 def test_degradations_out_of_range_are_refused(wrong, match):
     with pytest.raises(ValueError, match=match):
         PhotosOptions(**wrong)
+
+
+def test_half_of_the_crops_are_of_the_photo_at_a_smaller_scale():
+    """A ramp's slope tells the scale."""
+    ramp = np.repeat(np.repeat((np.arange(240) % 256).astype(np.uint8)[None, :, None], 200, 0), 3, 2)
+    rng, slopes = np.random.default_rng(0), []
+    for _ in range(200):
+        values = draw_window(ramp, 64, 48, rng, downscale=0.5).astype(float)[8:-8, 8:-8, 0]
+        slopes.append(max(np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1)))
+    as_it_is = np.isclose(slopes, 1)
+    assert 0.35 < as_it_is.mean() < 0.65 and max(slopes) <= 2.03
+    assert 1.2 < np.median(np.array(slopes)[~as_it_is]) < 1.6
+
+
+def test_a_photo_hardly_larger_than_the_crop_is_not_made_smaller_than_it(tmp_path):
+    folder = folder_of(tmp_path / "p", [photo(1, 52, 60)])
+    pairs = PhotoPairs(folder, PhotosOptions(hr_size=48, ref_size=48, downscale=0.3), 0)
+    assert all(pairs[number].hr.shape == (48, 48, 3) for number in range(30))
+
+
+def test_large_photos_are_drawn_by_their_area(tmp_path):
+    folder = folder_of(tmp_path / "p", [np.full((60, 60, 3), 10, np.uint8), np.full((180, 180, 3), 200, np.uint8)])
+    for by_area, least, most in ((False, 0.3, 0.7), (True, 0.8, 1.0)):
+        pairs = PhotoPairs(folder, PhotosOptions(hr_size=48, ref_size=48, by_area=by_area), 0)
+        large = np.mean([pairs[number].hr.mean() > 100 for number in range(100)])
+        assert least < large < most
+
+
+def test_crops_alone_have_no_reference(tmp_path):
+    pairs = PhotoPairs(folder_of(tmp_path / "p", [photo(1)]), PhotosOptions(hr_size=48), 0, with_references=False)
+    assert pairs[0].ref is None
+    batch = collate([pairs[0], pairs[1]])
+    assert batch.ref is None and batch.ref_blur is None and batch.hr.shape == (2, 3, 48, 48) and len(batch) == 2

@@ -242,6 +242,7 @@ def test_the_closing_lines_say_which_file_is_the_result_of_a_gan(photos, test_se
     "arguments, complaint",
     [
         (["debug", "--photos.hr_sise=3"], "debug: unknown field photos.hr_sise"),
+        (["debug", "--mined=a"], "--mined a: the recipe takes no mined pairs: set --photos.mined_share"),
         (["debug", "--workers=-1"], "--workers -1: take 0 or more"),
         (["debug", "--resume", "must"], "nothing to resume"),
         (["nothing"], "nothing: no such recipe: use debug"),

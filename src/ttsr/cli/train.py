@@ -42,6 +42,7 @@ def train(
     recipe: str,
     *overrides: Annotated[str, Parameter(allow_leading_hyphen=True)],
     data: Path,
+    mined: Path | None = None,
     out: Path | None = None,
     max_time: str | None = None,
     resume: Literal["auto", "must"] | None = None,
@@ -60,6 +61,8 @@ def train(
             below.
         data: The training data that the recipe asks for: a folder of photos, or of pairs (input/ and ref/, or CUFED
             with train/input/ and train/ref/), or a ZIP of either, as ttsr pack writes it or CUFED is downloaded.
+        mined: Pairs that ttsr pairs mined, in a folder or a ZIP, to mix into those made from photos, by
+            photos.mined_share.
         out: The folder of the run: checkpoints, log.jsonl, TensorBoard's files, recipe.yaml, environment.json and the
             model's .safetensors, and the stages' folders of a recipe that has stages; runs/RECIPE if not given.
         max_time: Stop and save after this much time: HH:MM:SS, MM:SS or seconds.
@@ -86,6 +89,8 @@ def train(
         chosen = read_recipe(recipe, overrides)
         if workers < 0:
             raise RecipeError(f"--workers {workers}: take 0 or more")
+        if mined is not None and not any(stage.takes_mined for stage in chosen.stages or (chosen,)):
+            raise RecipeError(f"--mined {mined}: the recipe takes no mined pairs", "set --photos.mined_share")
         folder = out if out is not None else Path("runs") / chosen.name
         max_seconds = None if max_time is None else parse_time(max_time)
         if resume is None:
@@ -99,6 +104,7 @@ def train(
             data,
             folder,
             runtime=runtime,
+            mined=mined,
             max_seconds=max_seconds,
             resume="must" if resume == "must" else resume is not None,
             accept_changes=accept_changes,

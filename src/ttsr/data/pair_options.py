@@ -65,6 +65,7 @@ class PhotosOptions:
         lr_degraded: share of LR crops that are worn, at random: made smaller by another filter, blurred, with noise, or
             compressed as JPEG. The others are made by Pillow's bicubic filter, as in all scores.
         unrelated_share: share of pairs whose reference is a crop of another photo, so that bad matches occur.
+        mined_share: share of pairs that are taken from the mined ones (`--mined`), where there are any.
         group_share: share of references cut from another photo of the same manifest `group`, where there is one.
         min_correlation: least ZNCC with the HR crop for a place in another photo of the group to be used.
         warp: how far references that are cut from the same photo differ from the HR crop.
@@ -85,6 +86,7 @@ class PhotosOptions:
     downscale: float = 1.0
     lr_degraded: float = 0.0
     unrelated_share: float = 0.05
+    mined_share: float = 0.0
     group_share: float = 0.5
     min_correlation: float = 0.85
     warp: Warp = field(default_factory=Warp)
@@ -97,7 +99,7 @@ class PhotosOptions:
 
     def __post_init__(self) -> None:
         _check_sides(self.hr_size, self.ref_size)
-        for name in ("unrelated_share", "group_share", "lr_degraded", "fitted_share", "jpeg"):
+        for name in ("unrelated_share", "mined_share", "group_share", "lr_degraded", "fitted_share", "jpeg"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
         if not 0 < self.downscale <= 1:

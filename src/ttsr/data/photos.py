@@ -16,6 +16,7 @@ from ttsr.data.crops import Pixels8, flip, random_flip, rgb8
 from ttsr.data.fitted_views import fitted_views
 from ttsr.data.lr_degradations import degraded_lr
 from ttsr.data.manifest import MANIFEST, open_rows, read_manifest
+from ttsr.data.mined_pairs import MinedPairs
 from ttsr.data.pair_options import PhotosOptions
 from ttsr.data.reference_degradations import degrade
 from ttsr.data.sample import Pair
@@ -31,7 +32,14 @@ _SHRINK = 8  # photos of a scene are compared at this part of their size
 class PhotoPairs(Dataset[Pair]):
     """An endless data set from a folder or a packed file, whose photos are decoded once and kept in memory.
 
-    Pair i depends on the seed and i alone, whatever the process and order. Without references pairs are HR crops alone.
+    Pair i depends on the seed and i alone, whatever the process and order.
+
+    Args:
+        folder: of the photos.
+        options: how pairs are made.
+        seed: of all random choices.
+        mined: a folder or a packed file of pairs that `ttsr pairs` mined, for `options.mined_share`.
+        with_references: False makes HR crops alone.
 
     Attributes:
         skipped: photos that could not be used, 'name: reason'; the pairs are those of a folder without them.
@@ -41,7 +49,15 @@ class PhotoPairs(Dataset[Pair]):
             into memory.
     """
 
-    def __init__(self, folder: Path, options: PhotosOptions, seed: int, *, with_references: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        options: PhotosOptions,
+        seed: int,
+        *,
+        mined: Path | None = None,
+        with_references: bool = True,
+    ) -> None:
         self.options, self.seed, self._with_references = options, seed, with_references
         store = open_store(folder)
         groups = photo_groups(store, options.only_open)
@@ -59,6 +75,10 @@ class PhotoPairs(Dataset[Pair]):
                     skipped.append(str(error))
             members = range(first, len(self.photos))
             self.others += [[other for other in members if other != member] for member in members]
+        self._mined = None
+        if mined is not None:
+            self._mined = MinedPairs(mined, options.hr_size, options.ref_size)
+            skipped += self._mined.skipped
         self.skipped = tuple(skipped)
         if not self.photos:
             raise DataError(f"{folder}: none of its {len(skipped)} photos can be used; the first: {skipped[0]}")
@@ -81,7 +101,9 @@ class PhotoPairs(Dataset[Pair]):
         if not self._with_references:
             return Pair(self._window(chosen, hr_size, hr_size, rng), None)
         pair = None
-        if rng.random() < options.unrelated_share:
+        if self._mined is not None and rng.random() < options.mined_share:
+            pair = self._mined.draw(rng)
+        elif rng.random() < options.unrelated_share:
             other = self._choose(rng)
             hr = self._window(chosen, hr_size, hr_size, rng)
             pair = Pair(hr, self._window(other, ref_size, ref_size, rng))

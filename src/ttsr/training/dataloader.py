@@ -18,15 +18,17 @@ from ttsr.training.recipe import Recipe
 PREFETCHED = 2
 
 
-def open_pairs(recipe: Recipe, data: Path) -> CufedPairs | PhotoPairs:
-    """The recipe's pairs. Pair number n depends on the seed and n alone.
+def open_pairs(recipe: Recipe, data: Path, mined: Path | None = None) -> CufedPairs | PhotoPairs:
+    """The recipe's pairs, with mined ones among those from photos. Pair number n depends on the seed and n alone.
 
     Raises:
         DataError: the data is missing or unusable.
     """
     if recipe.pairs == "cufed":
         return CufedPairs(data, recipe.cufed, recipe.seed)
-    return PhotoPairs(data, recipe.photos, recipe.seed, with_references=recipe.trains != "trunk")
+    with_references = recipe.trains != "trunk"
+    mined = mined if recipe.takes_mined else None
+    return PhotoPairs(data, recipe.photos, recipe.seed, mined=mined, with_references=with_references)
 
 
 def load_batches(

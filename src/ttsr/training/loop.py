@@ -58,6 +58,7 @@ def train(
     data: Path,
     folder: Path,
     *,
+    mined: Path | None = None,
     runtime: Runtime | None = None,
     max_seconds: float | None = None,
     resume: bool | Literal["must"] = False,
@@ -84,6 +85,8 @@ def train(
         folder: of the run. Written there: checkpoints, the averaged weights as `NAME.safetensors`, `log.jsonl`,
             TensorBoard's files, `recipe.yaml`, `environment.json`, and with `test_set` `best.safetensors`; of a run in
             stages the weights at its end and `recipe.yaml`, and the rest in the folders of the stages.
+        mined: a folder, or a packed file, of pairs that `ttsr pairs` mined, for `recipe.photos.mined_share`; without it
+            that share goes to the other pairs.
         runtime: the processes; by default this one, on the CPU.
         max_seconds: time after which this call stops.
         resume: continue from the last checkpoint in `folder`; where there is none, start anew, or with `must` refuse.
@@ -135,6 +138,7 @@ def train(
                 stage_folder,
                 weights,
                 runtime=runtime,
+                mined=mined,
                 stop_at=None if max_seconds is None else started + max_seconds,
                 resume=resume,
                 accept_changes=accept_changes,

@@ -135,6 +135,11 @@ class Recipe:
         return self.batch_size * (num_processes if self.batch_per == "process" else 1)
 
     @property
+    def takes_mined(self) -> bool:
+        """Whether mined pairs are of use: those with references, but without known correspondences."""
+        return self.pairs == "photos" and self.photos.mined_share > 0 and self.trains in ("all", "textures")
+
+    @property
     def is_contrastive(self) -> bool:
         """Whether the contrastive loss is used at any step."""
         if self.trains == "trunk":

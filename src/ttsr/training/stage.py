@@ -44,6 +44,7 @@ def run_stage(
     weights: Mapping[str, Tensor] | None,
     *,
     runtime: Runtime,
+    mined: Path | None,
     stop_at: float | None,
     resume: bool | Literal["must"],
     accept_changes: bool,
@@ -70,7 +71,7 @@ def run_stage(
             validation = None
             if test_set is not None:
                 validation = Validation(test_set, recipe.validation_protocol, recipe.validation_reference)
-            pairs = open_pairs(recipe, data)
+            pairs = open_pairs(recipe, data, mined)
             trainer = Trainer(
                 recipe,
                 runtime,
