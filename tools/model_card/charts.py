@@ -25,23 +25,24 @@ _STYLE: Any = {
 _TICK_DB = 0.5
 
 
-def loss_chart(title: str, curves: Sequence[Sequence[tuple[float, float]]], run_ends: Sequence[int]) -> str:
-    """Draw the loss over the steps of all runs.
+def loss_chart(title: str, curves: Sequence[Sequence[tuple[float, float]]], stage_ends: Sequence[float]) -> str:
+    """Draw the loss over the hours of all stages.
 
     Args:
         title: text above the chart.
-        curves: for each run its points (step, mean absolute error), the steps counted from the first run on.
-        run_ends: the last step of each run, counted likewise; a dashed line marks each but the last.
+        curves: for each stage its points (hours, mean absolute error), the hours counted from the first stage on.
+        stage_ends: the end of each stage in hours, counted likewise; a dashed line marks each but the last.
     """
     with style.context(("default", _STYLE)):
         figure = Figure(figsize=(7.5, 3.75), layout="constrained")
-        axes = figure.add_subplot(title=title, xlim=(0, run_ends[-1]), xlabel="step")
+        axes = figure.add_subplot(title=title, xlim=(0, stage_ends[-1]), xlabel="hours")
         axes.set_ylabel("mean absolute error, RGB in [0, 1]")
         axes.grid(axis="y")
-        for end in run_ends[:-1]:
-            axes.axvline(end, color=_DARK, linestyle="--", linewidth=1, gid=f"run-end-{end}")
+        for number, end in enumerate(stage_ends[:-1], 1):
+            axes.axvline(end, color=_DARK, linestyle="--", linewidth=1, gid=f"stage-end-{number}")
         for number, curve in enumerate(curves, 1):
-            axes.plot(*zip(*curve, strict=True), color=_BLUE, linewidth=1.5, gid=f"run-{number}")
+            if curve:
+                axes.plot(*zip(*curve, strict=True), color=_BLUE, linewidth=1.5, gid=f"stage-{number}")
         return _svg(figure)
 
 

@@ -91,7 +91,7 @@ def compare(upscaler: Upscaler, hr: np.ndarray, reference: np.ndarray | None) ->
     Args:
         upscaler: its references are replaced.
         hr: (H, W, 3) uint8, H and W multiples of 4.
-        reference: (H, W, 3) uint8 of any size from 4x4 on; None for the LR itself.
+        reference: (H, W, 3) uint8 of any size from 4x4 on; None for no reference.
 
     Raises:
         UserError: it does not fit into memory.
@@ -112,22 +112,28 @@ def read_pair(hr: Path, reference: Path) -> Pair:
     return read_ground_truth(hr), read_reference(reference)
 
 
-def worst_square(hr: np.ndarray, other: np.ndarray, side: int) -> tuple[int, int]:
+def worst_square(hr: np.ndarray, other: np.ndarray, side: int, *, against: np.ndarray | None = None) -> tuple[int, int]:
     """Find the square in which a picture differs most from the ground truth, by squared error of luma.
 
     Args:
         hr: (H, W, 3) uint8, H and W multiples of 4 and at least `side`.
         other: of the same shape.
         side: of the square, in pixels.
+        against: of the same shape; its error is subtracted.
 
     Returns:
         Top and left, multiples of 4.
     """
-    luma = np.array(PAPER_Y.luma)
-    errors = ((hr.astype(np.float64) - other) @ luma) ** 2
+    errors = _squared_errors(hr, other)
+    if against is not None:
+        errors -= _squared_errors(hr, against)
     # Sums over all squares at once, as differences of cumulative sums.
     sums = np.pad(errors.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     squares = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
     squares = squares[::SCALE, ::SCALE]
     top, left = np.unravel_index(squares.argmax(), squares.shape)
     return int(top) * SCALE, int(left) * SCALE
+
+
+def _squared_errors(hr: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return ((hr.astype(np.float64) - other) @ np.array(PAPER_Y.luma)) ** 2

@@ -8,19 +8,26 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from model_card.comparison import Comparison, Pair, compare, read_pair
+from model_card.peers import read_pictures
+from model_card.sheets import Sheet, make_sheet
 from ttsr import Upscaler
 
 _NAMES = ("aloe", "leuven")
 _FOLDER = Path(__file__).parents[2] / "examples" / "pairs"
 
-CREDITS = (
-    "*From left: the small photo, bicubic, the reference, the result, the ground truth. Below: the square with the "
-    "largest error of bicubic, and the square of the reference that most of its textures came from. aloe: the Aloe "
-    "stereo pair of the Middlebury 2006 data sets (D. Scharstein, C. Pal, H. Hirschmüller). leuven: VGG Oxford's "
-    "affine data set (K. Mikolajczyk, C. Schmid and others). Both from OpenCV's samples (Apache-2.0). Nothing was "
-    "trained on them.*"
+_SOURCES = (
+    "aloe: the Aloe stereo pair of the Middlebury 2006 data sets (D. Scharstein, C. Pal, H. Hirschmüller). leuven: VGG "
+    "Oxford's affine data set (K. Mikolajczyk, C. Schmid and others). Both from OpenCV's samples (Apache-2.0). Nothing "
+    "of ours was trained on them."
 )
-"""How to read the comparisons, and the photos' sources."""
+_HOW_TO_READ_SHEETS = (
+    "*Each picture whole, and below it a detail that no person chose; of the reference, the square that most textures "
+    'of the first model came from. "Alone" is without a reference.'
+)
+_HOW_TO_READ = (
+    "*From left: the small photo, bicubic, the reference, the result, the ground truth. Below: the square with the "
+    "largest error of bicubic, and the square of the reference that most of its textures came from."
+)
 
 
 @dataclass(frozen=True)
@@ -75,31 +82,43 @@ def file_part(model: str) -> str:
     return model.replace("/", "-")
 
 
-def comparisons(upscaler: Upscaler, model: str, pairs: Mapping[str, Pair], docs: Path, folder: str) -> str:
-    """Write a side-by-side picture of each pair, and return Markdown that shows them.
+def example_sheets(
+    upscalers: Mapping[str, Upscaler], pairs: Mapping[str, Pair], pictures: Path, docs: Path, folder: str
+) -> str:
+    """Write two sheets of each pair, and return Markdown that shows them with the scores.
 
     Args:
-        upscaler: of the model; its references are replaced.
-        model: what to call it.
+        upscalers: by the models' names; their references are replaced.
         pairs: by name.
+        pictures: folder of the pictures by others.
         docs: folder of the page.
-        folder: for the pictures, relative to `docs`; created where it is missing.
+        folder: for the sheets, relative to `docs`; created where it is missing.
 
     Raises:
-        OSError: a picture cannot be written.
+        ImageError: a picture of others is unreadable.
+        OSError: a sheet cannot be written.
     """
     (docs / folder).mkdir(parents=True, exist_ok=True)
     lines = []
     for name, pair in pairs.items():
-        result, file = compare(upscaler, *pair), f"{folder}/{file_part(model)}-{name}.jpg"
-        result.save(model, docs / file)
-        lines += [
-            f"![{name}: small photo, bicubic, reference, {model}, ground truth]({file})",
-            "",
-            f"*{name}: bicubic {result.bicubic_psnr:.2f} dB, {model} {result.psnr:.2f} dB, {result.gain:+z.2f} dB.*",
-            "",
-        ]
-    return "\n".join([*lines, CREDITS])
+        sheet = make_sheet(upscalers, pair, read_pictures(pictures, name))
+        lines += [f"**{name}**", "", _sheet_table(sheet), ""]
+        details = {"hardest": ("where bicubic errs most", sheet.hardest())}
+        if (lost := sheet.lost()) is not None:
+            details["lost"] = ("where ours loses most against the best of the others", lost)
+        for part, (where, detail) in details.items():
+            file = f"{folder}/{name}-{part}.jpg"
+            sheet.save(detail, docs / file)
+            lines += [f"![{name}, {where}: {', '.join(sheet.results)}]({file})", "", f"*{name}, {where}.*", ""]
+    return "\n".join([*lines, f"{_HOW_TO_READ_SHEETS} {_SOURCES}*"])
+
+
+def _sheet_table(sheet: Sheet) -> str:
+    lines = ["| | PSNR | SSIM | GMSD (lower is better) | HaarPSI |", "|---|---|---|---|---|"]
+    for title, score in sheet.scores.items():
+        others = (f"{value:.4f}" for value in (score.ssim, score.gmsd, score.haarpsi))
+        lines.append(f"| {title} | {score.psnr:.2f} | {' | '.join(others)} |")
+    return "\n".join(lines)
 
 
 def failures(upscaler: Upscaler, model: str, pairs: Mapping[str, Pair], docs: Path, folder: str) -> str:
@@ -116,20 +135,20 @@ def failures(upscaler: Upscaler, model: str, pairs: Mapping[str, Pair], docs: Pa
         OSError: a picture cannot be written.
     """
     (docs / folder).mkdir(parents=True, exist_ok=True)
-    own = {name: compare(upscaler, hr, None).psnr for name, (hr, _) in pairs.items()}
+    alone = {name: compare(upscaler, hr, None).psnr for name, (hr, _) in pairs.items()}
     good = {name: compare(upscaler, *pair) for name, pair in pairs.items()}
-    heads = [cell for name in pairs for cell in (f"{name}: PSNR", "over bicubic", "over the LR itself")]
+    heads = [cell for name in pairs for cell in (f"{name}: PSNR", "over bicubic", "over no reference")]
     lines = [
         "What a bad reference costs, on the two example pairs (PSNR by `paper-y`):",
         "",
         f"| reference | {' | '.join(heads)} |",
         f"|---|{'---|' * len(heads)}",
-        f"| the pair's own | {' | '.join(_cells(good[name], own[name]) for name in pairs)} |",
+        f"| the pair's own | {' | '.join(_cells(good[name], alone[name]) for name in pairs)} |",
     ]
     shown = []
     for case in FAILURE_CASES:
         results = {name: compare(upscaler, pairs[name][0], _degraded(case, name, pairs)) for name in pairs}
-        lines.append(f"| {case.description} | {' | '.join(_cells(results[name], own[name]) for name in pairs)} |")
+        lines.append(f"| {case.description} | {' | '.join(_cells(results[name], alone[name]) for name in pairs)} |")
         result, file = results[case.pair], f"{folder}/{file_part(model)}-{case.name}.jpg"
         result.save(model, docs / file)
         shown += [
@@ -137,9 +156,9 @@ def failures(upscaler: Upscaler, model: str, pairs: Mapping[str, Pair], docs: Pa
             f"![{case.pair} with {case.description}]({file})",
             "",
             f"*{case.pair} with {case.description}: {result.gain:+z.2f} dB over bicubic, "
-            f"{result.psnr - own[case.pair]:+z.2f} dB over no useful reference (the LR itself).*",
+            f"{result.psnr - alone[case.pair]:+z.2f} dB over no reference.*",
         ]
-    return "\n".join([*lines, *shown, "", CREDITS])
+    return "\n".join([*lines, *shown, "", f"{_HOW_TO_READ} {_SOURCES}*"])
 
 
 def _degraded(case: FailureCase, name: str, pairs: Mapping[str, Pair]) -> np.ndarray:
@@ -148,5 +167,5 @@ def _degraded(case: FailureCase, name: str, pairs: Mapping[str, Pair]) -> np.nda
     return np.asarray(case.degrade(Image.fromarray(pairs[name][1])))
 
 
-def _cells(result: Comparison, own: float) -> str:
-    return f"{result.psnr:.2f} | {result.gain:+z.2f} dB | {result.psnr - own:+z.2f} dB"
+def _cells(result: Comparison, alone: float) -> str:
+    return f"{result.psnr:.2f} | {result.gain:+z.2f} dB | {result.psnr - alone:+z.2f} dB"

@@ -1,29 +1,56 @@
-"""A model's scores on a test set, with every choice of references and under every protocol."""
+"""A model's scores on a test set, with every choice of references, under every protocol, and its time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Literal
+
+import torch
 
 from ttsr.data.cufed5 import Group, ReferenceChoice
 from ttsr.evaluation.preflight import check_test_set
 from ttsr.evaluation.protocols import PAPER_Y, PROTOCOLS
 from ttsr.evaluation.report import Report, Row, make_rows
 from ttsr.evaluation.scored_picture import PictureScore, score_picture
+from ttsr.evaluation.scoring import evaluate
 from ttsr.inference.matching_choices import choose_matching
 from ttsr.models.ttsr import TTSR
 from ttsr.progress import Progress
+from ttsr.system.threads import use_threads
 
 NUMBERED: tuple[ReferenceChoice, ...] = ("1", "2", "3", "4", "5")
-CHOICES: tuple[ReferenceChoice, ...] = ("lr", "unrelated", *NUMBERED, "all")
+CHOICES: tuple[ReferenceChoice, ...] = ("none", "lr", "unrelated", *NUMBERED, "all")
+"""The choices of references that are scored by `paper-y`."""
+PROTOCOL_CHOICES: tuple[ReferenceChoice, ...] = ("none", "1")
+"""Those that are scored by every protocol."""
 
 _NUM_EXTREMES, _NUM_MEDIAN = 3, 4
 """How many of the best and of the worst pictures are shown, and how many between them."""
+_TIMED_EVERY = 6
+"""Of how many pictures one is timed."""
 
 Category = Literal["best", "median", "worst"]
 
 
-def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Progress | None = None) -> Report:
-    """Score a model with all of `CHOICES` under all protocols; the scores equal those of `ttsr evaluate`.
+@dataclass(frozen=True)
+class Measurement:
+    """The scores of a model.
+
+    Attributes:
+        by_reference: with all of `CHOICES`, by `paper-y`.
+        by_protocol: with `PROTOCOL_CHOICES`, by all protocols.
+        num_parameters: of the network.
+        cpu_seconds: for each of `PROTOCOL_CHOICES`, mean processor time of a picture on one thread.
+    """
+
+    by_reference: Report
+    by_protocol: Report
+    num_parameters: int
+    cpu_seconds: dict[ReferenceChoice, float]
+
+
+def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Progress | None = None) -> Measurement:
+    """Score a model; the scores equal those of `ttsr evaluate`.
 
     The network sees the same input only once: several choices give the same reference where a picture has few.
 
@@ -47,11 +74,35 @@ def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Progress 
             choice = chosen[reference][number]
             inputs = choice.files or reference
             if inputs not in seen:
-                seen[inputs] = score_picture(model, number, group, reference, choice, protocols, matching)[0]
+                scored_by = protocols if reference in PROTOCOL_CHOICES else (PAPER_Y,)
+                seen[inputs] = score_picture(model, number, group, reference, choice, scored_by, matching)[0]
             scores.append(replace(seen[inputs], reference=reference, substituted=choice.substituted))
         if progress is not None:
             progress.update((number + 1) / len(groups))
-    return Report(protocols, tuple(make_rows(name, scores, CHOICES)))
+    every = make_rows(name, [score for score in scores if score.reference in PROTOCOL_CHOICES], PROTOCOL_CHOICES)
+    return Measurement(
+        Report((PAPER_Y,), tuple(make_rows(name, [_by_paper_y(score) for score in scores], CHOICES))),
+        Report(protocols, tuple(every)),
+        sum(parameter.numel() for parameter in model.parameters()),
+        _time(model, groups),
+    )
+
+
+def _by_paper_y(score: PictureScore) -> PictureScore:
+    model, bicubic = ({PAPER_Y.name: scores[PAPER_Y.name]} for scores in (score.model, score.bicubic))
+    return replace(score, model=model, bicubic=bicubic)
+
+
+def _time(model: TTSR, groups: Sequence[Group]) -> dict[ReferenceChoice, float]:
+    """Processor time on one thread: other work on the machine changes it less than the time that passes."""
+    threads = torch.get_num_threads()
+    use_threads(1)
+    try:
+        timed = groups[::_TIMED_EVERY]
+        scores = evaluate(model, timed, references=PROTOCOL_CHOICES, protocols=(PAPER_Y,))
+    finally:
+        use_threads(threads)
+    return {choice: fmean(s.cpu_seconds for s in scores if s.reference == choice) for choice in PROTOCOL_CHOICES}
 
 
 def row_of(report: Report, reference: ReferenceChoice) -> Row:

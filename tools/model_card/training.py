@@ -1,4 +1,4 @@
-"""What a model card says of the training: the runs, their loss, and the photographs."""
+"""What a model card says of the training: its stages, their loss, and the photographs."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ from ttsr.data.store import open_store
 from ttsr.errors import DataError
 
 LOGS = Path(__file__).parent / "logs"
-"""Logs of the runs behind the published weights."""
+"""Logs of the training behind the published weights: for each model a folder with a log of each stage of its recipe."""
 _LOGS_URL = "../tools/model_card/logs"  # from docs/
 
 _LINES_PER_POINT = 20
@@ -22,71 +22,85 @@ _LINES_PER_POINT = 20
 
 
 @dataclass(frozen=True)
-class RunLog:
-    """The log of a training run.
+class StageLog:
+    """The log of a stage of training.
 
     Attributes:
-        file: of the log.
-        steps: length of the run.
-        seconds: duration of the run.
-        losses: step and reconstruction loss of each line.
+        file: of the log, NUMBER-NAME.jsonl.
+        steps: length of the stage.
+        seconds: duration of the stage.
+        losses: seconds and reconstruction loss of each line that has one; the extractor alone has none.
     """
 
     file: Path
     steps: int
     seconds: float
-    losses: list[tuple[int, float]]
+    losses: list[tuple[float, float]]
+
+    @property
+    def name(self) -> str:
+        """The stage's name."""
+        return self.file.stem.partition("-")[2]
 
 
-def read_runs(folder: Path, model: str) -> list[RunLog]:
-    """Read the logs MODEL.jsonl, MODEL-2.jsonl, ... of a folder, up to the first missing number.
+def read_stages(folder: Path, model: str) -> list[StageLog]:
+    """Read the logs MODEL/1-NAME.jsonl, MODEL/2-NAME.jsonl, ... of a folder, in the order of their numbers.
 
     Raises:
-        DataError: one of them is not a log.
+        DataError: one of them is not a log, or has no number.
     """
-    runs: list[RunLog] = []
-    while (file := folder / f"{model}{f'-{len(runs) + 1}' if runs else ''}.jsonl").is_file():
-        try:
-            lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-            losses = [(int(line["step"]), float(line["rec"])) for line in lines if "rec" in line]
-            steps = [line for line in lines if "seconds" in line]
-            runs.append(RunLog(file, int(steps[-1]["step"]), float(steps[-1]["seconds"]), losses))
-        except (ValueError, KeyError, TypeError, IndexError):
-            raise DataError(f"{file}: not a log of ttsr train") from None
-    return runs
+    files = {file: file.stem.partition("-")[0] for file in (folder / model).glob("*.jsonl")}
+    for file, number in files.items():
+        if not number.isdecimal():
+            raise DataError(f"{file}: is not named after a stage", "call it 1-NAME.jsonl, 2-NAME.jsonl, ...")
+    return [_read_stage(file) for file in sorted(files, key=lambda file: int(files[file]))]
 
 
-def mean_losses(runs: Sequence[RunLog]) -> list[list[tuple[float, float]]]:
-    """For each run the means of step and loss over twenty lines each; a shorter rest joins the last mean.
+def _read_stage(file: Path) -> StageLog:
+    try:
+        lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+        steps = [line for line in lines if "seconds" in line]
+        losses = [(float(line["seconds"]), float(line["rec"])) for line in steps if "rec" in line]
+        return StageLog(file, int(steps[-1]["step"]), float(steps[-1]["seconds"]), losses)
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise DataError(f"{file}: not a log of ttsr train") from None
 
-    Steps are counted from the first run on.
+
+def mean_losses(stages: Sequence[StageLog]) -> list[list[tuple[float, float]]]:
+    """For each stage the means of hours and loss over twenty lines each; a shorter rest joins the last mean.
+
+    Hours are counted from the first stage on. A stage without a reconstruction loss has no points.
     """
     curves: list[list[tuple[float, float]]] = []
-    steps_before = 0
-    for run in runs:
-        starts = [*range(0, max(1, len(run.losses) - _LINES_PER_POINT + 1), _LINES_PER_POINT), len(run.losses)]
-        groups = [run.losses[first:last] for first, last in pairwise(starts)]
-        curves.append(
-            [(steps_before + fmean(s for s, _ in group), fmean(loss for _, loss in group)) for group in groups]
-        )
-        steps_before += run.steps
+    seconds_before = 0.0
+    for stage in stages:
+        starts = [*range(0, max(1, len(stage.losses) - _LINES_PER_POINT + 1), _LINES_PER_POINT), len(stage.losses)]
+        groups = [stage.losses[first:last] for first, last in pairwise(starts) if first < last]
+        means = [(fmean(seconds for seconds, _ in group), fmean(loss for _, loss in group)) for group in groups]
+        curves.append([((seconds_before + seconds) / 3600, loss) for seconds, loss in means])
+        seconds_before += stage.seconds
     return curves
 
 
-def runs_chart(model: str, runs: Sequence[RunLog]) -> str:
-    """Draw the loss over all runs, as SVG."""
-    title = f"{model}: loss over all runs, means of {_LINES_PER_POINT} lines of the log"
-    return loss_chart(title, mean_losses(runs), list(accumulate(run.steps for run in runs)))
+def stages_chart(model: str, stages: Sequence[StageLog]) -> str:
+    """Draw the reconstruction loss over all stages, as SVG."""
+    title = f"{model}: loss over all stages, means of {_LINES_PER_POINT} lines of the log"
+    return loss_chart(title, mean_losses(stages), [end / 3600 for end in accumulate(stage.seconds for stage in stages)])
 
 
-def runs_table(runs: Sequence[RunLog]) -> str:
-    """List length, duration and log of each run, in Markdown."""
-    lines = ["| run | steps | duration | log |", "|---|---|---|---|"]
-    for number, run in enumerate(runs, 1):
-        hours, minutes = divmod(round(run.seconds / 60), 60)
-        log = f"[{run.file.name}]({_LOGS_URL}/{run.file.name})"
-        lines.append(f"| {number} | {run.steps} | {hours} h {minutes:02} min | {log} |")
+def stages_table(stages: Sequence[StageLog]) -> str:
+    """List length, duration and log of each stage, and the duration of all, in Markdown."""
+    lines = ["| stage | steps | duration | log |", "|---|---|---|---|"]
+    for number, stage in enumerate(stages, 1):
+        log = f"[{stage.file.name}]({_LOGS_URL}/{stage.file.parent.name}/{stage.file.name})"
+        lines.append(f"| {number}. {stage.name} | {stage.steps} | {_duration(stage.seconds)} | {log} |")
+    lines.append(f"| all | {sum(s.steps for s in stages)} | {_duration(sum(s.seconds for s in stages))} | |")
     return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min"
 
 
 def data_table(folder: Path) -> str:

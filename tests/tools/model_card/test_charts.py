@@ -46,13 +46,13 @@ def test_losses_below_zero_gains_and_no_finite_ones() -> None:
     assert dots(gains_chart("m", "x", "y", [(float("inf"), 1.0)])) == []
 
 
-def test_runs_are_curves_over_one_axis_and_a_line_ends_each_but_the_last() -> None:
-    svg = loss_chart("m", [[(100, 0.08), (300, 0.06)], [(500, 0.05), (700, 0.07)]], [400, 800])
-    first, second = path_points(svg, "run-1"), path_points(svg, "run-2")
-    unit = (first[1][0] - first[0][0]) / 200
-    assert second[1][0] - first[0][0] == pytest.approx(600 * unit, abs=0.01)
-    assert path_points(svg, "run-end-400")[0][0] == pytest.approx(first[0][0] + 300 * unit, abs=0.01)
-    assert "run-end-800" not in svg
+def test_stages_are_curves_over_one_axis_and_a_line_ends_each_but_the_last() -> None:
+    svg = loss_chart("m", [[(1, 0.08), (3, 0.06)], [], [(5, 0.05), (7, 0.07)]], [4, 4.5, 8])
+    first, second = path_points(svg, "stage-1"), path_points(svg, "stage-3")
+    unit = (first[1][0] - first[0][0]) / 2
+    assert second[1][0] - first[0][0] == pytest.approx(6 * unit, abs=0.01)
+    assert path_points(svg, "stage-end-1")[0][0] == pytest.approx(first[0][0] + 3 * unit, abs=0.01)
+    assert "stage-end-2" in svg and "stage-end-3" not in svg
     heights = [y for _, y in (*first, *second)]
     assert heights[2] > heights[1] > heights[3] > heights[0]  # a smaller loss lies lower
 

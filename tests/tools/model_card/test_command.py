@@ -1,11 +1,15 @@
 """The command, on a small test set with a tiny network."""
 
+import json
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import score_peers
 from model_card import __main__ as command
+from PIL import Image
 
 from ttsr.models.ttsr import TTSR
 from ttsr.weights.saving import save
@@ -31,6 +35,7 @@ def docs(tmp_path: Path, model: TTSR, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(docs: Path, *arguments: str) -> int:
     options = ["--model", str(docs.parent / "m.safetensors"), "--docs", str(docs), "--device", "cpu"]
+    options += ["--peer-examples", str(docs.parent / "no pictures")]
     return command.main([*options, *arguments])
 
 
@@ -44,19 +49,44 @@ def test_writes_pages_and_pictures_the_same_each_time(docs: Path, folder: Path, 
     assert run(docs, *arguments) == 0
     written = {path.relative_to(docs): path.read_bytes() for path in docs.rglob("*") if path.is_file()}
     page, card = ((docs / name).read_text() for name in ("quality.md", "models.md"))
-    assert "000 (church)" in page and "`docs/images/quality-dev/m.safetensors`" in page
+    assert "000 (church)" in page and "`docs/images/quality-dev`" in page
     assert '    make quality DEV=TEST TRAIN=PHOTOS MODEL="m.safetensors"\n' in page
     assert "must reach" not in page  # the required gains are for the default model
-    assert "old" not in card and "| there | 1 | CC0 |" in card and "blurred" in card and "`c2-matching`" in card
+    assert "No networks of others are scored on this test set" in page and "`c2-matching`" in page
+    assert "old" not in card and "| there | 1 | CC0 |" in card and "blurred" in card and "HaarPSI" in card
     pictures = [
         line.partition("](")[2].rstrip(")") for line in [*page.splitlines(), *card.splitlines()] if "![" in line
     ]
-    assert len(pictures) == 1 + 2 + 5
+    assert len(pictures) == 2 + 5
     assert all((docs / picture).is_file() for picture in pictures)
-    assert len(list((docs / "images/quality-dev/m.safetensors").iterdir())) == 3
+    assert len(list((docs / "images/quality-dev").iterdir())) == 3
     shutil.rmtree(docs / "images")
     assert run(docs, *arguments) == 0
-    assert {path.relative_to(docs): path.read_bytes() for path in docs.rglob("*") if path.is_file()} == written
+    again = {path.relative_to(docs): path.read_bytes() for path in docs.rglob("*") if path.is_file()}
+    # All but the processor time, the last cell of the table of means.
+    times = re.compile(rb" [0-9.]+ \|$", re.MULTILINE)
+    assert again.keys() == written.keys()
+    assert all(times.sub(b"", text) == times.sub(b"", written[path]) for path, text in again.items())
+
+
+def test_networks_of_others_are_shown_beside_ours(docs: Path, folder: Path, tmp_path: Path) -> None:
+    peer = tmp_path / "pictures" / "peer"
+    peer.mkdir(parents=True)
+    about = {"title": "Peer x4", "package": "peer 1.0", "licence": "MIT", "parameters_in_millions": 0.5}
+    names = ["000", "001", "002"]
+    (peer / "run.json").write_text(json.dumps({**about, "cpu_seconds": dict.fromkeys(names, 2.0)}))
+    for name in names:
+        shutil.copy(folder / f"{name}_0.png", peer / f"{name}.png")  # no network is better
+    for name in ("aloe", "leuven"):
+        Image.new("RGB", (32, 24), "gray").save(peer / f"{name}.png")
+    (tmp_path / "peers.json").write_text(json.dumps(score_peers.scores_of(folder, peer.parent, [])))
+    arguments = ["--dev", str(folder), "--peers", str(tmp_path / "peers.json"), "--peer-examples", str(peer.parent)]
+    assert run(docs, *arguments, "--peer-pictures", str(peer.parent)) == 0
+    page = (docs / "quality.md").read_text()
+    assert "| Peer x4 | 0.50 M |  | **inf** | **1.0000** | **0.0000** |" in page
+    assert "| m.safetensors, reference 1 | Peer x4 | -inf dB | 0 of 3 | 0 of 3 | 0 of 3 | 0 of 3 |" in page
+    pictures = [line.partition("](")[2].rstrip(")") for line in page.splitlines() if "![" in line]
+    assert len(pictures) == 1 + 2 * 2 and all((docs / picture).is_file() for picture in pictures)
 
 
 def test_without_data_the_parts_made_from_it_stay(docs: Path) -> None:

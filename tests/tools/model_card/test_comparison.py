@@ -19,6 +19,8 @@ def test_detail_is_where_bicubic_errs_most() -> None:
     other[2:4, 2:4] = 255
     assert worst_square(hr, other, 8) == (20, 44)
     assert worst_square(hr, other, 40) == (0, 12)  # the first that holds all of the larger error
+    # The larger error is there in both.
+    assert worst_square(hr, other, 8, against=np.where(np.arange(60)[:, None] > 20, other, hr)) == (0, 0)
 
 
 def test_picture_of_a_large_and_of_a_small_photo(model: TTSR, tmp_path: Path) -> None:

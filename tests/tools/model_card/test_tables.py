@@ -35,23 +35,24 @@ def reported(means: Mapping[ReferenceChoice, float], *, lacking: int = 0) -> Rep
     [
         (RequiredGain("1", None, 2.1), 2.5, True),
         (RequiredGain("1", None, 2.501), 2.5, False),
-        (RequiredGain("1", "lr", 1.5), 1.5, True),
-        (RequiredGain("unrelated", "lr", -0.05), -0.0625, False),
-        (RequiredGain("unrelated", "lr", -0.07), -0.0625, True),
+        (RequiredGain("1", "none", 1.5), 1.5, True),
+        (RequiredGain("unrelated", "none", -0.05), -0.0625, False),
+        (RequiredGain("unrelated", "none", -0.07), -0.0625, True),
     ],
 )
 def test_required_gains_are_compared_unrounded(gain: RequiredGain, measured: float, met: bool) -> None:
-    report = reported({"1": 27.5, "lr": 26.0, "unrelated": 25.9375})
+    report = reported({"1": 27.5, "none": 26.0, "unrelated": 25.9375})
     assert gain.measured(report) == measured
     assert gain.is_met(report) is met
 
 
 def test_required_gains_table_tells_which_are_missed() -> None:
-    lines = required_gains_table(reported({"1": 27.11, "lr": 26.0, "unrelated": 25.96})).splitlines()[2:]
+    means: dict[ReferenceChoice, float] = {"1": 28.41, "none": 27.0, "lr": 26.99, "unrelated": 26.985}
+    lines = required_gains_table(reported(means)).splitlines()[2:]
     assert len(lines) == len(REQUIRED_GAINS)
-    assert lines[0] == "| reference 1 over bicubic | +2.10 dB | +2.110 dB | met |"
-    assert lines[1].endswith("| +1.20 dB | +1.110 dB | **missed** |")
-    assert lines[2] == "| unrelated reference over the LR itself | -0.05 dB | -0.040 dB | met |"
+    assert lines[0] == "| reference 1 over bicubic | +3.40 dB | +3.410 dB | met |"
+    assert lines[2].endswith("| +2.00 dB | +1.990 dB | **missed** |")
+    assert lines[4] == "| unrelated reference over no reference | -0.02 dB | -0.015 dB | met |"
 
 
 def test_order_is_judged_on_pictures_with_every_reference() -> None:

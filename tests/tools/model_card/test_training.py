@@ -1,63 +1,79 @@
-"""The runs behind a model and their mean losses, and the list of photographs it was trained on."""
+"""The stages behind a model and their mean losses, and the list of photographs it was trained on."""
 
 import json
 from pathlib import Path
 
 import pytest
-from model_card.training import LOGS, data_table, mean_losses, read_runs, runs_chart, runs_table
+from model_card.training import LOGS, data_table, mean_losses, read_stages, stages_chart, stages_table
 
 from ttsr.errors import DataError
 
 
 def write_log(file: Path, losses: list[float]) -> None:
+    file.parent.mkdir(exist_ok=True)
     lines = [{"step": 20 * n, "seconds": 2.0 * n, "rec": loss} for n, loss in enumerate(losses, 1)]
-    lines[0].pop("rec")  # as in a contrastive start
+    lines[0].pop("rec")  # as while the extractor is trained alone
     file.write_text("".join(json.dumps(line) + "\n" for line in [*lines, {"step": 20 * len(losses), "psnr": 30.0}]))
 
 
 @pytest.fixture
 def logs(tmp_path: Path) -> Path:
-    write_log(tmp_path / "a.jsonl", [9.0, *[0.08] * 20, *[0.06] * 25])
-    write_log(tmp_path / "a-2.jsonl", [9.0, *[0.05] * 30])
-    write_log(tmp_path / "a-4.jsonl", [9.0, 0.01])
+    write_log(tmp_path / "a" / "10-all.jsonl", [9.0, *[0.05] * 30])
+    write_log(tmp_path / "a" / "1-trunk.jsonl", [9.0, *[0.08] * 20, *[0.06] * 25])
+    write_log(tmp_path / "a" / "2-extractor.jsonl", [9.0])
+    write_log(tmp_path / "b" / "1-all.jsonl", [9.0, 0.01])
     return tmp_path
 
 
-def test_runs_are_read_up_to_the_first_missing_number(logs: Path) -> None:
-    first, second = read_runs(logs, "a")
+def test_stages_are_read_in_the_order_of_their_numbers(logs: Path) -> None:
+    first, second, third = read_stages(logs, "a")
+    assert [stage.name for stage in (first, second, third)] == ["trunk", "extractor", "all"]
     assert (first.steps, first.seconds, len(first.losses)) == (920, 92.0, 45)
-    assert (second.steps, second.losses[0]) == (620, (40, 0.05))
+    assert (second.steps, second.losses) == (20, [])
+    assert (third.steps, third.losses[0]) == (620, (4.0, 0.05))
 
 
-def test_means_are_over_twenty_lines_and_steps_over_all_runs(logs: Path) -> None:
-    first, second = mean_losses(read_runs(logs, "a"))
-    # Lines 1 to 20 are steps 40 to 420; the other 25 lines of the first run make one mean, 460 to 940.
-    assert first == [(230, pytest.approx(0.08)), (680, pytest.approx(0.06))]
-    assert second == [(920 + 330, pytest.approx(0.05))]
+def test_means_are_over_twenty_lines_and_hours_over_all_stages(logs: Path) -> None:
+    first, second, third = mean_losses(read_stages(logs, "a"))
+    # Lines 1 to 20 are of seconds 4 to 42; the other 25 lines of the first stage make one mean, 44 to 92.
+    assert first == [pytest.approx((23 / 3600, 0.08)), pytest.approx((68 / 3600, 0.06))]
+    assert second == []
+    assert third == [pytest.approx(((92 + 2 + 33) / 3600, 0.05))]
 
 
-def test_each_run_is_a_row_with_its_log(logs: Path) -> None:
-    rows = runs_table(read_runs(logs, "a")).splitlines()[2:]
-    assert [row.split("|")[1:4] for row in rows] == [[" 1 ", " 920 ", " 0 h 02 min "], [" 2 ", " 620 ", " 0 h 01 min "]]
-    assert "[a.jsonl](" in rows[0] and "[a-2.jsonl](" in rows[1]
+def test_each_stage_is_a_row_with_its_log(logs: Path) -> None:
+    rows = stages_table(read_stages(logs, "a")).splitlines()[2:]
+    assert [row.split("|")[1:4] for row in rows] == [
+        [" 1. trunk ", " 920 ", " 0 h 02 min "],
+        [" 2. extractor ", " 20 ", " 0 h 00 min "],
+        [" 3. all ", " 620 ", " 0 h 01 min "],
+        [" all ", " 1560 ", " 0 h 03 min "],
+    ]
+    assert "[1-trunk.jsonl](" in rows[0] and "a/10-all.jsonl)" in rows[2]
 
 
-def test_logs_of_the_published_weights_are_linked_and_drawn() -> None:
-    runs = read_runs(LOGS, "ttsr-lite")
-    assert [run.steps for run in runs] == [5200, 4500, 2180, 4500]
+@pytest.mark.parametrize("model", [folder.name for folder in sorted(LOGS.iterdir())])
+def test_logs_of_the_published_weights_are_linked_and_drawn(model: str) -> None:
+    stages = read_stages(LOGS, model)
     docs = LOGS.parents[2] / "docs"
-    for run, row in zip(runs, runs_table(runs).splitlines()[2:], strict=True):
+    card = (docs / "models.md").read_text("utf-8")
+    assert stages_table(stages) in card
+    for stage, row in zip(stages, stages_table(stages).splitlines()[2:-1], strict=True):
         link = row.partition("](")[2].partition(")")[0]
-        assert (docs / link).resolve() == run.file
+        assert (docs / link).resolve() == stage.file
     # The committed chart is drawn from these logs, and drawing it again gives the same bytes.
-    assert (docs / "images" / "cards" / "ttsr-lite-loss.svg").read_text("utf-8") == runs_chart("ttsr-lite", runs)
+    assert (docs / "images" / "cards" / f"{model}-loss.svg").read_text("utf-8") == stages_chart(model, stages)
 
 
-def test_no_runs_and_no_log(tmp_path: Path) -> None:
-    assert read_runs(tmp_path, "a") == []
-    (tmp_path / "a.jsonl").write_text("{}")
-    with pytest.raises(DataError, match=r"a\.jsonl: not a log"):
-        read_runs(tmp_path, "a")
+def test_no_logs_and_no_log(tmp_path: Path) -> None:
+    assert read_stages(tmp_path, "a") == []
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1-trunk.jsonl").write_text("{}")
+    with pytest.raises(DataError, match=r"1-trunk\.jsonl: not a log"):
+        read_stages(tmp_path, "a")
+    (tmp_path / "a" / "trunk.jsonl").write_text("{}")
+    with pytest.raises(DataError, match=r"trunk\.jsonl: is not named after a stage"):
+        read_stages(tmp_path, "a")
 
 
 def test_open_photos_by_source_and_licence(tmp_path: Path) -> None:
