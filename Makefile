@@ -6,7 +6,7 @@
 # make bench      time and memory against the textbook form: benchmarks/results (wants a quiet machine)
 # make quality DEV=... TRAIN=...    measure the models on your test set and training photos: docs/quality.md, docs/models.md
 # make ablation DEV=... TRAIN=...   what each part of the network contributes at short training: docs/ablation.md
-# make retrain TRAIN=...            train ttsr-lite from random weights, in four runs (about five hours of a CPU; resumes if stopped)
+# make retrain TRAIN=...            train ttsr-lite, and from it ttsr-lite-gan, from random weights (a day of a CPU; resumes if stopped)
 # make clean      remove .venv and the demo's output
 #
 # Everything is installed into .venv. PYTHON=python3.12 selects another interpreter (3.11 or newer).
@@ -62,14 +62,11 @@ ablation: $(VENV)/.test
 	PYTHONPATH=tools $(BIN)/python -m ablation $(if $(TRAIN),--data "$(TRAIN)") $(if $(DEV),--validate "$(DEV)") \
 		--json tools/ablation/results.json --doc docs/ablation.md $(MORE)
 
-resumed = $(if $(wildcard runs/$(1)/checkpoints),--resume)
-weights = runs/$(1)/$(1).safetensors
-train = $(BIN)/ttsr train $(1) --data "$(TRAIN)" --out runs/$(1) $(call resumed,$(1))
+# A day of a CPU; a second call resumes.
 retrain: $(VENV)/.test
-	$(call train,ttsr-lite)
-	$(call train,ttsr-lite-2) --start $(call weights,ttsr-lite)
-	$(call train,ttsr-lite-3) --start $(call weights,ttsr-lite-2)
-	$(call train,ttsr-lite-4) --start $(call weights,ttsr-lite-3)
+	$(BIN)/ttsr train ttsr-lite --data "$(TRAIN)" --out runs/ttsr-lite --resume
+	$(BIN)/ttsr train ttsr-lite-gan --data "$(TRAIN)" --out runs/ttsr-lite-gan --resume \
+		--start runs/ttsr-lite/ttsr-lite.safetensors
 
 clean:
 	rm -rf $(VENV) demo

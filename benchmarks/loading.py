@@ -110,7 +110,7 @@ def open_pairs(path: Path) -> tuple[str, Dataset[Pair]]:
 def training_rate(path: Path) -> float:
     """Measure the pairs per second that the small network is trained on; the first step is a warm-up."""
     kind, pairs = open_pairs(path)
-    recipe = read_recipe(RECIPES[kind], ["--extractor.start=random", "--schedule.contrastive_steps=0"])
+    recipe = read_recipe(RECIPES[kind]).stages[-1]
     trainer = Trainer(recipe, Runtime("cpu"))
     seconds: list[float] = []
     for step in range(1 + TRAINING_STEPS):

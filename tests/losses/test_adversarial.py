@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ttsr.losses.adversarial import discriminator_loss, generator_loss
 from ttsr.models.discriminator import Discriminator
 
-KINDS = ("bce", "vanilla", "lsgan", "hinge", "wgan", "wgan-gp")
+KINDS = ("bce", "vanilla", "lsgan", "hinge", "wgan", "wgan-gp", "ragan")
 
 
 class Ramp(nn.Module):
@@ -78,6 +78,24 @@ def test_the_other_kinds_are_their_definitions(kind, on_real, on_fake, of_genera
     assert set(metrics) == {"d_real", "d_fake"}
     expected = mean([(of_generator or on_real)(d) for d in fake])
     torch.testing.assert_close(generator_loss(kind, network, sr, hr), expected)
+
+
+def test_ragan_compares_each_side_with_the_mean_of_the_other():
+    network, (sr, hr, mixture) = small(), pairs()
+    real, fake = logits(network, hr), logits(network, sr)
+
+    def loss(first: list[Tensor], second: list[Tensor]) -> Tensor:
+        on_first = [-torch.sigmoid(d - mean(second)).log() for d in first]
+        return mean(on_first) + mean([-(1 - torch.sigmoid(d - mean(first))).log() for d in second])
+
+    of_discriminator, metrics = discriminator_loss("ragan", network, sr, hr, mixture)
+    torch.testing.assert_close(of_discriminator, loss(real, fake))
+    torch.testing.assert_close(generator_loss("ragan", network, sr, hr), loss(fake, real))
+    assert set(metrics) == {"d_real", "d_fake"}
+    # A shift of all logits, which would fool the others, changes nothing.
+    with torch.no_grad():
+        network.get_parameter("last.2.bias").add_(5)
+    torch.testing.assert_close(generator_loss("ragan", network, sr, hr), loss(fake, real))
 
 
 def test_wgan_gp_is_its_definition():

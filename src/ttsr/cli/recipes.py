@@ -4,7 +4,7 @@ from ttsr.cli.printing import tell
 
 
 def recipes(name: str | None = None) -> None:
-    """List the recipes of the package, or show one with a description of every field.
+    """List the recipes of the package, or show one with a description of every field, and its stages.
 
     Args:
         name: A recipe of the package, or a YAML file, to print with every field. The output is a recipe too: save it as
