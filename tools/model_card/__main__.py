@@ -13,7 +13,7 @@ from pathlib import Path
 from model_card.beside import beside_chart, bicubic_of, contender_of, ours
 from model_card.comparison import read_pair
 from model_card.example_pairs import example_pairs, example_sheets, failures, file_part
-from model_card.measuring import exhibits, measure, row_of
+from model_card.measuring import CHOICES, FEW_CHOICES, exhibits, measure, row_of
 from model_card.pages import MeasuredModel, Shown, generated_parts, model_scores, quality_page, replace_generated
 from model_card.peers import PICTURES, SCORES, Peer, read_peers, read_pictures
 from model_card.sheets import make_sheet
@@ -99,7 +99,7 @@ def _write_all(options: Options) -> None:
         parts[f"failures of {name}"] = failures(upscaler, name, example_pairs(), options.docs, CARDS)
         if groups:
             with progress_bar(f"{name}, {len(groups)} pictures") as progress:
-                measurement = measure(name, upscaler.model, groups, progress)
+                measurement = measure(name, upscaler.model, groups, progress, FEW_CHOICES if models else CHOICES)
             models.append(MeasuredModel(name, _sha256(weights[name]), measurement))
             parts[f"scores of {name}"] = model_scores(measurement.by_reference)
     for part, body in parts.items():

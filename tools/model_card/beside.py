@@ -59,7 +59,7 @@ def contender_of(peer: Peer) -> Contender:
 
 
 def ours(name: str, measurement: Measurement) -> list[Contender]:
-    """A model of ours without references, with reference 1, and with all."""
+    """A model of ours without references, with reference 1, and with all where these were measured."""
     return [
         Contender(
             name,
@@ -69,6 +69,7 @@ def ours(name: str, measurement: Measurement) -> list[Contender]:
             measurement.cpu_seconds.get(choice),
         )
         for choice in _CHOICES
+        if any(row.reference == choice for row in measurement.by_reference.rows)
     ]
 
 

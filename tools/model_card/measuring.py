@@ -21,6 +21,8 @@ from ttsr.system.threads import use_threads
 NUMBERED: tuple[ReferenceChoice, ...] = ("1", "2", "3", "4", "5")
 CHOICES: tuple[ReferenceChoice, ...] = ("none", "lr", "unrelated", *NUMBERED, "all")
 """The choices of references that are scored by `paper-y`."""
+FEW_CHOICES: tuple[ReferenceChoice, ...] = ("none", "lr", "unrelated", "1")
+"""Those of a model beside the default one."""
 PROTOCOL_CHOICES: tuple[ReferenceChoice, ...] = ("none", "1")
 """Those that are scored by every protocol."""
 
@@ -37,7 +39,7 @@ class Measurement:
     """The scores of a model.
 
     Attributes:
-        by_reference: with all of `CHOICES`, by `paper-y`.
+        by_reference: with each choice of references, by `paper-y`.
         by_protocol: with `PROTOCOL_CHOICES`, by all protocols.
         num_parameters: of the network.
         cpu_seconds: for each of `PROTOCOL_CHOICES`, mean processor time of a picture on one thread.
@@ -49,7 +51,13 @@ class Measurement:
     cpu_seconds: dict[ReferenceChoice, float]
 
 
-def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Progress | None = None) -> Measurement:
+def measure(
+    name: str,
+    model: TTSR,
+    groups: Sequence[Group],
+    progress: Progress | None = None,
+    choices: Sequence[ReferenceChoice] = CHOICES,
+) -> Measurement:
     """Score a model; the scores equal those of `ttsr evaluate`.
 
     The network sees the same input only once: several choices give the same reference where a picture has few.
@@ -59,6 +67,7 @@ def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Progress 
         model: in eval mode, on the device to compute on.
         groups: of `ttsr.data.cufed5.list_groups`.
         progress: updated after each picture.
+        choices: of references, `PROTOCOL_CHOICES` among them.
 
     Raises:
         DataError: a group has no reference, or there are fewer than two groups.
@@ -66,11 +75,11 @@ def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Progress 
         UserError: a picture does not fit into memory.
     """
     protocols = tuple(PROTOCOLS.values())
-    chosen, matching = check_test_set(groups, CHOICES, protocols), choose_matching(model.config)
+    chosen, matching = check_test_set(groups, choices, protocols), choose_matching(model.config)
     scores: list[PictureScore] = []
     for number, group in enumerate(groups):
         seen: dict[object, PictureScore] = {}
-        for reference in CHOICES:
+        for reference in choices:
             choice = chosen[reference][number]
             inputs = choice.files or reference
             if inputs not in seen:
@@ -81,7 +90,7 @@ def measure(name: str, model: TTSR, groups: Sequence[Group], progress: Progress 
             progress.update((number + 1) / len(groups))
     every = make_rows(name, [score for score in scores if score.reference in PROTOCOL_CHOICES], PROTOCOL_CHOICES)
     return Measurement(
-        Report((PAPER_Y,), tuple(make_rows(name, [_by_paper_y(score) for score in scores], CHOICES))),
+        Report((PAPER_Y,), tuple(make_rows(name, [_by_paper_y(score) for score in scores], choices))),
         Report(protocols, tuple(every)),
         sum(parameter.numel() for parameter in model.parameters()),
         _time(model, groups),

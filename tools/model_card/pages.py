@@ -15,7 +15,7 @@ from model_card.beside import (
     pictures_table,
     wins_table,
 )
-from model_card.measuring import Exhibit, Measurement, with_every_level
+from model_card.measuring import CHOICES, Exhibit, Measurement, with_every_level
 from model_card.peers import Peer
 from model_card.tables import (
     REQUIRED_MODEL,
@@ -182,13 +182,13 @@ def _against_default(mine: Sequence[Contender], name: str, default: str) -> str:
 
 def _section(model: MeasuredModel) -> list[str]:
     report = model.measurement.by_reference
-    parts = [
-        f"## {model.name}",
-        "### By reference",
-        levels_table(report),
-        f"{_BY_REFERENCE.format(without=_WITHOUT if with_every_level(report) else '')} {order(report)} "
-        f"{gains(report, PAPER_Y)}",
-    ]
+    parts = [f"## {model.name}", "### By reference"]
+    if len(report.rows) == len(CHOICES):
+        without = _WITHOUT if with_every_level(report) else ""
+        parts += [levels_table(report), f"{_BY_REFERENCE.format(without=without)} {order(report)}"]
+    else:
+        parts.append(scores_table(report))
+    parts.append(gains(report, PAPER_Y))
     if model.name == REQUIRED_MODEL:
         parts += ["The gains that default weights must reach:", required_gains_table(report)]
     return [*parts, "### Under every protocol", protocols_table(model.measurement.by_protocol), _BRACKETS]

@@ -81,10 +81,14 @@ def test_networks_of_others_are_shown_beside_ours(docs: Path, folder: Path, tmp_
         Image.new("RGB", (32, 24), "gray").save(peer / f"{name}.png")
     (tmp_path / "peers.json").write_text(json.dumps(score_peers.scores_of(folder, peer.parent, [])))
     arguments = ["--dev", str(folder), "--peers", str(tmp_path / "peers.json"), "--peer-examples", str(peer.parent)]
+    shutil.copy(tmp_path / "m.safetensors", tmp_path / "n.safetensors")
+    arguments += ["--model", str(tmp_path / "n.safetensors")]
     assert run(docs, *arguments, "--peer-pictures", str(peer.parent)) == 0
     page = (docs / "quality.md").read_text()
     assert "| Peer x4 | 0.50 M |  | **inf** | **1.0000** | **0.0000** |" in page
     assert "| m.safetensors, reference 1 | Peer x4 | -inf dB | 0 of 3 | 0 of 3 | 0 of 3 | 0 of 3 |" in page
+    assert "n.safetensors against m.safetensors, reference 1: +0.00 dB PSNR, +0.0000 SSIM" in page
+    assert page.count("| all references |") == 2  # of the first model: beside others, and by reference
     pictures = [line.partition("](")[2].rstrip(")") for line in page.splitlines() if "![" in line]
     assert len(pictures) == 1 + 2 * 2 and all((docs / picture).is_file() for picture in pictures)
 
