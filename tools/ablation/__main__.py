@@ -31,6 +31,7 @@ from ttsr.system.distributed import Runtime
 from ttsr.training.recipe_text import read_recipe
 
 _BAD_INPUT = 2
+_RECIPE = Path(__file__).with_name("recipe.yaml")
 
 
 def ablate(options: argparse.Namespace, overrides: Sequence[str]) -> int:
@@ -52,7 +53,7 @@ def ablate(options: argparse.Namespace, overrides: Sequence[str]) -> int:
     base = read_recipe(options.recipe, overrides)
     if base.pairs != "photos":
         raise RecipeError(
-            f"{options.recipe}: the contrastive start of the extractor needs pairs: photos", "ttsr-lite has"
+            f"{options.recipe}: the contrastive start of the extractor needs pairs: photos", "take another"
         )
     groups = list_groups(options.validate)
     check_test_set(groups, ("1",), (PAPER_Y,))  # before the training
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of training photos")
     parser.add_argument("--validate", type=Path, required=True, help="test set in CUFED5's layout")
-    parser.add_argument("--recipe", default="ttsr-lite", help="sizes, losses, learning rates and pairs (%(default)s)")
+    parser.add_argument("--recipe", default=str(_RECIPE), help="sizes, losses, rates, pairs")
     parser.add_argument("--contrastive-steps", type=int, default=500, help="of the common extractor (%(default)s)")
     parser.add_argument("--steps", type=int, default=500, help="of each row (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="folder of the runs (%(default)s)")

@@ -98,9 +98,10 @@ pictures with a larger PSNR than in the row before.
 
 ## How the rows were trained
 
-With the sizes, losses, learning rates and pairs of `{ablation.recipe}`, seed {ablation.seed}: {ablation.steps} steps
-of {ablation.batch_size} pairs, crops of {ablation.crop} px. All rows see the same pairs, and the parts that they share
-have the same initial weights. The learning rate falls over the second half. Each row adds one thing:
+With the sizes, losses, learning rates and pairs of the recipe `{ablation.recipe}`, seed {ablation.seed}:
+{ablation.steps} steps of {ablation.batch_size} pairs, crops of {ablation.crop} px. All rows see the same pairs, and the
+parts that they share have the same initial weights. The learning rate falls over the second half. Each row adds one
+thing:
 
 1. **no transfer**: nothing of the reference is used, in training or in scoring.
 2. **hard attention**: the textures of each cell's best match are added with weight 1, at all three scales.

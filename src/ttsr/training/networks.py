@@ -74,7 +74,8 @@ def build_networks(
         _load_start(model.extractor, extractor_start, "extractor.start")
     vgg19 = vgg19 if in_loss else None
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(_is_trained(name, recipe))
+        if not _is_trained(name, recipe):
+            parameter.requires_grad_(False)
     for network in (model.train(), discriminator, vgg19):
         if network is not None:
             network.to(device)
