@@ -5,6 +5,7 @@
 # make type       pyright
 # make bench      time and memory against the textbook form: benchmarks/results (wants a quiet machine)
 # make quality DEV=... TRAIN=...    measure the models on your test set and training photos: docs/quality.md, docs/models.md
+# make peers DEV=...                networks of others on your test set: benchmarks/results/peers.json (an environment of its own)
 # make ablation DEV=... TRAIN=...   what each part of the network contributes at short training: docs/ablation.md
 # make retrain TRAIN=...            train ttsr-lite, and from it ttsr-lite-gan, from random weights (a day of a CPU; resumes if stopped)
 # make clean      remove .venv and the demo's output
@@ -15,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test quick lint type bench quality ablation retrain clean
+.PHONY: help demo test quick lint type bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -52,10 +53,19 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/training.py --output benchmarks/results/training.json
 	$(BIN)/python benchmarks/loading.py --output benchmarks/results/loading.json
 
-# MODEL=... names other models than ttsr-lite. Without DEV or TRAIN, the parts that need it stay as they are.
+# MODEL=... names other models than those that ship. Without DEV or TRAIN, the parts that need it stay as they are.
 quality: $(VENV)/.test
 	PYTHONPATH=tools $(BIN)/python -m model_card $(if $(DEV),--dev "$(DEV)") $(if $(TRAIN),--train "$(TRAIN)") \
-		$(foreach name,$(MODEL),--model "$(name)")
+		$(if $(wildcard runs/peers/*/run.json),--peer-pictures runs/peers) $(foreach name,$(MODEL),--model "$(name)")
+
+# Some minutes on one thread. The example pairs by others are committed, their pictures of the test set are not.
+PEERS := $(VENV)-peers
+peers: $(VENV)/.test
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers-requirements.txt
+	$(PEERS)/bin/python benchmarks/peers.py examples/pairs benchmarks/results/peers
+	$(PEERS)/bin/python benchmarks/peers.py "$(DEV)" runs/peers
+	$(BIN)/python benchmarks/score_peers.py "$(DEV)" runs/peers --output benchmarks/results/peers.json
 
 # An hour on one CPU thread; a second call resumes. MORE=... adds options: PYTHONPATH=tools python -m ablation --help.
 ablation: $(VENV)/.test
@@ -69,7 +79,7 @@ retrain: $(VENV)/.test
 		--start runs/ttsr-lite/ttsr-lite.safetensors
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) $(PEERS) demo
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)

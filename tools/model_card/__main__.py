@@ -13,6 +13,7 @@ from pathlib import Path
 from model_card.beside import beside_chart, bicubic_of, contender_of, ours
 from model_card.comparison import read_pair
 from model_card.example_pairs import example_pairs, example_sheets, failures, file_part
+from model_card.facts import facts_table
 from model_card.measuring import CHOICES, FEW_CHOICES, exhibits, measure, row_of
 from model_card.pages import MeasuredModel, Shown, generated_parts, model_scores, quality_page, replace_generated
 from model_card.peers import PICTURES, SCORES, Peer, read_peers, read_pictures
@@ -95,6 +96,7 @@ def _write_all(options: Options) -> None:
     upscalers = {name: Upscaler(file, device=options.device) for name, file in weights.items()}
     models = []
     for name, upscaler in upscalers.items():
+        parts[f"facts of {name}"] = facts_table(upscaler.model, weights[name])
         parts[f"training of {name}"] = _training(name, options.docs)
         parts[f"failures of {name}"] = failures(upscaler, name, example_pairs(), options.docs, CARDS)
         if groups:
