@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,16 @@ def whole(photos: Path, folder_of_whole: Path) -> Path:
         _, outcome = train(staged(), photos, folder_of_whole, num_workers=0)
         assert outcome.finished and outcome.step == 6 and outcome.folder == folder_of_whole / "4-all"
     return folder_of_whole
+
+
+@pytest.fixture
+def mined(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pair in CUFED's layout."""
+    folder = tmp_path_factory.mktemp("mined")
+    for side in ("input", "ref"):
+        (folder / side).mkdir()
+        shutil.copy(photos / "photo_0.png", folder / side / "a.png")
+    return folder
 
 
 def weights_of(file: Path) -> dict[str, torch.Tensor]:
@@ -223,3 +234,20 @@ def test_progress_runs_over_all_stages(photos: Path, tmp_path: Path) -> None:
     train(staged(), photos, tmp_path, num_workers=0, progress=progress)
     assert [fraction for fraction, _ in shown] == pytest.approx([step / 18 for step in range(1, 19)])
     assert shown[4][1].startswith("extractor, step 1 of 4  ") and shown[-1][1].startswith("all, step 6 of 6  ")
+
+
+def test_mined_pairs_are_mixed_in_and_a_resumed_run_needs_them(photos: Path, mined: Path, tmp_path: Path) -> None:
+    recipe = staged("--photos.mined_share=0.5")
+    assert [stage.takes_mined for stage in recipe.stages] == [False, False, True, True]
+    count = iter(range(1, 100))
+
+    def stop(_: int, __: dict[str, float]) -> None:
+        if next(count) == 10:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    _, outcome = train(recipe, photos, tmp_path, mined=mined, num_workers=0, on_step=stop)
+    assert outcome.folder == tmp_path / "3-textures" and outcome.step == 2
+    with pytest.raises(RecipeError, match="started with 1 mined pairs, and now there are 0: give the same ones"):
+        train(recipe, photos, tmp_path, num_workers=0, resume=True)
+    _, outcome = train(recipe, photos, tmp_path, mined=mined, num_workers=0, resume=True)
+    assert outcome.finished

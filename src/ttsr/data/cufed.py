@@ -32,6 +32,9 @@ class CufedPairs(Dataset[Pair]):
     skipped: tuple[str, ...] = ()
     """Always empty: pictures are read only when their pair is made. `PhotoPairs` has it too."""
 
+    num_mined = 0
+    """Mined pairs that are mixed in, as of `PhotoPairs`."""
+
     def __init__(self, folder: Path, options: CufedOptions, seed: int) -> None:
         self.options, self.seed = options, seed
         self.store = open_training_set(folder)

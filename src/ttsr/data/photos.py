@@ -42,6 +42,7 @@ class PhotoPairs(Dataset[Pair]):
         with_references: False makes HR crops alone.
 
     Attributes:
+        num_mined: mined pairs that are mixed in.
         skipped: photos that could not be used, 'name: reason'; the pairs are those of a folder without them.
 
     Raises:
@@ -75,9 +76,10 @@ class PhotoPairs(Dataset[Pair]):
                     skipped.append(str(error))
             members = range(first, len(self.photos))
             self.others += [[other for other in members if other != member] for member in members]
-        self._mined = None
+        self._mined, self.num_mined = None, 0
         if mined is not None:
             self._mined = MinedPairs(mined, options.hr_size, options.ref_size)
+            self.num_mined = len(self._mined.pairs)
             skipped += self._mined.skipped
         self.skipped = tuple(skipped)
         if not self.photos:

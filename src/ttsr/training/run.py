@@ -32,6 +32,7 @@ class Run:
         on_warning: called with a line for each picture that is left out.
         on_log: called with the step and the metrics of each line of the log; of validations with `psnr` alone.
         wandb_project: a project of W&B to log to, or None.
+        num_mined: mined pairs among the training pairs, for the checkpoints.
 
     Attributes:
         best: the best validation so far.
@@ -51,11 +52,13 @@ class Run:
         on_warning: Callable[[str], None] | None,
         on_log: Callable[[int, dict[str, float]], None] | None = None,
         wandb_project: str | None = None,
+        num_mined: int = 0,
     ) -> None:
         self.trainer, self.recipe, self.folder, self.runtime = trainer, trainer.recipe, folder, trainer.runtime
         self.best = ValidationScore(**state["best"]) if state and state["best"] else None
         self.skipped: set[str] = set()
         self._validation, self._on_warning, self._on_log = validation, on_warning, on_log
+        self._num_mined = num_mined
         self._validated = state["validated"] if state else 0
         self._saved: tuple[int, ValidationScore | None, int] | None = None
         self._log: TrainingLog | None = None
@@ -133,7 +136,7 @@ class Run:
             if self.runtime.is_main and self._saved != now and self.trainer.is_sound:
                 best = asdict(self.best) if self.best else None
                 state = self.trainer.state() | {"best": best, "validated": self._validated}
-                state["window"] = self._window.state()
+                state |= {"window": self._window.state(), "mined": self._num_mined}
                 write_checkpoint(self.folder, state, self.recipe.keep)
         self._saved = now
 

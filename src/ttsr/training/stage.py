@@ -72,6 +72,12 @@ def run_stage(
             if test_set is not None:
                 validation = Validation(test_set, recipe.validation_protocol, recipe.validation_reference)
             pairs = open_pairs(recipe, data, mined)
+            before = state.get("mined", 0) if state else pairs.num_mined
+            if before != pairs.num_mined and not accept_changes:
+                raise RecipeError(
+                    f"{folder}: the run was started with {before} mined pairs, and now there are {pairs.num_mined}",
+                    "give the same ones, or accept the change",
+                )
             trainer = Trainer(
                 recipe,
                 runtime,
@@ -86,7 +92,7 @@ def run_stage(
         with runtime.together():
             if not at_one_step:
                 raise RecipeError(f"{folder}: not all processes find its last checkpoint", "use a shared folder")
-            run = Run(trainer, folder, state, validation, on_warning, on_log, wandb_project)
+            run = Run(trainer, folder, state, validation, on_warning, on_log, wandb_project, pairs.num_mined)
         if on_start is not None:
             on_start(trainer)
         run.skip_pictures(pairs.skipped if runtime.is_main else ())
