@@ -16,7 +16,9 @@ from ttsr.data.cufed5 import list_groups
 from ttsr.errors import DataError
 from ttsr.evaluation.protocols import PAPER_Y, Score
 from ttsr.evaluation.scored_picture import read_ground_truth
+from ttsr.evaluation.scoring import evaluate
 from ttsr.images.resize import downscale4, upscale4
+from ttsr.models.ttsr import TTSR
 
 RUN = {"title": "Peer x4", "package": "peer 1.0", "licence": "MIT", "parameters_in_millions": 0.5, "threads": 1}
 
@@ -55,6 +57,20 @@ def test_pictures_are_scored_and_read_again(folder: Path, pictures: Path, tmp_pa
             assert peer.scores[name] == PAPER_Y.score(hr, np.asarray(image))
     assert read_pictures(pictures, "001").keys() == {"Peer x4"}
     assert read_pictures(pictures, "009") == {}
+
+
+def test_models_of_ours_are_scored_without_and_with_a_reference(
+    model: TTSR, folder: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_peers, "load", lambda name: model)
+    entries = score_peers.scores_of(folder, pictures, ["m"])["networks"][2:]
+    assert [(entry["title"], entry["reference"]) for entry in entries] == [("m", "none"), ("m", "1")]
+    scored = evaluate(model, list_groups(folder), references=("none", "1"), protocols=[PAPER_Y])
+    for entry, reference in zip(entries, ("none", "1"), strict=True):
+        expected = {s.name: s.model["paper-y"].psnr for s in scored if s.reference == reference}
+        assert {name: picture["psnr"] for name, picture in entry["pictures"].items()} == expected
+        assert entry["means"]["psnr"] == pytest.approx(sum(expected.values()) / 3)
+        assert entry["means"]["cpu_seconds"] > 0
 
 
 def test_others_are_given_the_small_photo_that_ours_are(folder: Path) -> None:
