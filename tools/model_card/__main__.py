@@ -98,7 +98,8 @@ def _write_all(options: Options) -> None:
     for name, upscaler in upscalers.items():
         parts[f"facts of {name}"] = facts_table(upscaler.model, weights[name])
         parts[f"training of {name}"] = _training(name, options.docs)
-        parts[f"failures of {name}"] = failures(upscaler, name, example_pairs(), options.docs, CARDS)
+        if f"failures of {name}" in marked:  # it takes a while
+            parts[f"failures of {name}"] = failures(upscaler, name, example_pairs(), options.docs, CARDS)
         if groups:
             with progress_bar(f"{name}, {len(groups)} pictures") as progress:
                 measurement = measure(name, upscaler.model, groups, progress, FEW_CHOICES if models else CHOICES)
