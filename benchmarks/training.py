@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ttsr.data.sample import Batch
 from ttsr.models import textbook
 from ttsr.models.correspondence.types import EncodedReference
-from ttsr.models.ttsr import TTSROutput
+from ttsr.models.output import TTSROutput
 from ttsr.system.distributed import Runtime
 from ttsr.system.memory import peak_bytes
 from ttsr.training.recipe_text import read_recipe

@@ -458,3 +458,26 @@ def test_a_memory_limit_that_is_too_small_says_the_least(weights: Path, capsys: 
     assert not Path("a_x4.png").exists()
     assert main([*command, "much"]) == 2
     assert capsys.readouterr().err == "ttsr: 'much' is no amount of memory: give one such as 4GiB, 4GB or 3500MB\n"
+
+
+def test_a_base_takes_the_textures(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, size in (
+        ("small.png", (12, 10)),
+        ("other.png", (48, 40)),
+        ("ref.png", (64, 64)),
+        ("wrong.png", (47, 40)),
+    ):
+        Image.effect_noise(size, 60).convert("RGB").save(name)
+    common = ["--device", "cpu", "--precision", "fp32"]
+    for base in ("small.png", "wrong.png"):
+        assert main(["upscale", "small.png", "--ref", "ref.png", "--base", base, *common]) == 2
+        assert "is not four times as large as the picture" in capsys.readouterr().err
+    assert main(["upscale", "small.png", "--base", "other.png", *common]) == 2
+    assert "--base without --ref" in capsys.readouterr().err
+    assert main(["upscale", "small.png", "ref.png", "--ref", "ref.png", "--base", "other.png", *common]) == 2
+    assert "name one picture" in capsys.readouterr().err
+    assert main(["upscale", "small.png", "--ref", "ref.png", "--base", "other.png", "-o", "other.png", *common]) == 2
+    assert "other.png" in capsys.readouterr().err
+    assert main(["upscale", "small.png", "--ref", "ref.png", "--base", "other.png", "-o", "out.png", *common]) == 0
+    assert Image.open("out.png").size == (48, 40)

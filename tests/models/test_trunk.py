@@ -85,3 +85,34 @@ def test_a_trunk_needs_the_bicubic_skip():
 def test_a_width_that_is_the_same_is_none_of_its_own():
     assert TTSRConfig(8, channels_2x=8, channels_4x=4) == TTSRConfig(8, channels_4x=4)
     assert TTSRConfig(8, channels_4x=4).widths == (8, 8, 4)
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+@pytest.mark.parametrize("trunk", [0, 10])
+def test_the_textures_are_added_to_another_base(trunk, tiled):
+    torch.manual_seed(1)
+    config = TTSRConfig(6, (3, 1, 1, 1), (4, 6, 8), 5, 4, trunk, bicubic_skip=True, refinement_radius=2)
+    network, (lr, ref) = TTSR(config).eval(), images((21, 17), (24, 20))
+    base = images((84, 68))[0]
+    with torch.no_grad():
+        network.synthesis.merge.tail2.weight.zero_()
+        assert network.synthesis.merge.tail2.bias is not None
+        network.synthesis.merge.tail2.bias.fill_(0.01)
+        result = network(lr, ref, base=base, block_bytes=4096, keep_textures=not tiled)
+    torch.testing.assert_close(result.sr, (base + 0.005).clamp(max=1), atol=1e-6, rtol=0)
+
+
+def test_what_is_added_depends_on_the_base():
+    network, (lr, ref) = model(), images((9, 7), (24, 20))
+    dark, bright = torch.full((2, 3, 36, 28), 0.4), torch.full((2, 3, 36, 28), 0.6)
+    added = [network(lr, ref, base=base).sr - base for base in (dark, bright)]
+    assert not torch.allclose(added[0], added[1], atol=1e-4)
+
+
+def test_a_base_must_fit():
+    (lr, ref, base) = images((9, 7), (24, 20), (36, 24))
+    with pytest.raises(ValueError, match="base"):
+        model()(lr, ref, base=base)
+    published = TTSR(TTSRConfig(4, (0, 0, 0, 0), (4, 4, 4)))
+    with pytest.raises(ValueError, match="bicubic_skip"):
+        published(lr, ref, base=images((36, 28))[0])

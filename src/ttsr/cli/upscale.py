@@ -90,7 +90,12 @@ def _results(
     size, quality = files.target_size, files.check_quality(jobs)
     for note in notes if work.is_main else ():
         say(note)
-    inputs = [*references.ref, *(job.source for job in jobs), Path(computing.model)]
+    base = references.base
+    if base is not None and not references.ref:
+        raise UserError("--base without --ref: there are no textures to add to it", "give a --ref")
+    if base is not None and len(jobs) > 1:
+        raise UserError(f"--base {base}: is of one picture, and {len(jobs)} are to be upscaled", "name one picture")
+    inputs = [*references.ref, *(job.source for job in jobs), Path(computing.model), *([base] if base else [])]
     refuse_overwriting((job.target for job in jobs), inputs)
     max_memory = None if computing.max_memory is None else parse_bytes(computing.max_memory)
     pixels = []
@@ -146,6 +151,6 @@ def _results(
         return bar.enter_context(progress_bar(job.source.name, shown=work.is_main))
 
     with ExitStack() as bar:
-        for result in run_jobs(todo(), ready, start, size=size, quality=quality, plan_only=computing.plan):
+        for result in run_jobs(todo(), ready, start, size=size, base=base, quality=quality, plan_only=computing.plan):
             bar.close()
             yield result

@@ -34,8 +34,9 @@ class ReferenceOptions:
     """Where the textures come from.
 
     Attributes:
-        ref: A sharp picture of the same thing; may be given several times. Without any, each picture is its own
-            reference.
+        ref: A sharp picture of the same thing; may be given several times.
+        base: The picture four times larger by another tool, of a single picture to upscale: the textures are added to
+            it in place of the model's own enlargement.
         search: exact compares every place of the LR with every place of the references, as published; its time grows
             with the product of their pixels. coherent searches coarse to fine, in a small part of that time for large
             pictures, and prefers matches that agree with their neighbours. auto is coherent for our own networks, and
@@ -47,6 +48,7 @@ class ReferenceOptions:
     """
 
     ref: Annotated[tuple[Path, ...], Parameter(show_default=False)] = ()
+    base: Path | None = None
     search: Search = DEFAULT_SEARCH
     pose: PoseSearch = DEFAULT_POSE
     match_colour: MatchColour = DEFAULT_MATCH_COLOUR

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttsr.errors import UserError
@@ -47,6 +48,7 @@ def run_jobs(
     start: "Callable[[Job, Picture, Plan], Progress | None]",
     *,
     size: TargetSize | None = None,
+    base: Path | None = None,
     quality: int = DEFAULT_QUALITY,
     plan_only: bool = False,
 ) -> Iterator[JobResult]:
@@ -57,6 +59,7 @@ def run_jobs(
         ready: gives the upscaler and its encoded references, once the first good picture needs them.
         start: called before a picture's work with its plan; gives the progress to report to.
         size: of the outputs; by default four times that of the pictures.
+        base: an enlargement of the only picture, see `Upscaler.upscale`.
         quality: of JPEG and WebP, from 1 to 100.
         plan_only: only plan each picture; nothing is written or made.
 
@@ -88,7 +91,7 @@ def run_jobs(
                 yield JobResult(job, picture, plan=plan)
                 continue
             progress = start(job, picture, plan)
-            result = upscale_to(upscaler, picture, target, fitted, plan=plan, progress=progress)
+            result = upscale_to(upscaler, picture, target, fitted, base=base, plan=plan, progress=progress)
             losses = result.save(job.target, quality=quality)
         except UserError as error:
             yield JobResult(job, picture, error=error)

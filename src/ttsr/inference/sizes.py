@@ -25,6 +25,7 @@ def upscale_to(
     size: Size,
     references: Sequence[Reference] | None = None,
     *,
+    base: Source | Picture | None = None,
     plan: Plan | None = None,
     progress: Progress | None = None,
 ) -> Upscaled:
@@ -39,6 +40,7 @@ def upscale_to(
         image: a path, Pillow image, array or `Picture`.
         size: (width, height) of the result in pixels.
         references: as in `Upscaler.upscale`.
+        base: likewise, of the first pass: four times as large as `image`, whatever `size` is.
         plan: from `plan_to` with the same arguments.
         progress: updated throughout; cancels the work.
 
@@ -50,11 +52,11 @@ def upscale_to(
     progress = progress or Progress()
     between = _between(picture.size, size)
     if between is None:
-        first = upscaler.upscale(picture, references, plan=plan, progress=progress)
+        first = upscaler.upscale(picture, references, base=base, plan=plan, progress=progress)
         return replace(first, picture=_resized(first.picture, size))
     # The time of a pass grows with its pixels at least.
     share = picture.size[0] * picture.size[1] / (picture.size[0] * picture.size[1] + between[0] * between[1])
-    first = upscaler.upscale(picture, references, progress=progress.part(0, share))
+    first = upscaler.upscale(picture, references, base=base, progress=progress.part(0, share))
     second = upscaler.upscale(_resized(first.picture, between), references, progress=progress.part(share, 1))
     return replace(
         first,

@@ -18,6 +18,7 @@ from ttsr.images.picture import Picture, to_integer_tensor, to_pixels, to_tensor
 from ttsr.images.reading import Source, read_picture
 from ttsr.images.resize import SCALE, blur_by_resize, upscale4
 from ttsr.images.transparency import is_constant, keep_flat, with_spread_colours
+from ttsr.inference.base import read_base
 from ttsr.inference.colour_consistency import keep_colours
 from ttsr.inference.computing import computing
 from ttsr.inference.fitting import ReferenceFitter
@@ -27,7 +28,8 @@ from ttsr.inference.references import Reference, ReferencePixels, own_grid, own_
 from ttsr.inference.upscaled import Upscaled, places, places_in_sources
 from ttsr.models.correspondence.types import EncodedReference, Matcher
 from ttsr.models.inputs import ReferenceImage, check_reference
-from ttsr.models.ttsr import TTSR, TTSROutput
+from ttsr.models.output import TTSROutput
+from ttsr.models.ttsr import TTSR
 from ttsr.options import (
     DEFAULT_MATCH_COLOUR,
     DEFAULT_MODEL,
@@ -205,6 +207,7 @@ class Upscaler:
         image: Source | Picture,
         references: Sequence[Reference] | None = None,
         *,
+        base: Source | Picture | None = None,
         plan: Plan | None = None,
         progress: Progress | None = None,
     ) -> Upscaled:
@@ -215,17 +218,20 @@ class Upscaler:
         Args:
             image: a path, Pillow image, array or `Picture` of any size.
             references: from `encode_references` or `fit_references`; by default those of `set_references`.
+            base: the picture four times larger by another tool, which the references' textures are added to in place
+                of the network's own enlargement.
             plan: from `plan` with the same picture and references, if it was made already.
             progress: updated throughout; cancels the work.
 
         Raises:
-            ImageError: the picture cannot be read.
-            UserError: it does not fit into memory.
+            ImageError: the picture or `base` cannot be read, or their sizes do not fit.
+            UserError: it does not fit into memory, or the network takes no `base`.
             Cancelled: through `progress`.
         """
         start = time.perf_counter()
         progress = progress or Progress()
         picture = with_spread_colours(image if isinstance(image, Picture) else read_picture(image))
+        below = None if base is None else read_base(base, picture, self.model.config)
         given = self._references if references is None else tuple(references)
         references = self.fit_references(picture, given, progress=progress.part(0, _FITTING_SHARE))
         fits = references is not given
@@ -242,7 +248,7 @@ class Upscaler:
         with self._computing():
             own = self._takes_own_reference(references)
             pixels = [own_pixels(picture.rgb)] if own else [r.pixels for r in references if not r.left_out]
-            output = self._forward(picture, pixels, plan, progress.part(before, done))
+            output = self._forward(picture, pixels, plan, progress.part(before, done), below)
             relevance = output.relevance[0, 0].float().cpu().numpy()
             confidence = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
             shift = None if output.refinement is None else output.refinement.shift[0].cpu().numpy()
@@ -274,7 +280,12 @@ class Upscaler:
         return keep_flat(upscaled, alpha)
 
     def _forward(
-        self, picture: Picture, pixels: Sequence[ReferencePixels], plan: Plan, progress: Progress
+        self,
+        picture: Picture,
+        pixels: Sequence[ReferencePixels],
+        plan: Plan,
+        progress: Progress,
+        base: Picture | None = None,
     ) -> TTSROutput:
         """What the network makes of the picture and the references."""
         rgb = picture.rgb
@@ -287,6 +298,7 @@ class Upscaler:
             self._tensor(rgb),
             inputs,
             lr_up=self._pixels(upscale4(rgb)),
+            base=None if base is None else self._pixels(base.rgb),
             matcher=self.matching.matcher,
             block_bytes=plan.block_bytes,
             keep_textures=False,

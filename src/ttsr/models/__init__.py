@@ -13,7 +13,8 @@ if TYPE_CHECKING:
         Matches as Matches,
     )
     from ttsr.models.discriminator import Discriminator as Discriminator
-    from ttsr.models.ttsr import TTSR as TTSR, TTSROutput as TTSROutput
+    from ttsr.models.output import TTSROutput as TTSROutput
+    from ttsr.models.ttsr import TTSR as TTSR
     from ttsr.models.vgg import VGG19 as VGG19
 
 __getattr__ = lazy_imports(__name__, __file__)

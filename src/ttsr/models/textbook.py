@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttsr.models.correspondence.types import CELLS, Matches
-from ttsr.models.ttsr import TTSR, TTSROutput
+from ttsr.models.output import TTSROutput
+from ttsr.models.ttsr import TTSR
 
 
 def search(queries: Tensor, keys: Sequence[Tensor], masks: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:

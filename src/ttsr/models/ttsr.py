@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -16,11 +15,12 @@ from ttsr.models.correspondence.cell_transfer import CellTransfer
 from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.pixel_transfer import PixelTransfer
 from ttsr.models.correspondence.relevance import relevance_at
-from ttsr.models.correspondence.types import Box, EncodedReference, Matcher, Matches, Refinement, Textures
+from ttsr.models.correspondence.types import Box, EncodedReference, Matcher, Matches, Textures
 from ttsr.models.cost import CellBytes, cell_bytes, count, spans
 from ttsr.models.encoding import Encoder, LevelByLevel, luma_of
 from ttsr.models.extractor import LearnableTextureExtractor
 from ttsr.models.inputs import Inputs, ReferenceImage, ReferenceInput, check_inputs, check_reference, unit_range
+from ttsr.models.output import TTSROutput, rounded
 from ttsr.models.streaming import (
     base_in_tiles,
     channels_last,
@@ -35,42 +35,6 @@ from ttsr.models.synthesis import SynthesisNetwork
 from ttsr.models.trunk import Trunk, detail_image
 from ttsr.progress import Progress
 from ttsr.system.precision import at_least_float32
-
-
-@dataclass(frozen=True)
-class TTSROutput:
-    """What a forward pass returns.
-
-    Attributes:
-        sr: (B, 3, 4h, 4w) RGB; in [0, 1] in eval mode, not clamped while training; integers where these are asked for.
-        matches: relevance (B, 1, h, w), 0 without a reference, and index (B, h, w), -1 without a reference.
-        attention: (B, 3, h, w), how far each level's texture is let in, coarse to fine: S as published, or the learned
-            match confidence.
-        refinement: the matches to the pixel; None for the published network or without a reference.
-        textures: transferred textures, coarse to fine: (B, C3, h, w), (B, C2, 2h, 2w), (B, C1, 4h, 4w); None if not
-            kept or without a reference.
-        queries: (B, C3, h, w), the features of lr_up that were matched; None in the same cases.
-        base: the result without a reference, as `sr`; None for a network without a trunk, or with `keep_textures=False`
-            where nothing has a gradient.
-    """
-
-    sr: Tensor
-    matches: Matches
-    attention: Tensor
-    refinement: Refinement | None
-    textures: tuple[Tensor, Tensor, Tensor] | None
-    queries: Tensor | None
-    base: Tensor | None = None
-
-    @property
-    def relevance(self) -> Tensor:
-        """S, (B, 1, h, w)."""
-        return self.matches.relevance
-
-    @property
-    def index(self) -> Tensor:
-        """The best key of each LR cell, (B, h, w)."""
-        return self.matches.index
 
 
 class TTSR(nn.Module):
@@ -95,6 +59,7 @@ class TTSR(nn.Module):
         lr_up: Tensor | None = None,
         ref_blur: Tensor | Sequence[Tensor] | None = None,
         ref_mask: Tensor | Sequence[Tensor | None] | None = None,
+        base: Tensor | None = None,
         matcher: Matcher = EXACT,
         block_bytes: int = 2**30,
         keep_textures: bool = True,
@@ -117,6 +82,8 @@ class TTSR(nn.Module):
             ref_blur: as ref, the references at a quarter of their size and back; likewise.
             ref_mask: as ref, (B, H/4, W/4) bool, False for cells that must not be matched, such as padding; refinement
                 may still move a match so many pixels into them. For encoded references `encode_reference` takes it.
+            base: (B, 3, 4h, 4w), another enlargement that what the network adds is added to, in place of lr_up and of
+                the trunk's detail; floats or integers. For networks with `bicubic_skip`.
             matcher: the search to match by.
             block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor and the
                 search are streamed; with `keep_textures=False` so are the transfer and the synthesis, and references
@@ -132,6 +99,9 @@ class TTSR(nn.Module):
             ValueError: sizes or channels do not fit, or of some image every cell of all references is masked.
         """
         inputs = check_inputs(lr, ref, lr_up, ref_blur, ref_mask)
+        if base is not None and not (self.config.bicubic_skip and base.shape == inputs.lr_up.shape):
+            raise ValueError(f"base {tuple(base.shape)}: needs bicubic_skip, and 4 x lr {tuple(lr.shape)}")
+        below_in = partial(self.base, inputs.lr_up if base is None else base, shown=base is not None)
         streamed = not keep_textures and not torch.is_grad_enabled()
         half = half_features and streamed
         parts = self._parts(inputs, streamed, shares, progress or Progress())
@@ -149,31 +119,31 @@ class TTSR(nn.Module):
             textures = Textures(matches.relevance.expand(-1, 3, -1, -1))
         parts["refinement"].update(1)
 
-        def finish(rgb: Tensor, base: Tensor | None = None) -> Tensor:
-            if base is not None:
-                rgb = rgb + base
+        def finish(rgb: Tensor, below: Tensor | None = None) -> Tensor:
+            if below is not None:
+                rgb = rgb + below
             if not self.training:
                 rgb = rgb.clamp(-1, 1)
             return rounded((rgb + 1) / 2, sr_type)
 
-        kept = base = None
+        kept = alone = None
         if streamed:
-            sr = self._streamed(inputs, textures, references, block_bytes, sizes, finish, parts)
+            sr = self._streamed(inputs, below_in, textures, references, block_bytes, sizes, finish, parts)
         else:
             image, whole = channels_last(2 * lr - 1), Box(0, lr.shape[2], 0, lr.shape[3])
             if isinstance(self.synthesis.shallow, Trunk) and not references:
-                below = self.base(inputs.lr_up, self.synthesis.shallow(image)[1], whole)
+                below = below_in(self.synthesis.shallow(image)[1], whole)
                 sr = finish(cast(Tensor, below))
             else:
                 texture1, texture2 = textures.level(0), textures.level(1)
                 x1, x2, detail = self.synthesis.coarse(image, textures.attention, texture1, texture2)
-                below, texture4 = self.base(inputs.lr_up, detail, whole), textures.level(2)
+                below, texture4 = below_in(detail, whole), textures.level(2)
                 sr = finish(self.synthesis.fine(x1, x2, textures.attention, texture4, below), below)
                 if keep_textures and texture1 is not None and texture2 is not None and texture4 is not None:
                     kept = texture1, texture2, texture4
-            base = finish(below) if self.config.trunk_channels and below is not None else None
+            alone = finish(below) if self.config.trunk_channels and below is not None else None
             parts["fine"].update(1)
-        return TTSROutput(sr, matches, textures.attention, textures.refinement, kept, queries, base)
+        return TTSROutput(sr, matches, textures.attention, textures.refinement, kept, queries, alone)
 
     def encode_reference(
         self,
@@ -245,16 +215,20 @@ class TTSR(nn.Module):
             )
         return [r.without_keys() for r in references], matches, queries
 
-    def base(self, lr_up: Tensor, detail: Tensor | None, box: Box) -> Tensor | None:
-        """What the synthesis is added to in a box of LR cells, RGB in [-1, 1]; None for the published network."""
+    def base(self, enlarged: Tensor, detail: Tensor | None, box: Box, *, shown: bool = False) -> Tensor | None:
+        """What the synthesis is added to in a box of LR cells, RGB in [-1, 1]; None for the published network.
+
+        The enlarged LR with the trunk's detail, or `enlarged` alone where its detail is `shown` in it already.
+        """
         if not self.config.bicubic_skip:
             return None
-        image = 2 * unit_range(part(lr_up, box, SCALE)) - 1
-        return image if detail is None else image + detail_image(part(detail, box))
+        image = 2 * unit_range(part(enlarged, box, SCALE)) - 1
+        return image if detail is None or shown else image + detail_image(part(detail, box))
 
     def _streamed(
         self,
         inputs: Inputs,
+        below_in: Callable[[Tensor | None, Box], Tensor | None],
         textures: Textures,
         references: Sequence[EncodedReference],
         block_bytes: int,
@@ -266,25 +240,14 @@ class TTSR(nn.Module):
         lr, synthesis = inputs.lr, self.synthesis
         if self.config.trunk_channels and not references:
             detail = detail_in_tiles(synthesis, lr, block_bytes // sizes.first, parts["first"])
-            base = partial(self.base, inputs.lr_up, detail)
-            return base_in_tiles(lr, base, finish, block_bytes // sizes.fine, parts["fine"])
+            return base_in_tiles(lr, partial(below_in, detail), finish, block_bytes // sizes.fine, parts["fine"])
         _prepare(references, 0, parts["texture1"])
         x1, detail = first_in_tiles(synthesis, lr, textures, block_bytes // sizes.first, parts["first"])
         _prepare(references, 1, parts["texture2"])
         x1, x2 = second_in_tiles(synthesis, x1, textures, block_bytes // sizes.second, parts["second"])
         _prepare(references, 2, parts["texture4"])
-        base = partial(self.base, inputs.lr_up, detail)
-        return fine_in_tiles(synthesis, x1, x2, textures, base, finish, block_bytes // sizes.fine, parts["fine"])
-
-
-def rounded(image: Tensor, integers: torch.dtype | None) -> Tensor:
-    """An image, 0 for black and 1 for white, as it is or rounded to integers of a type's whole range."""
-    if integers is None:
-        return image
-    largest = torch.iinfo(integers).max
-    values = image.float().mul(largest).round_().clamp_(0, largest)
-    # By way of 32 bits: not all devices convert to uint16 directly.
-    return values.to(integers) if integers == torch.uint8 else values.to(torch.int32).to(integers)
+        base, cells = partial(below_in, detail), block_bytes // sizes.fine
+        return fine_in_tiles(synthesis, x1, x2, textures, base, finish, cells, parts["fine"])
 
 
 def _prepare(references: Sequence[EncodedReference], level: int, progress: Progress) -> None:

@@ -17,7 +17,8 @@ from ttsr.models.correspondence.coherent import COHERENT
 from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.types import EncodedReference
 from ttsr.models.discriminator import Discriminator
-from ttsr.models.ttsr import TTSR, TTSROutput
+from ttsr.models.output import TTSROutput
+from ttsr.models.ttsr import TTSR
 from ttsr.models.vgg import VGG19
 from ttsr.system.precision import at_least_float32
 from ttsr.training.recipe import Recipe

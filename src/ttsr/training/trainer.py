@@ -15,7 +15,8 @@ from ttsr.data.sample import Batch
 from ttsr.errors import RecipeError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.correspondence.types import EncodedReference
-from ttsr.models.ttsr import TTSR, TTSROutput
+from ttsr.models.output import TTSROutput
+from ttsr.models.ttsr import TTSR
 from ttsr.progress import Progress
 from ttsr.system.distributed import Runtime
 from ttsr.system.precision import at_least_float32, autocast, fp32_products
