@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ttsr.inference import upscaler as module
+from ttsr.inference import computing as module
 from ttsr.inference.upscaler import Upscaler
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR

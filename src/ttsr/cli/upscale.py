@@ -127,6 +127,7 @@ def _results(
                 search=references.search,
                 pose=references.pose,
                 match_colour=references.match_colour,
+                ensemble=computing.ensemble,
                 max_memory=max_memory,
                 progress=progress,
             )

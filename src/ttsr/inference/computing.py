@@ -1,4 +1,4 @@
-"""How the network is run for a result: without gradients, and with one line where memory does not suffice."""
+"""How the network is run for a result: in which precision, without gradients, one line where memory is short."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import torch
 
 from ttsr.errors import UserError
+from ttsr.models.config import TTSRConfig
 from ttsr.options import Precision
-from ttsr.system.precision import computing_in
+from ttsr.system.precision import computes_in_bf16, computing_in
 
 
 @contextmanager
@@ -23,3 +24,9 @@ def computing(precision: Precision, device: torch.device) -> Iterator[None]:
         what = f"device {device} ran out of memory"
         remedy = "take a smaller picture, or smaller or fewer references, or close other programs"
         raise UserError(what, remedy) from None
+
+
+def best_precision(config: TTSRConfig, device: torch.device) -> Precision:
+    """In 16 bits only where they cost little: what is added to bicubic is small, and so are its rounding errors."""
+    widest = max(config.channels, config.trunk_channels)
+    return "bf16" if config.bicubic_skip and computes_in_bf16(device, widest) else "fp32"
