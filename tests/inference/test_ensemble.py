@@ -10,11 +10,10 @@ from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 
 
-def upscaler(ensemble: bool, radius: int = 1) -> Upscaler:
+def upscaler(ensemble: bool) -> Upscaler:
     torch.manual_seed(2)
-    config = TTSRConfig(4, (1, 0, 0, 0), (4, 4, 4), 0, 2, 6, bicubic_skip=True, refinement_radius=radius)
-    options = {"device": "cpu", "precision": "fp32", "match_colour": "off", "pose": "off"}
-    return Upscaler(TTSR(config), ensemble=ensemble, **options)
+    config = TTSRConfig(4, (1, 0, 0, 0), (4, 4, 4), 0, 2, 6, bicubic_skip=True, refinement_radius=1)
+    return Upscaler(TTSR(config), device="cpu", precision="fp32", match_colour="off", pose="off", ensemble=ensemble)
 
 
 def picture(*size: int, seed: int = 1) -> np.ndarray:
