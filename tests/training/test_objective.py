@@ -143,3 +143,23 @@ def test_the_search_is_that_of_the_recipe(photos, debug):
         outputs[search] = output
     assert not torch.equal(outputs["exact"].index, outputs["coherent"].index)
     assert (outputs["coherent"].relevance <= outputs["exact"].relevance + 1e-5).all()
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_the_discriminator_judges_the_base_too_where_it_is_trained(photos, debug, weight):
+    trunk = ["--model.trunk_channels=6", "--model.bicubic_skip=true", f"--losses.base={weight}"]
+    recipe = debug("gan", *trunk, "--losses.contrastive=0", "--losses.adversarial_kind=ragan")
+    trainer, batch = Trainer(recipe, Runtime("cpu")), first_batch(photos, recipe)
+    forward_pass = trainer.objective.forward(batch)
+    output = forward_pass[0]
+    assert output.base is not None
+    judged = trainer.objective.images(output)
+    expected = [output.sr, output.base] if weight else [output.sr]
+    assert torch.equal(judged, torch.cat(expected))
+    seen = []
+    assert trainer.discriminator is not None
+    trainer.discriminator.register_forward_pre_hook(lambda _, images: seen.append(images[0].detach()))
+    trainer.objective.discriminator_loss(batch, NUMBERS, judged, 0)
+    torch.testing.assert_close(seen[0], 2 * torch.cat([batch.hr] * len(expected) + expected).detach() - 1)
+    _, metrics = trainer.objective.network_loss(batch, NUMBERS, forward_pass, pixel_only=False)
+    assert metrics["adversarial"].isfinite()

@@ -97,8 +97,10 @@ class Objective:
         if weights.contrastive and reference is not None:
             assert output.queries is not None
             metrics |= self._contrastive(output.queries, reference.keys, batch, numbers)
+        images = self.images(output)
+        truths = torch.cat(len(images) // len(sr) * [batch.hr])
         if (weights.perceptual or weights.style) and not pixel_only:
-            metrics |= self._of_features(sr, batch.hr)
+            metrics |= self._of_features(images, truths)
         if weights.transferal and reference is not None and not pixel_only:
             assert output.textures is not None
             metrics["transferal"] = transferal_loss(
@@ -111,21 +113,29 @@ class Objective:
                 weights.transferal_attention,
             )
         if self.discriminator is not None and not pixel_only:
-            metrics["adversarial"] = generator_loss(weights.adversarial_kind, self.discriminator, sr, batch.hr)
+            metrics["adversarial"] = generator_loss(weights.adversarial_kind, self.discriminator, images, truths)
         terms = {name: getattr(weights, name) * metrics[name] for name in TERMS if name in metrics}
         loss = sum(terms.values(), torch.zeros_like(metrics["rec"]))
         metrics |= {"loss": loss} | {f"weighted_{name}": term for name, term in terms.items()}
         return loss, _detached(metrics)
 
+    def images(self, output: TTSROutput) -> Tensor:
+        """What the perceptual and adversarial losses judge: SR, and behind it the base where it is trained too."""
+        sr = at_least_float32(output.sr)
+        if not self.recipe.losses.base or output.base is None:
+            return sr
+        return torch.cat([sr, at_least_float32(output.base)])
+
     def discriminator_loss(
-        self, batch: Batch, numbers: Sequence[int], sr: Tensor, repetition: int
+        self, batch: Batch, numbers: Sequence[int], images: Tensor, repetition: int
     ) -> tuple[Tensor, Metrics]:
         """The discriminator's loss in its `repetition`-th optimizer step, from 0, of a step of the network."""
         assert self.discriminator is not None
         draws = [self._generator(number, _MIXTURE, repetition).random() for number in numbers]
-        mixture = torch.tensor(draws, dtype=torch.float32).to(sr.device)
-        kind = self.recipe.losses.adversarial_kind
-        loss, metrics = discriminator_loss(kind, self.discriminator, sr, batch.hr, mixture)
+        times = len(images) // len(batch.hr)
+        mixture = torch.tensor(times * draws, dtype=torch.float32).to(images.device)
+        kind, truths = self.recipe.losses.adversarial_kind, torch.cat(times * [batch.hr])
+        loss, metrics = discriminator_loss(kind, self.discriminator, images, truths, mixture)
         return loss, metrics | {"discriminator": loss.detach()}
 
     def _of_features(self, sr: Tensor, hr: Tensor) -> Metrics:

@@ -19,7 +19,7 @@ from ttsr.models.output import TTSROutput
 from ttsr.models.ttsr import TTSR
 from ttsr.progress import Progress
 from ttsr.system.distributed import Runtime
-from ttsr.system.precision import at_least_float32, autocast, fp32_products
+from ttsr.system.precision import autocast, fp32_products
 from ttsr.training.networks import build_networks
 from ttsr.training.objective import Metrics, Objective
 from ttsr.training.optimizer import TrainingOptimizer
@@ -213,12 +213,12 @@ class Trainer:
     def _network_step(
         self, parts: Sequence[Part], forward_pass: tuple[TTSROutput, EncodedReference | None] | None = None
     ) -> tuple[dict[str, float], list[Tensor]]:
-        """Metrics and SR images. `forward_pass`: of the only part, if already done."""
+        """Metrics, and the images that the discriminator judges. `forward_pass`: of the only part, if already done."""
         pixel_only, images = self.step < self.recipe.schedule.pixel_steps, []
 
         def loss_of(batch: Batch, numbers: range) -> tuple[Tensor, Metrics]:
             output = forward_pass or self.objective.forward(batch)
-            images.append(at_least_float32(output[0].sr.detach()))
+            images.append(self.objective.images(output[0]).detach())
             return self.objective.network_loss(batch, numbers, output, pixel_only=pixel_only)
 
         return self._optimize(self.optimizer, loss_of, parts), images
@@ -233,17 +233,17 @@ class Trainer:
         if len(parts) == 1 and not alone:
             with self._autocast():
                 forward_pass = self.objective.forward(parts[0][0])
-            images = [at_least_float32(forward_pass[0].sr.detach())]
+            images = [self.objective.images(forward_pass[0]).detach()]
         else:
             with torch.no_grad(), self._autocast():
-                images = [at_least_float32(self.objective.forward(batch)[0].sr) for batch, _ in parts]
+                images = [self.objective.images(self.objective.forward(batch)[0]) for batch, _ in parts]
         metrics = self._discriminator_steps(parts, images, discriminator_optimizer)
         return metrics if alone else metrics | self._network_step(parts, forward_pass)[0]
 
     def _discriminator_steps(
         self, parts: Sequence[Part], images: Sequence[Tensor], discriminator_optimizer: TrainingOptimizer
     ) -> dict[str, float]:
-        with_images = [(*part, sr) for part, sr in zip(parts, images, strict=True)]
+        with_images = [(*part, of_part) for part, of_part in zip(parts, images, strict=True)]
         metrics: dict[str, float] = {}
         for repetition in range(self.recipe.discriminator.steps):
             loss_of = partial(self.objective.discriminator_loss, repetition=repetition)
