@@ -17,8 +17,8 @@ LOGS = Path(__file__).parent / "logs"
 """Logs of the training behind the published weights: for each model a folder with a log of each stage of its recipe."""
 _LOGS_URL = "../tools/model_card/logs"  # from docs/
 
-_LINES_PER_POINT = 20
-"""The loss of a single step depends mostly on how hard its few crops are; the chart shows means of so many lines."""
+_LINES_PER_POINT = 4
+"""The loss of a single step depends mostly on how hard its few crops are; the chart shows means of so many lines, of 100 steps each in our recipes."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _read_stage(file: Path) -> StageLog:
 
 
 def mean_losses(stages: Sequence[StageLog]) -> list[list[tuple[float, float]]]:
-    """For each stage the means of hours and loss over twenty lines each; a shorter rest joins the last mean.
+    """For each stage the means of hours and loss over four lines each; a shorter rest joins the last mean.
 
     Hours are counted from the first stage on. A stage without a reconstruction loss has no points.
     """

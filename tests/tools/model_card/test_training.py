@@ -33,12 +33,15 @@ def test_stages_are_read_in_the_order_of_their_numbers(logs: Path) -> None:
     assert (third.steps, third.losses[0]) == (620, (4.0, 0.05))
 
 
-def test_means_are_over_twenty_lines_and_hours_over_all_stages(logs: Path) -> None:
-    first, second, third = mean_losses(read_stages(logs, "a"))
-    # Lines 1 to 20 are of seconds 4 to 42; the other 25 lines of the first stage make one mean, 44 to 92.
-    assert first == [pytest.approx((23 / 3600, 0.08)), pytest.approx((68 / 3600, 0.06))]
+def test_means_are_over_four_lines_and_hours_over_all_stages(tmp_path: Path) -> None:
+    write_log(tmp_path / "a" / "1-trunk.jsonl", [9.0, *[0.08] * 4, *[0.06] * 5])
+    write_log(tmp_path / "a" / "2-extractor.jsonl", [9.0])
+    write_log(tmp_path / "a" / "3-all.jsonl", [9.0, *[0.05] * 6])
+    first, second, third = mean_losses(read_stages(tmp_path, "a"))
+    # Lines 1 to 4 are of seconds 4 to 10; the other 5 lines of the first stage make one mean, 12 to 20.
+    assert first == [pytest.approx((7 / 3600, 0.08)), pytest.approx((16 / 3600, 0.06))]
     assert second == []
-    assert third == [pytest.approx(((92 + 2 + 33) / 3600, 0.05))]
+    assert third == [pytest.approx(((20 + 2 + 9) / 3600, 0.05))]
 
 
 def test_each_stage_is_a_row_with_its_log(logs: Path) -> None:
