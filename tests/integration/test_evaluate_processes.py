@@ -43,7 +43,7 @@ def free_port() -> int:
 def without_times(report: dict[str, Any]) -> dict[str, Any]:
     for row in report["rows"]:
         for picture in row["pictures"]:
-            del picture["seconds"]
+            del picture["seconds"], picture["cpu_seconds"]
     return report
 
 
