@@ -60,6 +60,7 @@ def use_the_textbook_form(trainer: Trainer) -> None:
     model = trainer.model
 
     def forward(batch: Batch) -> tuple[TTSROutput, EncodedReference]:
+        assert batch.ref is not None and batch.ref_blur is not None
         output = textbook.forward(model, batch.lr, batch.lr_up, [batch.ref], [batch.ref_blur])
         with torch.no_grad():
             nothing = EncodedReference(output.relevance, (output.sr, output.sr, output.sr))

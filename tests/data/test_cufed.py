@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from ttsr.data.crops import Pixels8
 from ttsr.data.cufed import CufedPairs, fit_reference, list_pairs
 from ttsr.data.pair_options import CufedOptions
 from ttsr.data.sample import Pair, collate
@@ -19,6 +20,12 @@ from ttsr.images.resize import blur_by_resize, downscale4, upscale4
 OPTIONS = CufedOptions(hr_size=40, ref_size=48)
 PLAIN = replace(OPTIONS, flips=False)
 BICUBIC = Image.Resampling.BICUBIC
+
+
+def of(pair: Pair) -> Pixels8:
+    """Its reference, which it must have."""
+    assert pair.ref is not None
+    return pair.ref
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -62,7 +69,7 @@ def test_input_and_reference_belong_together_and_crops_are_inside(cufed: Path) -
         pair = pairs[number]
         place = place_of(pair.hr, cufed)
         (path,) = (cufed / "ref").glob(f"{place}.*")
-        assert np.array_equal(pair.ref[:40, :40], pixels(path)) and not pair.ref[40:].any()
+        assert np.array_equal(of(pair)[:40, :40], pixels(path)) and not of(pair)[40:].any()
 
 
 def test_degraded_first_and_flipped_after_each_side_independently(cufed: Path) -> None:
@@ -74,7 +81,7 @@ def test_degraded_first_and_flipped_after_each_side_independently(cufed: Path) -
         pair = pairs[number]
         assert pair.lr is not None and pair.lr_up is not None and pair.ref_blur is not None
         flips = []
-        for image, small in ((pair.hr, pair.lr), (pair.ref, pair.ref_blur)):
+        for image, small in ((pair.hr, pair.lr), (of(pair), pair.ref_blur)):
             for code in range(8):
                 upright, upright_small = (np.rot90(i[:, ::-1] if code >= 4 else i, -code % 4) for i in (image, small))
                 if image is pair.hr:
@@ -107,7 +114,7 @@ def test_the_mask_is_flipped_with_the_reference(cufed: Path, order) -> None:
     for number in range(24):
         pair = pairs[number]
         assert pair.ref_mask is not None and pair.ref_mask.shape == (12, 12) and pair.ref_mask.sum() == 100
-        cells = pair.ref.reshape(12, 4, 12, 4, 3).any((1, 3, 4))
+        cells = of(pair).reshape(12, 4, 12, 4, 3).any((1, 3, 4))
         assert np.array_equal(cells, pair.ref_mask)
         corners.add(tuple(pair.ref_mask[[0, 0, -1, -1], [0, -1, 0, -1]]))
     assert len(corners) == 4
@@ -172,7 +179,7 @@ def test_a_larger_reference_is_cropped_where_its_input_is(cufed: Path, shape: tu
     pairs = CufedPairs(cufed, replace(PLAIN, ref_size=ref_size), seed=0)
     places = set()
     for number in range(24):
-        (top, left, _), (ref_top, ref_left, _) = pairs[number].hr[0, 0].tolist(), pairs[number].ref[0, 0].tolist()
+        (top, left, _), (ref_top, ref_left, _) = pairs[number].hr[0, 0].tolist(), of(pairs[number])[0, 0].tolist()
         assert ref_top == round(top * max(0, shape[0] - ref_size) / 4)
         assert ref_left == round(left * max(0, shape[1] - ref_size) / 8)
         places.add((top, left))
@@ -186,7 +193,7 @@ def test_of_a_larger_reference_to_a_whole_input_the_top_left_is_kept(cufed: Path
     for number in range(6):
         pair = pairs[number]
         (path,) = (cufed / "ref").glob(f"{place_of(pair.hr, cufed)}.*")
-        assert np.array_equal(pair.ref, pixels(path)[:32, :32])
+        assert np.array_equal(of(pair), pixels(path)[:32, :32])
 
 
 def test_a_set_of_which_nothing_can_be_used_says_so(cufed: Path) -> None:

@@ -17,6 +17,7 @@ def noise(seed: int, side: int) -> np.ndarray:
 def test_a_batch_is_degraded_as_the_weights_are_used():
     image = noise(10, 32)
     batch = collate([Pair(image, image), Pair(image[::-1], image, np.eye(3))])
+    assert batch.ref_blur is not None
     assert batch.hr.shape == batch.lr_up.shape == batch.ref_blur.shape == (2, 3, 32, 32)
     assert batch.lr.shape == (2, 3, 8, 8)
     assert batch.known.tolist() == [False, True]

@@ -72,9 +72,10 @@ def test_the_trunk_learns_from_the_base_and_from_the_result():
 
 def test_residual_blocks_of_the_trunk_start_near_the_identity_too():
     network = model()
-    before = network.synthesis.shallow.chain.blocks[0].conv2.weight.clone()
+    weight = network.get_parameter("synthesis.shallow.chain.blocks.0.conv2.weight")
+    before = weight.clone()
     scale_residuals(network, 0.1)
-    torch.testing.assert_close(network.synthesis.shallow.chain.blocks[0].conv2.weight, 0.1 * before)
+    torch.testing.assert_close(weight, 0.1 * before)
 
 
 def test_a_trunk_needs_the_bicubic_skip():

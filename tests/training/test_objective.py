@@ -137,6 +137,7 @@ def test_the_search_is_that_of_the_recipe(photos, debug):
         trainer, batch = Trainer(recipe, Runtime("cpu")), first_batch(photos, recipe)
         output, reference = trainer.objective.forward(batch)
         queries = trainer.model.extractor.coarse(batch.lr_up)
+        assert reference is not None and queries is not None
         assert torch.equal(output.index, matcher(queries, [reference.keys], masks=[reference.mask]).index)
         output.relevance.sum().backward()
         assert trainer.model.extractor.conv1_1.weight.grad is not None

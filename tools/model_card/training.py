@@ -18,7 +18,8 @@ LOGS = Path(__file__).parent / "logs"
 _LOGS_URL = "../tools/model_card/logs"  # from docs/
 
 _LINES_PER_POINT = 4
-"""The loss of a single step depends mostly on how hard its few crops are; the chart shows means of so many lines, of 100 steps each in our recipes."""
+"""The loss of few steps depends mostly on how hard their crops are; the chart shows means of so many lines of the log,
+of 100 steps each in our recipes."""
 
 
 @dataclass(frozen=True)
