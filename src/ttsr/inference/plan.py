@@ -7,7 +7,7 @@ import torch
 
 from ttsr.errors import UserError
 from ttsr.inference.calibration import matching_units, seconds_per_unit
-from ttsr.models.config import TTSRConfig
+from ttsr.models.config import SCALE, TTSRConfig
 from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.types import Grid, Matcher, MatchingCost
 from ttsr.models.cost import cell_bytes, count, refinement_cost
@@ -148,13 +148,15 @@ def fixed_bytes(
     always = pictures + luma + 100 * cells
     if keep:
         always, keys, levels = always + (keys + sum(levels) * fresh), 0, [0, 0, 0]
-    on_1x = 4 * config.channels * cells
+    first, second, _ = config.widths
+    on_1x, on_2x = 4 * first * cells, 4 * 4 * second * cells
+    detail = 4 * 3 * SCALE**2 * cells if config.trunk_channels else 0  # kept until the end
     stages = [
         keys + coarse * element * cells + matching.memory_bytes,
         all_luma + 2 * 4 * 16 * cells + 150 * cells if refinement_cost(config, 1).luma_bytes else 0,
-        levels[0] * fresh + on_1x,
-        levels[1] * fresh + 6 * on_1x,
-        levels[2] * fresh + 5 * on_1x,
+        levels[0] * fresh + on_1x + detail,
+        levels[1] * fresh + 2 * on_1x + on_2x + detail,
+        levels[2] * fresh + on_1x + on_2x + detail,
     ]
     return always + max(stages) + _SLACK
 

@@ -7,29 +7,27 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ttsr.images.picture import Picture, to_integer_tensor, to_pixels, to_tensor
+from ttsr.images.picture import Picture, to_pixels
 from ttsr.images.reading import Source, read_picture
-from ttsr.images.resize import SCALE, blur_by_resize, upscale4
+from ttsr.images.resize import SCALE
 from ttsr.images.transparency import is_constant, keep_flat, with_spread_colours
 from ttsr.inference.base import read_base
 from ttsr.inference.colour_consistency import keep_colours
-from ttsr.inference.computing import best_precision, computing
+from ttsr.inference.computing import best_precision
 from ttsr.inference.ensemble import MIRRORINGS, mean_with_mirrored
 from ttsr.inference.fitting import ReferenceFitter
 from ttsr.inference.matching_choices import choose_matching
-from ttsr.inference.plan import Plan, encoding_block_bytes, make_plan
+from ttsr.inference.passes import Passes
+from ttsr.inference.plan import Plan, make_plan
 from ttsr.inference.references import Reference, ReferencePixels, own_grid, own_pixels, read_reference
 from ttsr.inference.upscaled import Upscaled, places, places_in_sources
-from ttsr.models.correspondence.types import EncodedReference, Matcher
-from ttsr.models.inputs import ReferenceImage, check_reference
-from ttsr.models.output import TTSROutput
+from ttsr.models.correspondence.types import Matcher
 from ttsr.models.ttsr import TTSR
 from ttsr.options import (
     DEFAULT_MATCH_COLOUR,
@@ -96,12 +94,9 @@ class Upscaler:
         loaded = model if isinstance(model, TTSR) else load(model, device=self.device, progress=progress)
         self.model = loaded.to(self.device).eval()
         self.precision: Precision = precision if precision != "auto" else best_precision(self.model.config, self.device)
-        self._computing = partial(computing, self.precision, self.device)
         self.matching = choose_matching(self.model.config, search=search, pose=pose, match_colour=match_colour)
+        self._passes = Passes(self.model, self.device, self.precision, self.matching.matcher, self.max_memory)
         self._references: tuple[Reference, ...] = ()
-        self._encoded: WeakKeyDictionary[ReferencePixels, EncodedReference] = WeakKeyDictionary()
-        self._tensor = partial(to_tensor, device=self.device)
-        self._pixels = partial(to_integer_tensor, device=self.device)
 
     def encode_references(
         self, references: ReferenceInput | Sequence[ReferenceInput], *, progress: Progress | None = None
@@ -119,28 +114,8 @@ class Upscaler:
         sources: Sequence[ReferenceInput] = [references] if single else references
         pixels = [s if isinstance(s, ReferencePixels) else read_reference(s, n) for n, s in enumerate(sources, 1)]
         if not self.matching.fits:
-            self._encode(pixels, progress or Progress())
+            self._passes.encode(pixels, progress or Progress())
         return tuple(Reference(p) for p in pixels)
-
-    def _encode(self, pixels: Sequence[ReferencePixels], progress: Progress) -> None:
-        """Keep keys and textures of references, for as long as these exist and where there is room."""
-        missing = [p for p in pixels if p not in self._encoded]
-        if not missing:
-            return
-        block = encoding_block_bytes(
-            self.model.config,
-            [p.grid for p in missing],
-            device=self.device,
-            precision=self.precision,
-            max_memory=self.max_memory,
-        )
-        if block is None:  # there is no room to keep them
-            return
-        with self._computing():
-            for number, reference in enumerate(missing):
-                part = progress.part(number / len(missing), (number + 1) / len(missing))
-                ref, blurred = self._pixels(reference.rgb), self._pixels(blur_by_resize(reference.rgb))
-                self._encoded[reference] = self.model.encode_reference(ref, blurred, block_bytes=block, progress=part)
 
     def fit_references(
         self, picture: Picture, references: Sequence[Reference] | None = None, *, progress: Progress | None = None
@@ -154,7 +129,7 @@ class Upscaler:
         todo = [r for r in references if r.fit is None or r.fit.lr_size != picture.size]
         if not self.matching.fits or not todo:
             return references
-        with self._computing():
+        with self._passes.computing():
             fitter = ReferenceFitter(self.model, picture.rgb, self.matching)
             fitted = iter(fitter.fit([r.pixels if r.fit is None else r.fit.original for r in todo], progress))
         return tuple(next(fitted) if r in todo else r for r in references)
@@ -181,7 +156,8 @@ class Upscaler:
         kept, new = [], []
         for reference in references:
             if not reference.left_out:
-                (kept if reference.pixels in self._encoded else new).append(reference.grid_for(picture.size))
+                known = self._passes.is_encoded(reference.pixels)
+                (kept if known else new).append(reference.grid_for(picture.size))
         (width, height), config = picture.size, self.model.config
         if self._takes_own_reference(references):
             new = [own_grid(picture.size)]
@@ -243,22 +219,22 @@ class Upscaler:
             torch.cuda.reset_peak_memory_stats(self.device)
         as_is = [r.pixels for r in references if r.as_is and not r.left_out]
         before = _FITTING_SHARE if fits else 0
-        if plan.keep_references and any(p not in self._encoded for p in as_is):
+        if plan.keep_references and not all(map(self._passes.is_encoded, as_is)):
             share = (done - before) * plan.stages.get("references", 0) / (plan.seconds or 1)
-            self._encode(as_is, progress.part(before, before + share, "references"))
+            self._passes.encode(as_is, progress.part(before, before + share, "references"))
             before += share
-        with self._computing():
+        with self._passes.computing():
             own = self._takes_own_reference(references)
             pixels = [own_pixels(picture.rgb)] if own else [r.pixels for r in references if not r.left_out]
             first = before + (done - before) / (1 + self.ensemble * len(MIRRORINGS))
-            output = self._forward(picture, pixels, plan, progress.part(before, first), below)
+            output = self._passes.output(plan, picture, pixels, below, progress.part(before, first))
             relevance = output.relevance[0, 0].float().cpu().numpy()
             confidence = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
             shift = None if output.refinement is None else output.refinement.shift[0].cpu().numpy()
             index = output.index[0].cpu().numpy()
             rgb = to_pixels(output.sr[0], picture.bit_depth, gray=picture.gray)
             if self.ensemble:
-                again = partial(self._pass, plan)
+                again = partial(self._passes.result, plan)
                 rgb = mean_with_mirrored(rgb, again, picture, pixels, below, progress.part(first, done))
         index = places(index, [own_grid(picture.size)], shift) if own else places_in_sources(index, references, shift)
         if self.matching.match_colour:
@@ -280,51 +256,6 @@ class Upscaler:
         if is_constant(alpha):
             return alpha.repeat(SCALE, 0).repeat(SCALE, 1)
         picture = Picture(np.repeat(alpha[..., None], 3, axis=2), gray=True)
-        with self._computing():
-            upscaled = self._pass(replace(plan, stages={}), picture, [], None, progress)[..., 0]
+        with self._passes.computing():
+            upscaled = self._passes.result(replace(plan, stages={}), picture, [], None, progress)[..., 0]
         return keep_flat(upscaled, alpha)
-
-    def _pass(
-        self,
-        plan: Plan,
-        picture: Picture,
-        pixels: Sequence[ReferencePixels],
-        base: Picture | None,
-        progress: Progress,
-    ) -> NDArray[Any]:
-        """(4h, 4w, 3), of the picture's bit depth."""
-        output = self._forward(picture, pixels, plan, progress, base)
-        return to_pixels(output.sr[0], picture.bit_depth, gray=picture.gray)
-
-    def _forward(
-        self,
-        picture: Picture,
-        pixels: Sequence[ReferencePixels],
-        plan: Plan,
-        progress: Progress,
-        base: Picture | None = None,
-    ) -> TTSROutput:
-        """What the network makes of the picture and the references."""
-        rgb = picture.rgb
-        inputs = [self._encoded.get(p) or self._reference_image(p) for p in pixels]
-        new = any(isinstance(reference, ReferenceImage) for reference in inputs)
-        shares = {name: share for name, share in plan.stages.items() if new or name != "references"}
-        shares.pop(_TRANSPARENCY, None)
-        sr_type = torch.uint8 if picture.bit_depth == 8 else torch.uint16
-        return self.model(
-            self._tensor(rgb),
-            inputs,
-            lr_up=self._pixels(upscale4(rgb)),
-            base=None if base is None else self._pixels(base.rgb),
-            matcher=self.matching.matcher,
-            block_bytes=plan.block_bytes,
-            keep_textures=False,
-            half_features=plan.half_features,
-            sr_type=None if sr_type == torch.uint16 and self.device.type == "mps" else sr_type,
-            progress=progress,
-            shares={"references": 0.0, **shares} if plan.seconds and plan.stages else None,
-        )
-
-    def _reference_image(self, pixels: ReferencePixels) -> ReferenceImage:
-        mask = None if pixels.mask is None else torch.from_numpy(pixels.mask)[None].to(self.device)
-        return check_reference(self._pixels(pixels.rgb), self._pixels(blur_by_resize(pixels.rgb)), mask)

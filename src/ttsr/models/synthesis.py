@@ -169,9 +169,11 @@ class SynthesisNetwork(nn.Module):
         Returns:
             x1, and where there is a trunk its detail, (B, 48, h, w).
         """
-        x1, detail = self.shallow(lr), None
-        if self.trunk_to_1x is not None:
-            x1, detail = self.trunk_to_1x(x1[0]), x1[1]
+        if self.trunk_to_1x is None:
+            x1, detail = self.shallow(lr), None
+        else:
+            features, detail = self.shallow(lr)
+            x1 = self.trunk_to_1x(features)
         if texture1 is not None:
             x1 = self.attention1(x1, texture1, _at_level(relevance, 0))
         return self.chain1(x1, x1), detail

@@ -101,7 +101,10 @@ class TTSR(nn.Module):
         inputs = check_inputs(lr, ref, lr_up, ref_blur, ref_mask)
         if base is not None and not (self.config.bicubic_skip and base.shape == inputs.lr_up.shape):
             raise ValueError(f"base {tuple(base.shape)}: needs bicubic_skip, and 4 x lr {tuple(lr.shape)}")
-        below_in = partial(self.base, inputs.lr_up if base is None else base, shown=base is not None)
+
+        def below_in(detail: Tensor | None, box: Box) -> Tensor | None:
+            return self.base(inputs.lr_up, detail, box) if base is None else self.base(base, None, box)
+
         streamed = not keep_textures and not torch.is_grad_enabled()
         half = half_features and streamed
         parts = self._parts(inputs, streamed, shares, progress or Progress())
@@ -215,15 +218,15 @@ class TTSR(nn.Module):
             )
         return [r.without_keys() for r in references], matches, queries
 
-    def base(self, enlarged: Tensor, detail: Tensor | None, box: Box, *, shown: bool = False) -> Tensor | None:
+    def base(self, enlarged: Tensor, detail: Tensor | None, box: Box) -> Tensor | None:
         """What the synthesis is added to in a box of LR cells, RGB in [-1, 1]; None for the published network.
 
-        The enlarged LR with the trunk's detail, or `enlarged` alone where its detail is `shown` in it already.
+        An enlargement of the LR, with the trunk's detail where it lacks that.
         """
         if not self.config.bicubic_skip:
             return None
         image = 2 * unit_range(part(enlarged, box, SCALE)) - 1
-        return image if detail is None or shown else image + detail_image(part(detail, box))
+        return image if detail is None else image + detail_image(part(detail, box))
 
     def _streamed(
         self,

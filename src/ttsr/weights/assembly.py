@@ -31,7 +31,7 @@ def assemble(checkpoint: Checkpoint, where: str) -> TTSR:
     config = _sizes(tensors, layout, where)
     if layout is OURS:
         stated = Metadata.from_strings(checkpoint.metadata, where).config
-        unseen = ["bicubic_skip", "refinement_radius", "res_scale"]  # in no shape
+        unseen = ("bicubic_skip", "refinement_radius", "res_scale")  # in no shape
         config = replace(config, **{name: getattr(stated, name) for name in unseen})
         if config != stated:
             raise WeightsError(f"{where}: its metadata states {stated}, its shapes {config}")
