@@ -16,6 +16,7 @@ from typing import Any
 from ttsr.data.cufed5 import Group, ReferenceChoice, list_groups
 from ttsr.errors import DataError, UserError
 from ttsr.evaluation.protocols import PAPER_Y, Score
+from ttsr.evaluation.report import mean_score
 from ttsr.evaluation.scored_picture import PictureScore, read_ground_truth, read_reference
 from ttsr.evaluation.scoring import evaluate
 from ttsr.images.resize import downscale4, upscale4
@@ -29,7 +30,7 @@ RUN = "run.json"
 
 def network(about: Mapping[str, Any], scores: Mapping[str, Score], seconds: Mapping[str, float]) -> dict[str, Any]:
     """One network's entry: what it is, its means, and its scores and times by picture."""
-    means = {metric: fmean(getattr(score, metric) for score in scores.values()) for metric in Score._fields}
+    means = mean_score(list(scores.values()))._asdict()
     if seconds:
         means["cpu_seconds"] = fmean(seconds.values())
     pictures = {
@@ -86,13 +87,15 @@ def main() -> None:
         report = scores_of(options.test, options.pictures, options.model)
     except UserError as error:
         parser.exit(2, f"score_peers: {' '.join(str(error).split())}\n")
-    print(f"{'network':22} {'reference':10} {'PSNR':>6} {'SSIM':>7} {'GMSD':>7} {'HaarPSI':>8} {'CPU s':>6}")
+    print(
+        f"{'network':22} {'reference':10} {'PSNR':>6} {'SSIM':>7} {'GMSD':>7} {'HaarPSI':>8} {'NIQE':>5} {'CPU s':>6}"
+    )
     for entry in report["networks"]:
         means = entry["means"]
         seconds = f"{means['cpu_seconds']:6.2f}" if "cpu_seconds" in means else ""
         print(
             f"{entry['title']:22} {entry['reference']:10} {means['psnr']:6.2f} {means['ssim']:7.4f} "
-            f"{means['gmsd']:7.4f} {means['haarpsi']:8.4f} {seconds}"
+            f"{means['gmsd']:7.4f} {means['haarpsi']:8.4f} {means['niqe']:5.2f} {seconds}"
         )
     if options.output is not None:
         with atomic_path(options.output) as temporary:

@@ -29,8 +29,11 @@ def scored(number: int, psnr: float, **other: Any) -> PictureScore:
         files=(f"{number:03d}_2.png",),
         substituted=False,
         reference_size=(40, 36),
-        model={"paper-y": Score(psnr, 0.8, 0.02, 0.1, 0.9), "mmagic-rgb": Score(psnr - 1, 0.7, 0.03, 0.2, 0.8)},
-        bicubic={"paper-y": Score(25.0, 0.6, 0.04, 0.3, 0.7), "mmagic-rgb": Score(24.0, 0.5, 0.05, 0.4, 0.6)},
+        model={
+            "paper-y": Score(psnr, 0.8, 0.02, 0.1, 0.9, 4.0),
+            "mmagic-rgb": Score(psnr - 1, 0.7, 0.03, 0.2, 0.8, 5.0),
+        },
+        bicubic={"paper-y": Score(25.0, 0.6, 0.04, 0.3, 0.7, 6.0), "mmagic-rgb": Score(24.0, 0.5, 0.05, 0.4, 0.6, 7.0)},
         relevance=0.5,
         seconds=1.0,
     )
@@ -42,8 +45,17 @@ def test_means_are_over_pictures_and_in_any_order() -> None:
     (row,) = make_rows("m", scores, ["2"])
     (backwards,) = make_rows("m", scores[::-1], ["2"])
     assert backwards == row
-    assert row.model_mean(PAPER_Y) == pytest.approx(((26.1 + 27.3 + 0.3) / 3, 0.8, 0.02, 0.1, 0.9))
+    assert row.model_mean(PAPER_Y) == pytest.approx(((26.1 + 27.3 + 0.3) / 3, 0.8, 0.02, 0.1, 0.9, 4.0))
     assert row.gain(MMAGIC_RGB).psnr == pytest.approx((26.1 + 27.3 + 0.3) / 3 - 25)
+
+
+def test_niqe_is_averaged_over_the_pictures_that_have_one() -> None:
+    small = scored(1, 26, model={"paper-y": Score(26, 0.8, 0.02, 0.1, 0.9)})
+    large = [scored(number, 26) for number in (0, 2)]
+    (row,) = make_rows("m", [small, *large], ["2"])
+    assert row.model_mean(PAPER_Y).niqe == 4.0
+    (row,) = make_rows("m", [small], ["2"])
+    assert row.model_mean(PAPER_Y).texts() == ["26.00", "0.8000", "0.0200", "0.1000", "0.9000", "-"]
 
 
 def test_notes_how_many_pictures_have_the_level() -> None:
@@ -73,8 +85,8 @@ def test_csv_has_a_line_for_each_score() -> None:
     ]
     assert lines[0]["files"].split("|") == ["a 1.png", "b.png"] and lines[3]["files"] == ""
     shown = {name: float(value) for name, value in lines[3].items() if name.endswith(tuple(TITLES))}
-    ours = {"psnr": 26, "ssim": 0.7, "mae": 0.03, "gmsd": 0.2, "haarpsi": 0.8}
-    bicubic = {"psnr": 24, "ssim": 0.5, "mae": 0.05, "gmsd": 0.4, "haarpsi": 0.6}
+    ours = {"psnr": 26, "ssim": 0.7, "mae": 0.03, "gmsd": 0.2, "haarpsi": 0.8, "niqe": 5}
+    bicubic = {"psnr": 24, "ssim": 0.5, "mae": 0.05, "gmsd": 0.4, "haarpsi": 0.6, "niqe": 7}
     assert shown == ours | {f"bicubic_{metric}": value for metric, value in bicubic.items()}
 
 
@@ -87,14 +99,22 @@ def test_json_has_no_infinity(tmp_path: Path) -> None:
         "mae": 0.02,
         "gmsd": 0.1,
         "haarpsi": 0.9,
+        "niqe": 4.0,
     }
-    assert row["means"]["paper-y"]["bicubic"] == {"psnr": 25.0, "ssim": 0.6, "mae": 0.04, "gmsd": 0.3, "haarpsi": 0.7}
+    assert row["means"]["paper-y"]["bicubic"] == {
+        "psnr": 25.0,
+        "ssim": 0.6,
+        "mae": 0.04,
+        "gmsd": 0.3,
+        "haarpsi": 0.7,
+        "niqe": 6.0,
+    }
 
 
 def test_two_exact_pictures_gain_nothing() -> None:
-    exact = Score(math.inf, 1.0, 0.0, 0.0, 1.0)
+    exact = Score(math.inf, 1.0, 0.0, 0.0, 1.0, 4.0)
     both = scored(0, 26, model={"paper-y": exact}, bicubic={"paper-y": exact})
-    assert both.gain(PAPER_Y) == (0, 0, 0, 0, 0)
+    assert both.gain(PAPER_Y) == (0, 0, 0, 0, 0, 0)
     other = scored(
         1, 26, model={"paper-y": Score(26, 0.8, 0.02, 0.1, 0.9)}, bicubic={"paper-y": Score(25, 0.6, 0.04, 0.3, 0.7)}
     )
@@ -125,7 +145,7 @@ def test_notes_name_a_few_pictures_and_count_the_rest() -> None:
 
 def bicubic_lines(difference: float) -> list[str]:
     """Bicubic's of the summary of two models, where the LR that goes with one reference scores this much more."""
-    other = {"paper-y": Score(25.0 + difference, 0.6, 0.04, 0.3, 0.7)}
+    other = {"paper-y": Score(25.0 + difference, 0.6, 0.04, 0.3, 0.7, 6.0)}
     scores = [scored(0, 26), scored(0, 26, reference="lr", bicubic=other)]
     rows = [row for name in ("m", "n") for row in make_rows(name, scores, ["2", "lr"])]
     console = Console(width=100)
@@ -174,8 +194,10 @@ def test_scores_of_an_older_report_without_later_metrics_are_read(tmp_path: Path
     path = tmp_path / "report.json"
     path.write_text(json.dumps(report))
     where = "CUFED5, reference 2, paper-y"
-    assert read_mean_scores(path, "m") == {where: {"psnr": 26.5, "ssim": 0.8, "mae": 0.02, "gmsd": 0.1, "haarpsi": 0.9}}
+    assert read_mean_scores(path, "m") == {
+        where: {"psnr": 26.5, "ssim": 0.8, "mae": 0.02, "gmsd": 0.1, "haarpsi": 0.9, "niqe": 4.0}
+    }
     for scores in report["rows"][0]["means"]["paper-y"].values():
-        del scores["mae"], scores["gmsd"], scores["haarpsi"]
+        del scores["mae"], scores["gmsd"], scores["haarpsi"], scores["niqe"]
     path.write_text(json.dumps(report))
     assert read_mean_scores(path, "m") == {where: {"psnr": 26.5, "ssim": 0.8}}

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ttsr.losses.adversarial import discriminator_loss, generator_loss
 from ttsr.models.discriminator import Discriminator
 
-KINDS = ("bce", "vanilla", "lsgan", "hinge", "wgan", "wgan-gp", "ragan")
+KINDS = ("bce", "vanilla", "lsgan", "hinge", "wgan", "wgan-gp", "ragan", "rsgan")
 
 
 class Ramp(nn.Module):
@@ -96,6 +96,34 @@ def test_ragan_compares_each_side_with_the_mean_of_the_other():
     with torch.no_grad():
         network.get_parameter("last.2.bias").add_(5)
     torch.testing.assert_close(generator_loss("ragan", network, sr, hr), loss(fake, real))
+
+
+def test_rsgan_compares_each_picture_with_its_own_truth():
+    network, (sr, hr, mixture) = small(), pairs()
+    real, fake = logits(network, hr), logits(network, sr)
+    both = list(zip(real, fake, strict=True))
+    of_discriminator, metrics = discriminator_loss("rsgan", network, sr, hr, mixture)
+    torch.testing.assert_close(of_discriminator, mean([-torch.sigmoid(r - f).log() for r, f in both]))
+    of_generator = mean([-torch.sigmoid(f - r).log() for r, f in both])
+    torch.testing.assert_close(generator_loss("rsgan", network, sr, hr), of_generator)
+    assert set(metrics) == {"d_real", "d_fake"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_patches_are_samples_like_pictures(kind):
+    """A network of many logits gives the loss that each of its logits gives, averaged; the penalty aside."""
+    torch.manual_seed(0)
+    network, (sr, hr, mixture) = torch.nn.Conv2d(3, 1, 1).double(), pairs()
+    of_generator = generator_loss(kind, network, sr, hr)
+    loss, metrics = discriminator_loss(kind, network, sr, hr, mixture)
+
+    def patches(images: Tensor) -> Tensor:
+        return images.permute(0, 2, 3, 1).reshape(-1, 3, 1, 1)
+
+    torch.testing.assert_close(of_generator, generator_loss(kind, network, patches(sr), patches(hr)))
+    each, by_each = discriminator_loss(kind, network, patches(sr), patches(hr), mixture.repeat_interleave(36))
+    penalties = [metric.get("penalty", 0) for metric in (metrics, by_each)]
+    torch.testing.assert_close(loss - penalties[0], each - penalties[1])
 
 
 def test_wgan_gp_is_its_definition():

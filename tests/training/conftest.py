@@ -28,8 +28,9 @@ OVERRIDES = {
         "--discriminator.first=false",
     ],
     "gan-paper": [*_ALL_LOSSES, "--losses.adversarial_kind=wgan-gp", "--discriminator.first=true"],
+    "gan-patch": [*_ALL_LOSSES, "--losses.adversarial_kind=rsgan", "--discriminator.kind=patch"],
 }
-"""The recipe `debug` with reconstruction alone, with MMagic's adversarial losses, and with the authors'."""
+"""The recipe `debug` with reconstruction alone, with MMagic's adversarial losses, the authors', and by patches."""
 
 Losses = list[dict[str, float]]
 

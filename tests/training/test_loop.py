@@ -58,7 +58,7 @@ def assert_same_state(ours: object, theirs: object) -> None:
         assert ours == theirs
 
 
-@pytest.mark.parametrize("kind", ["rec", "gan", "gan-paper"])
+@pytest.mark.parametrize("kind", ["rec", "gan", "gan-paper", "gan-patch"])
 @pytest.mark.parametrize("step, how", [(2, signal.SIGTERM), (5, signal.SIGINT), (13, signal.SIGTERM)])
 def test_a_stopped_run_resumes_bit_for_bit(photos, unbroken, debug, losses, tmp_path, kind, step, how):
     recipe = debug(kind)

@@ -114,7 +114,7 @@ def test_every_option_of_the_losses_reaches_its_formula(photos, debug):
     assert alone.item() == pytest.approx(0.5 * metrics["rec"].item())
 
 
-@pytest.mark.parametrize("kind", ["vanilla", "lsgan", "hinge", "wgan", "wgan-gp", "ragan"])
+@pytest.mark.parametrize("kind", ["vanilla", "lsgan", "hinge", "wgan", "wgan-gp", "ragan", "rsgan"])
 def test_every_adversarial_kind_trains(photos, debug, kind):
     recipe = debug(
         "gan", f"--losses.adversarial_kind={kind}", "--schedule.pixel_steps=0", "--schedule.contrastive_steps=0",

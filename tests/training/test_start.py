@@ -54,8 +54,10 @@ def test_what_cannot_be_taken_is_said(finished: tuple[Trainer, Path], debug: Deb
     _, warnings = started(debug("rec", f"--start={checkpoint}"))
     assert warnings[0] == f"start: {checkpoint}: its discriminator is left out, losses.adversarial is 0"
     _, warnings = started(debug("gan", f"--start={checkpoint}", "--discriminator.channels=6"))
-    assert "its discriminator is of other sizes than the recipe's" in warnings[0]
+    assert "its discriminator is another one than the recipe's" in warnings[0]
     assert "discriminator.channels 6" in warnings[0]
+    _, warnings = started(debug("gan", f"--start={checkpoint}", "--discriminator.kind=patch"))
+    assert "its discriminator is another one than the recipe's (patches and" in warnings[0]
 
 
 def test_a_full_checkpoint_of_mmagic(debug: Debug, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from ttsr.data.cufed5 import ReferenceChoice
 from ttsr.evaluation.protocols import LOWER_IS_BETTER, PAPER_Y, TITLES, Score
 from ttsr.evaluation.reference_choice import REFERENCE_LABELS
 
-SHOWN = ("psnr", "ssim", "gmsd", "haarpsi")
+SHOWN = ("psnr", "ssim", "gmsd", "haarpsi", "niqe")
 """The metrics of the tables."""
 _CHOICES: tuple[ReferenceChoice, ...] = ("none", "1", "all")
 _JUDGED: tuple[ReferenceChoice, ...] = ("none", "1")
@@ -157,7 +157,7 @@ def _marked(metric: str) -> str:
 
 
 def _shown(metric: str, value: float) -> str:
-    return f"{value:.2f}" if metric == "psnr" else f"{value:.4f}"
+    return f"{value:.2f}" if metric in ("psnr", "niqe") else f"{value:.4f}"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -114,10 +114,10 @@ def example_sheets(
 
 
 def _sheet_table(sheet: Sheet) -> str:
-    lines = ["| | PSNR | SSIM | GMSD (lower is better) | HaarPSI |", "|---|---|---|---|---|"]
+    lines = ["| | PSNR | SSIM | GMSD ↓ | HaarPSI | NIQE ↓ |", "|---|---|---|---|---|---|"]
     for title, score in sheet.scores.items():
-        others = (f"{value:.4f}" for value in (score.ssim, score.gmsd, score.haarpsi))
-        lines.append(f"| {title} | {score.psnr:.2f} | {' | '.join(others)} |")
+        psnr, ssim, _, *others = score.texts()
+        lines.append(f"| {title} | {' | '.join([psnr, ssim, *others])} |")
     return "\n".join(lines)
 
 

@@ -78,9 +78,9 @@ def levels_table(report: Report) -> str:
 
 
 def scores_table(report: Report) -> str:
-    """List PSNR, SSIM, GMSD and HaarPSI by `paper-y` for each choice of references, over all pictures."""
-    lines = [_line(["reference", "PSNR", "over bicubic", "SSIM", "GMSD (lower is better)", "HaarPSI"])]
-    lines.append(_line(["---"] * 6))
+    """List PSNR, SSIM, GMSD, HaarPSI and NIQE by `paper-y` for each choice of references, over all pictures."""
+    lines = [_line(["reference", "PSNR", "over bicubic", "SSIM", "GMSD ↓", "HaarPSI", "NIQE ↓"])]
+    lines.append(_line(["---"] * 7))
     bicubic = report.rows[0].bicubic_mean(PAPER_Y)
     rows = [("bicubic", bicubic, "")]
     rows += [
@@ -88,8 +88,8 @@ def scores_table(report: Report) -> str:
         for row in report.rows
     ]
     for label, mean, gain in rows:
-        others = (f"{value:.4f}" for value in (mean.ssim, mean.gmsd, mean.haarpsi))
-        lines.append(_line([label, f"{mean.psnr:.2f}", gain, *others]))
+        psnr, ssim, _, *others = mean.texts()
+        lines.append(_line([label, psnr, gain, ssim, *others]))
     return "\n".join(lines)
 
 

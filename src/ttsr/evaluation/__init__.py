@@ -6,6 +6,7 @@ from ttsr.lazy_imports import lazy_imports
 
 if TYPE_CHECKING:
     from ttsr.evaluation.metrics import mae as mae, psnr as psnr, ssim as ssim
+    from ttsr.evaluation.natural_statistics import niqe as niqe
     from ttsr.evaluation.perceptual_metrics import gmsd as gmsd, haarpsi as haarpsi
     from ttsr.evaluation.protocols import PROTOCOLS as PROTOCOLS, Protocol as Protocol, Score as Score
     from ttsr.evaluation.report import Report as Report, Row as Row, make_rows as make_rows

@@ -1,5 +1,6 @@
 """Protocols of published scores in reference-based super-resolution. Scores of different protocols do not compare."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from ttsr.errors import UserError
 from ttsr.evaluation.metrics import SSIM_WINDOW, mae, psnr, ssim
+from ttsr.evaluation.natural_statistics import niqe
 from ttsr.evaluation.network_inputs import Sizing
 from ttsr.evaluation.perceptual_metrics import gmsd, haarpsi
 
@@ -16,24 +18,34 @@ _LUMA_OF_BASICSR = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
 
 class Score(NamedTuple):
-    """PSNR in dB, SSIM and HaarPSI, where more is better, and two errors: MAE as a share of the range, and GMSD."""
+    """The metrics of a prediction: PSNR in dB, MAE as a share of the range, and the others without a unit.
+
+    NIQE, which knows nothing of the ground truth, is NaN for images of fewer than two blocks of 96x96 pixels.
+    """
 
     psnr: float
     ssim: float
     mae: float
     gmsd: float
     haarpsi: float
+    niqe: float = math.nan
 
     def over(self, other: "Score") -> "Score":
         """The difference to `other`; two infinite PSNRs differ by 0."""
         gain = 0.0 if self.psnr == other.psnr else self.psnr - other.psnr
         return Score(gain, *(a - b for a, b in zip(self[1:], other[1:], strict=True)))
 
+    def texts(self) -> list[str]:
+        """The metrics as tables show them, `-` for one that there is not."""
+        shown = [f"{value:.{_DECIMALS.get(metric, 4)}f}" for metric, value in self._asdict().items()]
+        return ["-" if text == "nan" else text for text in shown]
 
-TITLES = {"psnr": "PSNR", "ssim": "SSIM", "mae": "MAE", "gmsd": "GMSD", "haarpsi": "HaarPSI"}
+
+TITLES = {"psnr": "PSNR", "ssim": "SSIM", "mae": "MAE", "gmsd": "GMSD", "haarpsi": "HaarPSI", "niqe": "NIQE"}
 """The metrics as they are called, by their fields of `Score`."""
-LOWER_IS_BETTER = frozenset({"mae", "gmsd"})
+LOWER_IS_BETTER = frozenset({"mae", "gmsd", "niqe"})
 """The metrics that are errors; of all others more is better."""
+_DECIMALS = {"psnr": 2, "niqe": 2}
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ class Protocol:
             absolute = mae(*scored)
         else:
             absolute = mae(*(self._channels(self._cropped(image, self.mae_crop)) for image in (target, prediction)))
-        return Score(psnr(*scored), ssim(*scored), absolute, gmsd(*rgb), haarpsi(*rgb))
+        return Score(psnr(*scored), ssim(*scored), absolute, gmsd(*rgb), haarpsi(*rgb), niqe(rgb[1]))
 
     def psnr(self, target: np.ndarray, prediction: np.ndarray) -> float:
         """PSNR alone, in dB; arguments and errors as of `score`."""

@@ -30,16 +30,16 @@ class Row:
         return tuple(picture.name for picture in self.pictures if picture.substituted)
 
     def model_mean(self, protocol: Protocol) -> Score:
-        """The model's metrics, each averaged over the pictures."""
-        return _mean([picture.model[protocol.name] for picture in self.pictures])
+        """The model's metrics, each averaged over the pictures; NIQE over those that are large enough for it."""
+        return mean_score([picture.model[protocol.name] for picture in self.pictures])
 
     def bicubic_mean(self, protocol: Protocol) -> Score:
         """Bicubic's metrics, each averaged over the pictures."""
-        return _mean([picture.bicubic[protocol.name] for picture in self.pictures])
+        return mean_score([picture.bicubic[protocol.name] for picture in self.pictures])
 
     def gain(self, protocol: Protocol) -> Score:
         """The model's gain over bicubic, averaged over the pictures; NaN where infinities of both signs meet."""
-        return _mean([picture.gain(protocol) for picture in self.pictures])
+        return mean_score([picture.gain(protocol) for picture in self.pictures])
 
     def notes(self) -> list[str]:
         """Caveats that a reader of the means must know, one sentence each."""
@@ -100,8 +100,7 @@ class Report:
         for row in self.rows:
             firsts.setdefault(row.reference, row)
         means = [[row.bicubic_mean(protocol) for protocol in protocols] for row in firsts.values()]
-        shown = [[(f"{mean.psnr:.2f}", *(f"{value:.4f}" for value in mean[1:])) for mean in row] for row in means]
-        if len(set(map(tuple, shown))) == 1:
+        if len({tuple(tuple(mean.texts()) for mean in row) for row in means}) == 1:
             return [("", self.rows[0])]
         return [(REFERENCE_LABELS[reference], row) for reference, row in firsts.items()]
 
@@ -123,8 +122,11 @@ def make_rows(model: str, scores: Iterable[PictureScore], references: Sequence[R
     ]
 
 
-def _mean(scores: Sequence[Score]) -> Score:
+def mean_score(scores: Sequence[Score]) -> Score:
+    """Each metric averaged; NIQE over those that have one. PSNR is NaN where infinities of both signs meet."""
     psnrs = [score.psnr for score in scores]
     has_no_mean = math.inf in psnrs and -math.inf in psnrs
     psnr = math.nan if has_no_mean else fmean(psnrs)
-    return Score(psnr, *map(fmean, zip(*(score[1:] for score in scores), strict=True)))
+    niqes = [score.niqe for score in scores if not math.isnan(score.niqe)]
+    others = map(fmean, zip(*(score[1:-1] for score in scores), strict=True))
+    return Score(psnr, *others, fmean(niqes) if niqes else math.nan)

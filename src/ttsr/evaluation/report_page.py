@@ -120,7 +120,7 @@ def _line(name: str, references: str, scores: Sequence[tuple[Score, Score | None
     """A row of the summary: for each protocol the means, and except for bicubic itself the gain."""
     cells = "".join(
         f'<td class="first">{score.psnr:.2f}</td><td>{"" if gain is None else f"{gain.psnr:+.2f}"}</td>'
-        f"{''.join(f'<td>{value:.4f}</td>' for value in score[1:])}"
+        f"{''.join(f'<td>{text}</td>' for text in score.texts()[1:])}"
         for score, gain in scores
     )
     return f"<tr><th>{escape(name)}</th><th>{escape(references)}</th>{cells}</tr>\n"

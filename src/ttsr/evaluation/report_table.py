@@ -56,7 +56,7 @@ def published() -> Table:
 def _table(
     title: str,
     texts: Sequence[str],
-    numbers: Sequence[str] = ("PSNR\ndB", "gain\ndB", "SSIM", "MAE", "GMSD", "Haar\nPSI"),
+    numbers: Sequence[str] = ("PSNR\ndB", "gain\ndB", "SSIM", "MAE", "GMSD", "Haar\nPSI", "NIQE"),
 ) -> Table:
     first, *others = texts
     columns = [Column(first, no_wrap=True), *(Column(head, overflow="fold") for head in others)]
@@ -71,5 +71,5 @@ def _which_is_better() -> str:
 
 
 def _cells(score: Score, gain: Score | None) -> list[str]:
-    others = (f"{value:.4f}" for value in score[1:])
-    return [f"{score.psnr:.2f}", "" if gain is None else f"{gain.psnr:+.2f}", *others]
+    psnr, *others = score.texts()
+    return [psnr, "" if gain is None else f"{gain.psnr:+.2f}", *others]

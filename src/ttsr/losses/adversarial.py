@@ -1,4 +1,4 @@
-"""Adversarial losses: WGAN-GP (equation 11, the authors), binary cross-entropy (MMagic), MMagic's others, RaGAN.
+"""Adversarial losses: WGAN-GP (equation 11, the authors), BCE (MMagic), MMagic's others, and relativistic ones.
 
 Images are in [0, 1], and scaled to [-1, 1] for the discriminator, as published. Every term is a mean over the pairs.
 """
@@ -24,12 +24,14 @@ def discriminator_loss(
     `lsgan`: mean (D(HR) - 1)^2 + D(SR)^2. `hinge`: mean max(0, 1 - D(HR)) + max(0, 1 + D(SR)).
     `ragan`: cross-entropy of D(HR) - mean D(SR) against 1 plus that of D(SR) - mean D(HR) against 0, not halved, with
     means over the pairs at hand (relativistic average GAN, Jolicoeur-Martineau 2019).
+    `rsgan`: cross-entropy of D(HR) - D(SR) against 1 (relativistic standard GAN, the same paper). Each SR is compared
+    with its own HR, so that what the picture shows cancels out.
     `wgan`: mean D(SR) - D(HR). `wgan-gp`: the same, plus 10 times the mean of (|gradient of D at x| - 1)^2,
     x = e HR + (1 - e) SR.
 
     Args:
         kind: one of them.
-        discriminator: (B, 3, H, W) in [-1, 1] to logits.
+        discriminator: (B, 3, H, W) in [-1, 1] to logits, one or more for each image.
         sr: (B, 3, H, W) in [0, 1], as `hr`.
         hr: the ground truth.
         mixture: (B,) in [0, 1], the e of each pair; only `wgan-gp` uses it.
@@ -44,6 +46,8 @@ def discriminator_loss(
         return F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean(), metrics
     if kind == "ragan":
         return _relativistic(on_real, on_fake), metrics
+    if kind == "rsgan":
+        return _distance("bce", on_real - on_fake, 1.0), metrics
     if kind == "wgan":
         return (on_fake - on_real).mean(), metrics
     if kind != "wgan-gp":
@@ -55,20 +59,20 @@ def discriminator_loss(
 def generator_loss(kind: AdversarialKind, discriminator: nn.Module, sr: Tensor, hr: Tensor) -> Tensor:
     """The generator's loss, low where SR looks real; the discriminator gets no gradient.
 
-    `bce`, `vanilla`: cross-entropy of SR against 1. `lsgan`: mean (D(SR) - 1)^2. `ragan`: the discriminator's loss with
-    SR and HR exchanged. The others: mean -D(SR).
+    `bce`, `vanilla`: cross-entropy of SR against 1. `lsgan`: mean (D(SR) - 1)^2. `ragan`, `rsgan`: the
+    discriminator's loss with SR and HR exchanged. The others: mean -D(SR).
 
     Args:
         kind: one of them.
         discriminator: (B, 3, H, W) in [-1, 1] to logits.
         sr: (B, 3, H, W) in [0, 1], as `hr`.
-        hr: the ground truth, which only `ragan` uses.
+        hr: the ground truth, which only the relativistic ones use.
     """
     frozen = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
-    if kind == "ragan":
+    if kind in ("ragan", "rsgan"):
         both = at_least_float32(functional_call(discriminator, frozen, (torch.cat([_scaled(hr), _scaled(sr)]),)))
         on_real, on_fake = both.chunk(2)
-        return _relativistic(on_fake, on_real)
+        return _relativistic(on_fake, on_real) if kind == "ragan" else _distance("bce", on_fake - on_real, 1.0)
     logits = at_least_float32(functional_call(discriminator, frozen, (_scaled(sr),)))
     return _distance(kind, logits, 1.0) if kind in ("bce", "vanilla", "lsgan") else -logits.mean()
 

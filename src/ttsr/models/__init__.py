@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     )
     from ttsr.models.discriminator import Discriminator as Discriminator
     from ttsr.models.output import TTSROutput as TTSROutput
+    from ttsr.models.patch_discriminator import PatchDiscriminator as PatchDiscriminator
     from ttsr.models.ttsr import TTSR as TTSR
     from ttsr.models.vgg import VGG19 as VGG19
 

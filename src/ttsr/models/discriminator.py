@@ -19,7 +19,7 @@ class Discriminator(nn.Module):
         super().__init__()
         if min(size, channels) < 1:
             raise ValueError(f"a discriminator of {channels} channels for images of {size}x{size} cannot be built")
-        self.size = size
+        self.size, self.channels = size, channels
         layers: list[nn.Module] = []
         before, side = 3, size
         for number, width in enumerate(_WIDTHS):

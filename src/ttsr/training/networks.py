@@ -10,6 +10,7 @@ from ttsr.errors import RecipeError, WeightsError
 from ttsr.models.blocks import ResidualChain, initialise_as_mmagic, scale_residuals
 from ttsr.models.config import TTSRConfig
 from ttsr.models.discriminator import Discriminator
+from ttsr.models.patch_discriminator import PatchDiscriminator
 from ttsr.models.ttsr import TTSR
 from ttsr.models.vgg import VGG19
 from ttsr.models.vgg_layers import LAYERS
@@ -30,7 +31,7 @@ def build_networks(
     make_network: Callable[[TTSRConfig], TTSR] = TTSR,
     progress: Progress | None = None,
     on_warning: Callable[[str], None] | None = None,
-) -> tuple[TTSR, Discriminator | None, VGG19 | None]:
+) -> tuple[TTSR, Discriminator | PatchDiscriminator | None, VGG19 | None]:
     """Build the network, the discriminator for the adversarial loss, and VGG19 if a loss uses it.
 
     They are in training mode, and the same for the same recipe. What the recipe does not train gets no gradient.
@@ -57,7 +58,7 @@ def build_networks(
     if recipe.initialisation == "mmagic":
         initialise_as_mmagic(model)
     scale_residuals(model, recipe.residual_start)
-    discriminator = Discriminator(recipe.crop, recipe.discriminator.channels) if losses.adversarial else None
+    discriminator = _build_discriminator(recipe) if losses.adversarial else None
     in_loss, last = losses.vgg19_layers, max(("relu5_1", *losses.vgg19_layers), key=LAYERS.index)
     vgg19 = load_vgg19(vgg19_file, progress, last) if in_loss or extractor_start == "vgg19" else None
     if recipe.start and not resumed:
@@ -117,7 +118,15 @@ def _load_start(part: nn.Module, weights: str, field: str) -> Checkpoint:
     return checkpoint
 
 
-def _start_discriminator(discriminator: Discriminator | None, checkpoint: Checkpoint, weights: str) -> list[str]:
+def _build_discriminator(recipe: Recipe) -> Discriminator | PatchDiscriminator:
+    if recipe.discriminator.kind == "patch":
+        return PatchDiscriminator(recipe.discriminator.channels)
+    return Discriminator(recipe.crop, recipe.discriminator.channels)
+
+
+def _start_discriminator(
+    discriminator: Discriminator | PatchDiscriminator | None, checkpoint: Checkpoint, weights: str
+) -> list[str]:
     """Load a checkpoint's discriminator where both have one; returned is a line for whatever could not be done."""
     given = checkpoint.discriminator
     if discriminator is None:
@@ -126,8 +135,9 @@ def _start_discriminator(discriminator: Discriminator | None, checkpoint: Checkp
         return [f"start: {weights}: has no discriminator, so a new one begins"]
     expected = {name: value.shape for name, value in discriminator.state_dict().items()}
     if expected != {name: value.shape for name, value in given.items()}:
-        sizes = f"{discriminator.size} px crops and discriminator.channels {expected['body.0.weight'][0]}"
-        what = f"its discriminator is of other sizes than the recipe's ({sizes})"
+        channels = f"discriminator.channels {discriminator.channels}"
+        made_for = f"{discriminator.size} px crops" if isinstance(discriminator, Discriminator) else "patches"
+        what = f"its discriminator is another one than the recipe's ({made_for} and {channels})"
         return [f"start: {weights}: {what}, so a new one begins"]
     if not all(bool(value.isfinite().all()) for value in given.values()):
         raise WeightsError(f"{weights}: its discriminator has values that are not finite")

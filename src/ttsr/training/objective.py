@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from ttsr.data.sample import Batch
@@ -16,7 +16,6 @@ from ttsr.losses.reconstruction import reconstruction_loss
 from ttsr.models.correspondence.coherent import COHERENT
 from ttsr.models.correspondence.exact import EXACT
 from ttsr.models.correspondence.types import EncodedReference
-from ttsr.models.discriminator import Discriminator
 from ttsr.models.output import TTSROutput
 from ttsr.models.ttsr import TTSR
 from ttsr.models.vgg import VGG19
@@ -42,7 +41,7 @@ class Objective:
         vgg19: for the perceptual and the style loss, unless they use the extractor of `model`.
     """
 
-    def __init__(self, recipe: Recipe, model: TTSR, discriminator: Discriminator | None, vgg19: VGG19 | None) -> None:
+    def __init__(self, recipe: Recipe, model: TTSR, discriminator: nn.Module | None, vgg19: VGG19 | None) -> None:
         self.recipe, self.model, self.discriminator, self.vgg19 = recipe, model, discriminator, vgg19
         self.matcher = COHERENT if recipe.search == "coherent" else EXACT
 

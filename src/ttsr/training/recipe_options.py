@@ -157,6 +157,8 @@ class DiscriminatorOptions:
     """The discriminator and its Adam; used if `losses.adversarial` is not 0.
 
     Attributes:
+        kind: `image`, the published one, which judges a crop as a whole, or `patch`, which judges patches of 34x34
+            pixels (PatchGAN) and learns faster.
         lr: learning rate of the discriminator.
         betas: Adam's decay rates of the first and the second moment.
         eps: what Adam adds to the root of the second moment.
@@ -167,6 +169,7 @@ class DiscriminatorOptions:
         channels: channels of its first convolution.
     """
 
+    kind: Literal["image", "patch"] = "image"
     lr: float = 1e-4
     betas: tuple[float, float] = (0.0, 0.9)
     eps: float = 1e-8

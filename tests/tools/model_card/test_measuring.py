@@ -94,7 +94,9 @@ def test_a_card_has_the_means_of_every_choice(report: Report) -> None:
     table = model_scores(report)
     mean = row_of(report, "all").model_mean(PAPER_Y)
     psnr, _, *others = cells(table, "all references")
-    assert [psnr, *others] == [f"{mean.psnr:.2f}", f"{mean.ssim:.4f}", f"{mean.gmsd:.4f}", f"{mean.haarpsi:.4f}"]
+    # The pictures are too small for NIQE.
+    expected = [f"{mean.psnr:.2f}", f"{mean.ssim:.4f}", f"{mean.gmsd:.4f}", f"{mean.haarpsi:.4f}", "-"]
+    assert [psnr, *others] == expected
     assert cells(table, "bicubic")[0] == f"{report.rows[0].bicubic_mean(PAPER_Y).psnr:.2f}"
 
 

@@ -54,7 +54,7 @@ def test_pictures_are_scored_and_read_again(folder: Path, pictures: Path, tmp_pa
     assert (peer.title, peer.package, peer.num_parameters, peer.cpu_seconds) == ("Peer x4", "peer 1.0", 500_000, 2.0)
     for name, hr in truths.items():
         with Image.open(pictures / "peer" / f"{name}.png") as image:
-            assert peer.scores[name] == PAPER_Y.score(hr, np.asarray(image))
+            assert peer.scores[name] == pytest.approx(PAPER_Y.score(hr, np.asarray(image)), nan_ok=True)
     assert read_pictures(pictures, "001").keys() == {"Peer x4"}
     assert read_pictures(pictures, "009") == {}
 
@@ -121,15 +121,15 @@ def test_files_that_are_not_ours_are_refused(folder: Path, tmp_path: Path) -> No
 
 
 def contender(title: str, *psnrs: float, gmsd: float = 0.1, ours: bool = False) -> Contender:
-    scores = {f"{n:03d}": Score(psnr, 0.8, 0.02, gmsd, 0.7) for n, psnr in enumerate(psnrs)}
+    scores = {f"{n:03d}": Score(psnr, 0.8, 0.02, gmsd, 0.7, 50 * gmsd) for n, psnr in enumerate(psnrs)}
     return Contender(title, "1" if ours else None, 500_000, scores, 1.25)
 
 
 def test_wins_are_counted_by_picture_and_metric() -> None:
     own, peer = contender("m", 30, 28, 27, gmsd=0.05, ours=True), contender("P", 29, 28.5, 26)
     (row,) = wins_table([own], [peer]).splitlines()[2:]
-    # PSNR is higher on two, SSIM and HaarPSI are equal, and GMSD, of which less is better, is lower on all.
-    assert row == "| m, reference 1 | P | +0.50 dB | 2 of 3 | 0 of 3 | 3 of 3 | 0 of 3 |"
+    # PSNR is higher on two, SSIM and HaarPSI are equal, and GMSD, of which less is better as of NIQE, is lower on all.
+    assert row == "| m, reference 1 | P | +0.50 dB | 2 of 3 | 0 of 3 | 3 of 3 | 0 of 3 | 3 of 3 |"
     sentence = losses(own, peer, {"001": "church"})
     assert sentence.endswith("worst on 001 (church) -0.50 dB, 000 +1.00 dB, 002 +1.00 dB.")
 
@@ -137,8 +137,8 @@ def test_wins_are_counted_by_picture_and_metric() -> None:
 def test_the_best_of_each_metric_is_bold() -> None:
     own, peer = contender("m", 30, gmsd=0.05, ours=True), contender("P", 29, gmsd=0.1)
     first, second = means_table([peer, own]).splitlines()[2:]
-    assert first == "| P | 0.50 M |  | 29.00 | **0.8000** | 0.1000 | **0.7000** | 1.2 |"
-    assert second == "| m | 0.50 M | reference 1 | **30.00** | **0.8000** | **0.0500** | **0.7000** | 1.2 |"
+    assert first == "| P | 0.50 M |  | 29.00 | **0.8000** | 0.1000 | **0.7000** | 5.00 | 1.2 |"
+    assert second == "| m | 0.50 M | reference 1 | **30.00** | **0.8000** | **0.0500** | **0.7000** | **2.50** | 1.2 |"
     assert pictures_table([peer, own], {}).splitlines()[2] == "| 000 | 29.00, 0.700 | **30.00**, 0.700 |"
 
 
