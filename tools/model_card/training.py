@@ -39,6 +39,11 @@ class StageLog:
     losses: list[tuple[float, float]]
 
     @property
+    def number(self) -> int:
+        """The stage's place in the recipe, from 1 on."""
+        return int(self.file.stem.partition("-")[0])
+
+    @property
     def name(self) -> str:
         """The stage's name."""
         return self.file.stem.partition("-")[2]
@@ -92,9 +97,9 @@ def stages_chart(model: str, stages: Sequence[StageLog]) -> str:
 def stages_table(stages: Sequence[StageLog]) -> str:
     """List length, duration and log of each stage, and the duration of all, in Markdown."""
     lines = ["| stage | steps | duration | log |", "|---|---|---|---|"]
-    for number, stage in enumerate(stages, 1):
+    for stage in stages:
         log = f"[{stage.file.name}]({_LOGS_URL}/{stage.file.parent.name}/{stage.file.name})"
-        lines.append(f"| {number}. {stage.name} | {stage.steps} | {_duration(stage.seconds)} | {log} |")
+        lines.append(f"| {stage.number}. {stage.name} | {stage.steps} | {_duration(stage.seconds)} | {log} |")
     lines.append(f"| all | {sum(s.steps for s in stages)} | {_duration(sum(s.seconds for s in stages))} | |")
     return "\n".join(lines)
 

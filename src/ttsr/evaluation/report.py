@@ -129,4 +129,4 @@ def mean_score(scores: Sequence[Score]) -> Score:
     psnr = math.nan if has_no_mean else fmean(psnrs)
     niqes = [score.niqe for score in scores if not math.isnan(score.niqe)]
     others = map(fmean, zip(*(score[1:-1] for score in scores), strict=True))
-    return Score(psnr, *others, fmean(niqes) if niqes else math.nan)
+    return Score(psnr, *others, niqe=fmean(niqes) if niqes else math.nan)
