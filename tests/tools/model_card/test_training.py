@@ -49,7 +49,7 @@ def test_each_stage_is_a_row_with_its_log(logs: Path) -> None:
     assert [row.split("|")[1:4] for row in rows] == [
         [" 1. trunk ", " 920 ", " 0 h 02 min "],
         [" 2. extractor ", " 20 ", " 0 h 00 min "],
-        [" 3. all ", " 620 ", " 0 h 01 min "],
+        [" 10. all ", " 620 ", " 0 h 01 min "],
         [" all ", " 1560 ", " 0 h 03 min "],
     ]
     assert "[1-trunk.jsonl](" in rows[0] and "a/10-all.jsonl)" in rows[2]
