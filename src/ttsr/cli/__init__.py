@@ -34,6 +34,7 @@ app.command("ttsr.cli.train:command", name="train", help="Train a model by a rec
 app.command("ttsr.cli.recipes:recipes", name="recipes", help="List the recipes to train by, or show one.")
 app.command("ttsr.cli.pairs:pairs", name="pairs", help="Make training pairs from photos that show the same things.")
 app.command("ttsr.cli.pack:pack", name="pack", help="Pack a training set into one file.")
+app.command("ttsr.cli.info:info", name="info", help="Show versions, devices, models and what is missing.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

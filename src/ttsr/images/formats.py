@@ -4,7 +4,7 @@ import ctypes
 from functools import cache
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, features
 
 from ttsr.errors import ImageError
 
@@ -28,6 +28,15 @@ LOSSY = ("JPEG", "WEBP")
 
 # Of the formats that can be written.
 _LARGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65535, "WEBP": 16383, "TIFF": 2**31 - 1}
+
+# What Pillow decodes them by, and may have been built without.
+_CODECS = {"PNG": "zlib", "JPEG": "jpg", "WEBP": "webp", "TIFF": "libtiff", "JPEG2000": "jpg_2000", "AVIF": "avif"}
+
+
+def readable_formats() -> dict[str, bool]:
+    """The formats of `READ`, and whether this machine's Pillow decodes each (all of it: TIFF with any compression)."""
+    supported = features.get_supported()
+    return {name: name not in _CODECS or _CODECS[name] in supported for name in dict.fromkeys(READ.values())}
 
 
 def format_for(path: str | Path) -> str:
