@@ -35,6 +35,7 @@ app.command("ttsr.cli.recipes:recipes", name="recipes", help="List the recipes t
 app.command("ttsr.cli.pairs:pairs", name="pairs", help="Make training pairs from photos that show the same things.")
 app.command("ttsr.cli.pack:pack", name="pack", help="Pack a training set into one file.")
 app.command("ttsr.cli.info:info", name="info", help="Show versions, devices, models and what is missing.")
+app.command("ttsr.cli.completion:completion", name="completion", help="Print a script for completion in a shell.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
