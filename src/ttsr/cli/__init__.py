@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 from rich.console import Console
 
 from ttsr import __version__
+from ttsr.cli.examples import examples
 from ttsr.cli.printing import say, silence
 from ttsr.errors import UserError
 
@@ -20,22 +21,65 @@ _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 _OPTIONAL_VALUES = {"--resume": ("auto", "must")}  # options that may stand without a value: it is then the first
 _MIN_COLUMNS = 40  # with 2, cyclopts wraps the help without end
 
+
+def _shown(default: object) -> str | None:
+    """A default as it would be typed; None where there is nothing to type."""
+    if isinstance(default, tuple):
+        return " ".join(map(str, default)) or None
+    return None if default is None or default is False else str(default)
+
+
 app = App(
     name="ttsr",
     help="Four times larger pictures, with the textures of another photo of the same thing.",
     version=f"ttsr {__version__}",
-    default_parameter=Parameter(negative=()),  # no --no-FLAG and --empty-LIST
+    help_epilogue=examples("ttsr"),
+    # No --no-FLAG and --empty-LIST.
+    default_parameter=Parameter(negative=(), show_default=_shown),
     suppress_keyboard_interrupt=False,
 )
-app.command("ttsr.cli.upscale:upscale", name="upscale", help="Upscale pictures.")
-app.command("ttsr.cli.convert:convert", name="convert", help="Convert a checkpoint to another layout.")
-app.command("ttsr.cli.evaluate:evaluate", name="evaluate", help="Score a model on a test set.")
-app.command("ttsr.cli.train:command", name="train", help="Train a model by a recipe.")
-app.command("ttsr.cli.recipes:recipes", name="recipes", help="List the recipes to train by, or show one.")
-app.command("ttsr.cli.pairs:pairs", name="pairs", help="Make training pairs from photos that show the same things.")
-app.command("ttsr.cli.pack:pack", name="pack", help="Pack a training set into one file.")
-app.command("ttsr.cli.info:info", name="info", help="Show versions, devices, models and what is missing.")
-app.command("ttsr.cli.completion:completion", name="completion", help="Print a script for completion in a shell.")
+# The first line stands in `ttsr --help` too.
+_COMMANDS = {
+    "upscale": """Upscale pictures.
+
+        Four times by default, with the textures of one or more reference pictures, which show the same thing sharply.
+        """,
+    "evaluate": """Score models on a test set.
+
+        Bicubic is the baseline. Under torchrun or accelerate launch the processes share the pictures; the scores are
+        those of a single process.
+        """,
+    "train": "Train a model by a recipe.",
+    "recipes": "List the recipes to train by, or show one.",
+    "pairs": """Make training pairs from photos that show the same things.
+
+        Photos are matched by SIFT keypoints, every photo against every other. Crops of one become inputs, and crops of
+        the other that overlap them their references, in CUFED's layout.
+        """,
+    "pack": """Pack a training set into one file.
+
+        This helps with slow disks, and with machines where many small files hurt. The file is a ZIP without
+        compression: `ttsr train --data` takes it in place of the folder, and any tool opens it. Every picture is
+        checked; unreadable ones are named and left out.
+        """,
+    "convert": """Convert a checkpoint to another layout.
+
+        Provenance (source, recipe, scores, licence) is copied from the source where it is known.
+        """,
+    "info": """Show versions, devices, models and what is missing.
+
+        Nothing is downloaded. The output belongs into a report of a bug.
+        """,
+    "completion": """Print a script for completion in a shell.
+
+        It completes commands, options, their values and files. Nothing is installed: save the script where the shell
+        looks for such, and print it anew after an update of ttsr.
+        """,
+}
+for _name, _help in _COMMANDS.items():
+    # `train` is an App of its own, whose epilogue has the fields of recipes too.
+    _epilogue = {} if _name == "train" else {"help_epilogue": examples(_name)}
+    app.command(f"ttsr.cli.{_name}:{_name if _epilogue else 'command'}", name=_name, help=_help, **_epilogue)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

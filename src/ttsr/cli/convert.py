@@ -22,8 +22,6 @@ def convert(
 ) -> None:
     """Convert weights between this package's format and those of the public implementations.
 
-    Provenance (source, recipe, scores, licence) is copied from the source where it is known.
-
     Args:
         source: A checkpoint file of this package, the authors, MMEditing or MMagic; a name from the catalogue; or a
             URL.

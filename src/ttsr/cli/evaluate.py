@@ -47,8 +47,6 @@ def evaluate(
 ) -> None:
     """Score models on a test set in the layout of CUFED5, with bicubic as the baseline.
 
-    Under torchrun or accelerate launch the processes share the pictures; the scores are those of a single process.
-
     Args:
         data: The test set, or CUFED with CUFED5 in it (CUFED5/ or test/CUFED5/), a folder or a ZIP: NNN_0.png are the
             ground truths, NNN_1.png to NNN_5.png their references (.png or .jpg).

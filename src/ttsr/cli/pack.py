@@ -22,9 +22,6 @@ def pack(
 ) -> None:
     """Pack a training set into one file, for slow disks and for machines where many small files hurt.
 
-    The file is a ZIP without compression: `ttsr train --data` takes it in place of the folder, and any tool opens it.
-    Every picture is checked; unreadable ones are named and left out.
-
     Args:
         source: A folder of photos (of those that its manifest.csv lists, if it has one), a folder with pairs in CUFED's
             layout (input/ and ref/, or train/input/ and train/ref/), or a packed file.

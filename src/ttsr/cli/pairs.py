@@ -22,9 +22,6 @@ def pairs(
 ) -> None:
     """Mine a training set of pairs, in CUFED's layout, from a folder of your own photos.
 
-    Photos that show the same thing are matched by SIFT keypoints, every photo against every other. Crops of one
-    become inputs, and crops of the other that overlap them their references. Needs ttsr[train].
-
     Args:
         folder: The photos, in this folder and the folders in it.
         out: The folder to create, or an empty one, outside FOLDER. It gets input/NAME.png, ref/NAME.png, manifest.csv

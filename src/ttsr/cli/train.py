@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from ttsr.cli.examples import examples
 from ttsr.cli.printing import say, tell
 from ttsr.cli.shared_options import DeviceOption
 from ttsr.errors import RecipeError
@@ -27,13 +28,12 @@ _EPILOGUE = """\
 Exits with code 3 if stopped before the end. For several GPUs or hosts: `torchrun -m ttsr train ...`,
 `accelerate launch -m ttsr train ...`, or under Slurm `srun ttsr train ...`.
 
-Fields of a recipe, for --FIELD VALUE; `ttsr recipes NAME` shows their values:
-
-"""
+Fields of a recipe, for --FIELD VALUE; `ttsr recipes NAME` shows their values:"""
+_FIELDS = "\n".join(f"- `--{name}`: {text}" for name, text in field_descriptions().items())
 
 command = App(
     name="train",
-    help_epilogue=_EPILOGUE + "\n".join(f"- `--{name}`: {text}" for name, text in field_descriptions().items()),
+    help_epilogue="\n\n".join([examples("train"), _EPILOGUE, _FIELDS]),
 )
 
 

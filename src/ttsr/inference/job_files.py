@@ -69,7 +69,7 @@ def plan_jobs(
     files = [path for path in inputs if not os.path.isdir(path)]
     folders = [path for path in inputs if os.path.isdir(path)]
     if out == "":
-        raise ImageError("-o '': names no file; leave it away for NAME_x4.png, or give . for this folder")
+        raise ImageError("out '': names no file", "leave it away for NAME_x4.png, or give . for this folder")
     if out is not None and not out.endswith(("/", os.sep)) and not os.path.isdir(out):
         if len(files) == 1 and not folders:
             format_for(out)
