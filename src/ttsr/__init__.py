@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ttsr.lazy_imports import lazy_imports
 
 if TYPE_CHECKING:
+    from ttsr.inference.maps import write_maps as write_maps
     from ttsr.inference.sizes import upscale_to as upscale_to
     from ttsr.inference.upscaled import Upscaled as Upscaled
     from ttsr.inference.upscaler import Upscaler as Upscaler

@@ -15,6 +15,7 @@ from ttsr.errors import UserError
 from ttsr.images.picture import Picture
 from ttsr.inference.job_files import Job, plan_jobs
 from ttsr.inference.jobs import JobResult, run_jobs
+from ttsr.inference.map_folders import MAP_FILES, check_maps_folder, map_folders
 from ttsr.inference.references import Reference, read_reference
 from ttsr.progress import Progress
 from ttsr.system.files import refuse_overwriting
@@ -96,7 +97,11 @@ def _results(
     if base is not None and len(jobs) > 1:
         raise UserError(f"--base {base}: is of one picture, and {len(jobs)} are to be upscaled", "name one picture")
     inputs = [*references.ref, *(job.source for job in jobs), Path(computing.model), *([base] if base else [])]
-    refuse_overwriting((job.target for job in jobs), inputs)
+    maps = None if files.maps is None else map_folders(jobs, files.maps)
+    if files.maps is not None:
+        check_maps_folder(files.maps)
+    mapped = [folder / name for folder in (maps or {}).values() for name in MAP_FILES]
+    refuse_overwriting([*(job.target for job in jobs), *mapped], inputs)
     max_memory = None if computing.max_memory is None else parse_bytes(computing.max_memory)
     pixels = []
     for path in references.ref:
@@ -152,6 +157,7 @@ def _results(
         return bar.enter_context(progress_bar(job.source.name, shown=work.is_main))
 
     with ExitStack() as bar:
-        for result in run_jobs(todo(), ready, start, size=size, base=base, quality=quality, plan_only=computing.plan):
+        how = {"size": size, "base": base, "quality": quality, "maps": maps, "plan_only": computing.plan}
+        for result in run_jobs(todo(), ready, start, **how):
             bar.close()
             yield result

@@ -71,6 +71,8 @@ class FileOptions:
         suffix: Between name and extension of files that --out does not name. Default: _x4, as the scale is.
         recursive: Upscale the pictures in sub-folders too; the output has the same sub-folders.
         skip_existing: Leave out pictures whose output exists already, to go on with an interrupted run.
+        maps: A folder for the maps of each picture, in a sub-folder of its name: relevance, match confidence and
+            provenance as pictures and arrays, and what came from which reference.
         json: Print JSON Lines for programs to stdout instead of lines for people: one object for each picture as it is
             done, and one for the run at the end.
     """
@@ -83,6 +85,7 @@ class FileOptions:
     suffix: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
     recursive: Annotated[bool, Parameter(name=["--recursive", "-r"], show_default=False)] = False
     skip_existing: Annotated[bool, Parameter(show_default=False)] = False
+    maps: Path | None = None
     json: Annotated[bool, Parameter(show_default=False)] = False
 
     @property

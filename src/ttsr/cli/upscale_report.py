@@ -8,7 +8,7 @@ from ttsr.cli.printing import say, tell
 from ttsr.images.picture import Picture
 from ttsr.inference.job_files import Job
 from ttsr.inference.jobs import JobResult
-from ttsr.inference.references import Reference
+from ttsr.inference.texture_origins import reference_facts, unmatched_note
 from ttsr.system.memory import gigabytes
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ class UpscaleReport:
         self.counts["pictures"] += 1
         for loss in result.losses:
             say(f"{job.target}: {loss}")
+        unmatched = unmatched_note(upscaled)
+        if unmatched is not None:
+            say(f"{job.source}: {unmatched}")
         if self._as_json:
             self._line(_facts(result))
         else:
@@ -61,7 +64,7 @@ class UpscaleReport:
             tell(
                 f"{job.source} {by(before)} -> {job.target} {by(upscaled.picture)} "
                 f"in {upscaled.seconds:.1f} s, peak memory {gigabytes(upscaled.peak_memory_bytes)}, "
-                f"mean relevance {upscaled.relevance.mean():.3f}"
+                f"mean relevance {upscaled.relevance.mean():.3f}" + (f", maps in {result.maps}" if result.maps else "")
             )
 
     def _add_plan(self, job: Job, picture: Picture, plan: "Plan") -> None:
@@ -105,9 +108,11 @@ def _facts(result: JobResult) -> dict[str, Any]:
         "output_size": list(upscaled.picture.size),
         "seconds": round(upscaled.seconds, 3),
         "peak_memory_bytes": upscaled.peak_memory_bytes,
-        "references": [_fit(reference) for reference in upscaled.references],
+        "references": [reference_facts(reference) for reference in upscaled.references],
         "own_reference": upscaled.own_reference,
         "mean_relevance": round(float(upscaled.relevance.mean()), 4),
+        "unmatched": round(upscaled.unmatched, 4),
+        "maps": None if result.maps is None else str(result.maps),
         "estimate": _estimate(upscaled.plan),
         "notes": [*upscaled.notes, *result.losses],
     }
@@ -115,16 +120,3 @@ def _facts(result: JobResult) -> dict[str, Any]:
 
 def _estimate(plan: "Plan") -> dict[str, Any]:
     return {"seconds": round(plan.seconds, 6), "memory_bytes": plan.memory_bytes}
-
-
-def _fit(reference: Reference) -> dict[str, Any]:
-    facts: dict[str, Any] = {"name": reference.source.name, "use": "as it is"}
-    fit = reference.fit
-    if fit is not None:
-        facts["use"] = fit.use
-        if fit.pose is not None:
-            facts |= {"scale": round(fit.pose.scale, 4), "rotation": round(fit.pose.rotation, 2)}
-            facts |= {"mirrored": fit.pose.mirrored, "inliers": fit.pose.inliers}
-        if fit.colours is not None:
-            facts["colour_gain"], facts["colour_offset"] = fit.colours.round(4).T.tolist()
-    return facts

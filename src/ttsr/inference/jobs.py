@@ -1,6 +1,6 @@
 """A batch of pictures, in which single ones may fail."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from ttsr.images.picture import Picture
 from ttsr.images.reading import read_picture
 from ttsr.images.writing import DEFAULT_QUALITY
 from ttsr.inference.job_files import Job, prepare_target
+from ttsr.inference.map_folders import prepare_maps
 from ttsr.inference.target_size import TargetSize
 from ttsr.progress import Progress
 
@@ -31,6 +32,7 @@ class JobResult:
         plan: the job's, if it was only to be planned.
         upscaled: the result, written to `job.target`, if the job did not fail.
         losses: what the target's format could not hold, one sentence each.
+        maps: the folder that the maps of the result were written to, if they were asked for.
         error: why the job failed.
     """
 
@@ -39,6 +41,7 @@ class JobResult:
     plan: "Plan | None" = None
     upscaled: "Upscaled | None" = None
     losses: tuple[str, ...] = ()
+    maps: Path | None = None
     error: UserError | None = None
 
 
@@ -50,6 +53,7 @@ def run_jobs(
     size: TargetSize | None = None,
     base: Path | None = None,
     quality: int = DEFAULT_QUALITY,
+    maps: Mapping[Job, Path] | None = None,
     plan_only: bool = False,
 ) -> Iterator[JobResult]:
     """Upscale one picture after the other, and yield each result; a bad one does not stop those behind it.
@@ -61,6 +65,7 @@ def run_jobs(
         size: of the outputs; by default four times that of the pictures.
         base: an enlargement of the only picture, see `Upscaler.upscale`.
         quality: of JPEG and WebP, from 1 to 100.
+        maps: for each job the folder to write its maps to, from `map_folders`; by default none are written.
         plan_only: only plan each picture; nothing is written or made.
 
     Raises:
@@ -75,12 +80,15 @@ def run_jobs(
             check_fits_format(job.target, target)
             if not plan_only:
                 prepare_target(job)
+                if maps:
+                    prepare_maps(maps[job], job.source)
         except UserError as error:
             yield JobResult(job, picture, error=error)
             continue
         if size.stretches(picture.size):
             picture = replace(picture, notes=(*picture.notes, "its proportions are not those of the size asked for"))
         upscaler, references = ready()
+        from ttsr.inference.maps import write_maps
         from ttsr.inference.sizes import plan_to, upscale_to
 
         try:
@@ -92,8 +100,10 @@ def run_jobs(
                 continue
             progress = start(job, picture, plan)
             result = upscale_to(upscaler, picture, target, fitted, base=base, plan=plan, progress=progress)
+            if maps:  # before the output, by which `--skip-existing` knows that a picture is done
+                write_maps(result, picture, maps[job], source=job.source)
             losses = result.save(job.target, quality=quality)
         except UserError as error:
             yield JobResult(job, picture, error=error)
         else:
-            yield JobResult(job, picture, upscaled=result, losses=losses)
+            yield JobResult(job, picture, upscaled=result, losses=losses, maps=maps[job] if maps else None)

@@ -98,9 +98,14 @@ class Reference:
         return height * lr_size[1] // self.fit.lr_size[1], width * lr_size[0] // self.fit.lr_size[0]
 
     @property
+    def original(self) -> ReferencePixels:
+        """Its pixels before any fitting."""
+        return self.pixels if self.fit is None else self.fit.original
+
+    @property
     def as_is(self) -> bool:
         """Its pixels are the reference's own, neither resampled nor matched in colour."""
-        return self.fit is None or self.pixels is self.fit.original
+        return self.pixels is self.original
 
     @property
     def left_out(self) -> bool:

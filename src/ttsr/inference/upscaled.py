@@ -15,6 +15,7 @@ from ttsr.images.resize import SCALE
 from ttsr.images.writing import DEFAULT_QUALITY, write_picture
 from ttsr.inference.plan import Plan
 from ttsr.inference.references import Reference
+from ttsr.inference.texture_origins import TextureOrigin, matched, texture_origin, unmatched_note
 from ttsr.models.correspondence.types import Grid
 
 
@@ -55,8 +56,32 @@ class Upscaled:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was changed in reading the LR picture, one sentence each."""
-        return self.picture.notes
+        """What was changed in reading the LR picture, and whether most of it found no match; one sentence each."""
+        note = unmatched_note(self)
+        return self.picture.notes if note is None else (*self.picture.notes, note)
+
+    @cached_property
+    def unmatched(self) -> float:
+        """Share of the picture, from 0 to 1, that no reference has a match for; see `texture_origins.matched`."""
+        return 1 - float(matched(self).mean())
+
+    def provenance(self, x: int, y: int) -> TextureOrigin | None:
+        """Where the texture of a pixel came from: which reference, where in it, how relevant, and how far let in.
+
+        That is the match of the LR pixel that it lies on. What is transferred is the mean of nine: of this match and of
+        those of the eight LR pixels about it, each moved along.
+
+        Args:
+            x: column in pixels of `picture`, from 0 on, at whatever size it has.
+            y: row there.
+
+        Returns:
+            None where no reference was used.
+
+        Raises:
+            ImageError: the pixel lies outside the picture.
+        """
+        return texture_origin(self, x, y)
 
     def save(self, path: str | Path, *, quality: int = DEFAULT_QUALITY) -> tuple[str, ...]:
         """Write the result; see `ttsr.images.writing.write_picture`."""
