@@ -9,6 +9,7 @@ EXAMPLES = {
         "One picture, to small_x4.png": "ttsr upscale small.jpg --ref sharp.jpg",
         "A folder of pictures, with two references": "ttsr upscale scans/ --ref a.jpg --ref b.jpg --out results/",
         "How long it will take, and how much memory": "ttsr upscale small.jpg --ref sharp.jpg --plan",
+        "With maps of where it came from": "ttsr upscale small.jpg --ref sharp.jpg --maps maps/",
     },
     "evaluate": {
         "The default model, with the most similar reference": "ttsr evaluate CUFED5/",

@@ -12,9 +12,9 @@ from ttsr.images.resize import resize_bicubic
 _VIRIDIS = (
     "440154 481a6c 472f7d 414487 39568c 31688e 2a788e 23888e 1f988b 22a884 35b779 54c568 7ad151 a5db36 d2e21b fde725"
 )
-_TABLE = np.array([list(bytes.fromhex(colour)) for colour in _VIRIDIS.split()], np.float64)
-# Of the colour, where it lies over the picture.
-_OPACITY = 0.8
+_STEPS = np.array([list(bytes.fromhex(colour)) for colour in _VIRIDIS.split()])
+_EVEN = np.linspace(0, 1, len(_STEPS))
+_COLOURS = np.rint([[np.interp(i / 255, _EVEN, channel) for channel in _STEPS.T] for i in range(256)]).astype(np.uint8)
 # The longest side of what is drawn, at least; a smaller picture is enlarged by a whole number.
 _LONGEST_SIDE = 720
 _MARGIN, _FONT_SIZE, _LINE = 8, 15, 20
@@ -23,9 +23,7 @@ _BAR_WIDTH, _BAR_HEIGHT = 288, 14
 
 def viridis(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Colours (..., 3) of values (...) from 0, dark blue, to 1, yellow; values beyond are taken as 0 or 1."""
-    at = np.clip(values, 0, 1) * (len(_TABLE) - 1)
-    channels = [np.interp(at, np.arange(len(_TABLE)), channel) for channel in _TABLE.T]
-    return np.rint(np.stack(channels, -1)).astype(np.uint8)
+    return _COLOURS[np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)]
 
 
 def heat_map(
@@ -90,4 +88,5 @@ def over_gray(
 
 
 def _blend(colours: NDArray[np.uint8], gray: NDArray[np.integer]) -> NDArray[np.uint8]:
-    return np.rint(_OPACITY * colours + (1 - _OPACITY) * gray).astype(np.uint8)
+    """Four fifths of the colours, in integers, which take little memory."""
+    return ((4 * colours.astype(np.uint16) + gray.astype(np.uint16) + 2) // 5).astype(np.uint8)

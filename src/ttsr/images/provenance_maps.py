@@ -21,6 +21,7 @@ _WIDEST, _SHARE = 240.0, 0.6
 _FIRST_HUE = 40.0  # of the middle of the first family
 _GAP, _FONT_SIZE, _LINE = 10, 14, 18
 _LARGE, _SMALL = 345, 226  # pixels of the longest side of a reference in the key, of one or two, and of more
+_AT_ONCE = 2**17  # places whose colours are computed at once
 _NONE = 185  # gray of what stands for no reference
 
 
@@ -52,16 +53,17 @@ def place_colours(index: NDArray[np.integer], references: Sequence[MappedReferen
     apart = 360 / max(1, len(used))
     width = min(_WIDEST, _SHARE * apart)
     colours = np.full(index.shape, _NONE, np.uint8)
+    flat, painted = index.reshape(-1, 3), colours.reshape(-1, 3)
     for place, number in enumerate(used):
-        here = index[..., 0] == number
-        if not here.any():
-            continue
-        columns, rows = references[number].size
-        down, right = index[here][:, 1] / max(1, rows - 1), index[here][:, 2] / max(1, columns - 1)
-        hue = np.radians(_FIRST_HUE + place * apart + width * (right - 0.5))
-        lightness = _LIGHT + (_DARK - _LIGHT) * down
-        lab = np.stack([lightness, _CHROMA * np.cos(hue), _CHROMA * np.sin(hue)], -1)
-        colours[here] = np.rint(255 * np.clip(lab2rgb(lab), 0, 1)).astype(np.uint8)
+        rows, columns = references[number].size[::-1]
+        hits = np.flatnonzero(flat[:, 0] == number)
+        for first in range(0, len(hits), _AT_ONCE):
+            here = hits[first : first + _AT_ONCE]
+            down, right = flat[here, 1] / max(1, rows - 1), flat[here, 2] / max(1, columns - 1)
+            hue = np.radians(_FIRST_HUE + place * apart + width * (right - 0.5))
+            lightness = _LIGHT + (_DARK - _LIGHT) * down
+            lab = np.stack([lightness, _CHROMA * np.cos(hue), _CHROMA * np.sin(hue)], -1)
+            painted[here] = np.rint(255 * np.clip(lab2rgb(lab), 0, 1)).astype(np.uint8)
     return colours
 
 
