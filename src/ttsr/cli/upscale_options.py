@@ -47,7 +47,7 @@ class ReferenceOptions:
             picture's colours. auto is on for our own networks.
     """
 
-    ref: Annotated[tuple[Path, ...], Parameter(show_default=False)] = ()
+    ref: tuple[Path, ...] = ()
     base: Path | None = None
     search: Search = DEFAULT_SEARCH
     pose: PoseSearch = DEFAULT_POSE
@@ -83,10 +83,10 @@ class FileOptions:
     format: Literal["png", "jpg", "webp", "tiff"] | None = None
     quality: int | None = None
     suffix: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
-    recursive: Annotated[bool, Parameter(name=["--recursive", "-r"], show_default=False)] = False
-    skip_existing: Annotated[bool, Parameter(show_default=False)] = False
+    recursive: Annotated[bool, Parameter(name=["--recursive", "-r"])] = False
+    skip_existing: bool = False
     maps: Path | None = None
-    json: Annotated[bool, Parameter(show_default=False)] = False
+    json: bool = False
 
     @property
     def target_size(self) -> TargetSize:
@@ -148,7 +148,7 @@ class ComputingOptions:
     model: str = DEFAULT_MODEL
     device: DeviceOption = DEFAULT_DEVICE
     precision: PrecisionChoice = DEFAULT_PRECISION
-    ensemble: Annotated[bool, Parameter(show_default=False)] = False
+    ensemble: bool = False
     threads: int | None = None
     max_memory: str | None = None
-    plan: Annotated[bool, Parameter(show_default=False)] = False
+    plan: bool = False

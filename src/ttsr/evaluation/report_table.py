@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
+from rich.padding import Padding
 from rich.table import Column, Table
 
 from ttsr.evaluation.protocols import LOWER_IS_BETTER, TITLES, Score
@@ -12,40 +13,41 @@ from ttsr.evaluation.report import Report
 
 
 def summary(report: Report, title: str) -> Table:
-    """Mean scores: for each protocol a row for bicubic, and one for each model and choice of references.
+    """Mean scores: below each protocol a row for bicubic, and one for each model and choice of references.
 
     If bicubic's scores depend on the references, it has a row for each choice of them.
     """
-    table = _table(title, ("protocol", "", "references"))
+    table = _scores_table(title)
     table.caption, table.caption_justify = _which_is_better(), "left"
     for protocol in report.protocols:
-        for place, (references, row) in enumerate(report.bicubic_rows([protocol])):
-            name = protocol.name if place == 0 else ""
-            table.add_row(name, "bicubic", references, *_cells(row.bicubic_mean(protocol), None))
+        table.add_row(protocol.name)
+        for references, row in report.bicubic_rows([protocol]):
+            table.add_row(_below("bicubic", references), *_cells(row.bicubic_mean(protocol), None))
         for row in report.rows:
             cells = _cells(row.model_mean(protocol), row.gain(protocol))
-            table.add_row("", row.model, REFERENCE_LABELS[row.reference], *cells)
+            table.add_row(_below(row.model, REFERENCE_LABELS[row.reference]), *cells)
         table.add_section()
     return table
 
 
 def single_pictures(report: Report) -> Table:
-    """Scores of single pictures: a row for each picture of each row of the summary."""
-    table = _table("pictures", ("protocol", "", "picture", "references"))
+    """Scores of single pictures: a row for each picture, below the protocol and the model."""
+    table = _scores_table("pictures")
     for protocol in report.protocols:
         for row in report.rows:
-            for place, picture in enumerate(row.pictures):
+            table.add_row(f"{protocol.name}, {row.model}")
+            for picture in row.pictures:
                 used = "+".join(picture.files) or REFERENCE_LABELS[row.reference]
-                heads = (protocol.name, row.model) if place == 0 else ("", "")
                 cells = _cells(picture.model[protocol.name], picture.gain(protocol))
-                table.add_row(*heads, picture.name, used, *cells)
+                table.add_row(_below(f"{picture.name} with {used}"), *cells)
             table.add_section()
     return table
 
 
 def published() -> Table:
     """Published scores, each under its own protocol."""
-    table = _table("published scores on CUFED5", ("protocol", "", "references"), ("PSNR, dB", "SSIM"))
+    texts = [Column("protocol", no_wrap=True), Column(""), Column("references")]
+    table = _table("published scores on CUFED5", texts, ("PSNR, dB", "SSIM"))
     table.caption, table.caption_justify = f"{CAUTION}\n{FOOTNOTE}", "left"
     for row in PUBLISHED_SCORES:
         scores = (f"{row.psnr:.2f}", f"{row.ssim:.3f}")
@@ -53,15 +55,19 @@ def published() -> Table:
     return table
 
 
-def _table(
-    title: str,
-    texts: Sequence[str],
-    numbers: Sequence[str] = ("PSNR\ndB", "gain\ndB", "SSIM", "MAE", "GMSD", "Haar\nPSI", "NIQE"),
-) -> Table:
-    first, *others = texts
-    columns = [Column(first, no_wrap=True), *(Column(head, overflow="fold") for head in others)]
-    columns += [Column(head, justify="right", no_wrap=True) for head in numbers]
+def _scores_table(title: str) -> Table:
+    numbers = ("PSNR\ndB", "gain\ndB", "SSIM", "MAE", "GMSD", "Haar\nPSI", "NIQE")
+    return _table(title, [Column("", overflow="fold")], numbers)
+
+
+def _table(title: str, texts: Sequence[Column], numbers: Sequence[str]) -> Table:
+    columns = [*texts, *(Column(head, justify="right", no_wrap=True) for head in numbers)]
     return Table(*columns, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+
+
+def _below(*texts: str) -> Padding:
+    """What a row is about, indented below its heading."""
+    return Padding(", ".join(filter(None, texts)), (0, 0, 0, 2))
 
 
 def _which_is_better() -> str:
