@@ -24,8 +24,10 @@ confidence, and 59 to 88 % of each picture are below; with the right one 1 to 45
 """
 
 MOSTLY = 0.5
-"""Share of a picture without a match above which that is said: of one of the 36 pictures measured for `TRUSTED` with the
-right reference, and of all of them with a wrong one."""
+"""Share of a picture without a match above which that is said.
+
+Of the pictures measured for `TRUSTED` that is one with the right reference, and all with a wrong one.
+"""
 
 
 @dataclass(frozen=True)
