@@ -1,27 +1,17 @@
 """The report as one self-contained HTML file: tables, and images side by side with synchronized zoom."""
 
-import base64
-import io
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image
-
+from ttsr.evaluation.html_page import QUALITY, image_uri, page_end, page_start
 from ttsr.evaluation.protocols import LOWER_IS_BETTER, TITLES, Protocol, Score
 from ttsr.evaluation.published_scores import CAUTION, FOOTNOTE, PUBLISHED_SCORES
 from ttsr.evaluation.reference_choice import REFERENCE_LABELS
 from ttsr.evaluation.report import Report, Row
 from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
-
-# WebP's quality: visually lossless, at a fifth of the size of a lossless file.
-_QUALITY = 92
-# The page loads nothing, and runs no script but its own.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 class Panel(NamedTuple):
@@ -49,13 +39,7 @@ def encode_panels(
         parts |= {"LR": images.lr, "bicubic": images.bicubic, "ground truth": images.hr}
         if images.reference is not None:
             parts["reference"] = images.reference
-    panels = []
-    for part, image in parts.items():
-        encoded = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(image)).save(encoded, "WEBP", quality=_QUALITY, lossless=lossless)
-        uri = f"data:image/webp;base64,{base64.b64encode(encoded.getvalue()).decode('ascii')}"
-        panels.append(Panel(score.number, part, uri))
-    return panels
+    return [Panel(score.number, part, image_uri(image, lossless=lossless)) for part, image in parts.items()]
 
 
 def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool) -> Iterator[str]:
@@ -67,17 +51,13 @@ def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool)
         encoded: from `encode_panels`, of all processes, in any order.
         lossless: how the images were encoded.
     """
-    sheet = files("ttsr.evaluation")
     protocol, first = report.protocols[0], report.rows[0]
     shown = [row for row in report.rows if row.reference == first.reference]
     by_picture: dict[int, dict[str, str]] = defaultdict(dict)
     for panel in encoded:
         by_picture[panel.number][panel.part] = panel.uri
     yield (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(data)}: scores</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f"<style>\n{sheet.joinpath('report_page.css').read_text('utf-8')}</style>\n</head>\n<body>\n"
+        f"{page_start(f'{data}: scores', 'report_page.css')}"
         f"<header>\n<h1>{escape(data)}</h1>\n<p>{report.counted}, upscaled four times. "
         "Scores are means over the pictures.</p>\n</header>\n"
     )
@@ -88,7 +68,7 @@ def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool)
     # NaN comes last, as in the script.
     for place in sorted(range(report.num_pictures), key=lambda k: math.inf if math.isnan(gains[k]) else -gains[k]):
         yield _picture(shown, place, protocol, by_picture[first.pictures[place].number])
-    yield f"</main>\n<script>\n{sheet.joinpath('report_page.js').read_text('utf-8')}</script>\n</body>\n</html>\n"
+    yield f"</main>\n{page_end('report_page.js')}"
 
 
 def _summary(report: Report) -> str:
@@ -142,7 +122,7 @@ def _published() -> str:
 
 
 def _controls(first: Row, protocol: Protocol, lossless: bool) -> str:
-    quality = "losslessly" if lossless else f"as WebP of quality {_QUALITY}; scores are of the exact pixels"
+    quality = "losslessly" if lossless else f"as WebP of quality {QUALITY}; scores are of the exact pixels"
     return (
         f"<main>\n<h2>Pictures</h2>\n<p>With {escape(REFERENCE_LABELS[first.reference])}; PSNR and SSIM by "
         f"{escape(protocol.name)}. Images are stored {quality}.</p>\n"
