@@ -4,7 +4,7 @@ import pytest
 
 import ttsr
 
-PACKAGES = "system images models weights losses data evaluation training"
+PACKAGES = "system images models weights losses data inference evaluation training"
 
 
 @pytest.mark.parametrize("package", ["ttsr", *(f"ttsr.{name}" for name in PACKAGES.split())])

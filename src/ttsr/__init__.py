@@ -3,14 +3,43 @@
 from typing import TYPE_CHECKING
 
 from ttsr.lazy_imports import lazy_imports
+from ttsr.models.pretrained import Store, connect
 
 if TYPE_CHECKING:
+    from ttsr.errors import (
+        DataError as DataError,
+        ImageError as ImageError,
+        RecipeError as RecipeError,
+        UserError as UserError,
+        WeightsError as WeightsError,
+    )
+    from ttsr.images.picture import Picture as Picture
+    from ttsr.images.reading import read_picture as read_picture
+    from ttsr.images.writing import write_picture as write_picture
     from ttsr.inference.maps import write_maps as write_maps
+    from ttsr.inference.plan import Plan as Plan
+    from ttsr.inference.references import Reference as Reference
     from ttsr.inference.sizes import upscale_to as upscale_to
+    from ttsr.inference.texture_origins import TextureOrigin as TextureOrigin
     from ttsr.inference.upscaled import Upscaled as Upscaled
     from ttsr.inference.upscaler import Upscaler as Upscaler
+    from ttsr.models.config import TTSRConfig as TTSRConfig
+    from ttsr.models.output import TTSROutput as TTSROutput
     from ttsr.models.ttsr import TTSR as TTSR
+    from ttsr.progress import Cancelled as Cancelled, Progress as Progress
+    from ttsr.weights.catalog import available_weights as available_weights
     from ttsr.weights.loading import load as load
+    from ttsr.weights.provenance import Provenance as Provenance
+    from ttsr.weights.saving import read_metadata as read_metadata, save as save
 
 __version__ = "0.1.0"
 __getattr__ = lazy_imports(__name__, __file__)
+
+
+def _store() -> Store:
+    from ttsr.weights import hub_models  # on first use, as everything here
+
+    return hub_models
+
+
+connect(_store)

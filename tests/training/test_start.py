@@ -8,10 +8,12 @@ import torch
 
 from ttsr import load
 from ttsr.models.discriminator import Discriminator
+from ttsr.progress import Progress
 from ttsr.system.distributed import Runtime
 from ttsr.training.loop import train
 from ttsr.training.recipe import Recipe
 from ttsr.training.trainer import Trainer
+from ttsr.weights.hub import HubFile
 from ttsr.weights.layouts import MMAGIC
 
 Debug = Callable[..., Recipe]
@@ -41,6 +43,19 @@ def test_a_checkpoint_of_a_run_carries_both(finished: tuple[Trainer, Path], debu
     optimizers = "the state of the optimizer, the state of the discriminator's optimizer"
     assert warnings == [f"start: {checkpoint}: left out the weights before averaging, {optimizers}"]
     assert same(load(checkpoint), before.average)
+
+
+def test_weights_of_the_hub(finished: tuple[Trainer, Path], debug: Debug, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, checkpoint = finished
+    asked: list[str] = []
+
+    def fetch(file: HubFile, progress: Progress | None = None) -> Path:
+        asked.append(str(file))
+        return checkpoint
+
+    monkeypatch.setattr("ttsr.weights.loading.fetch_from_hub", fetch)
+    trainer, _ = started(debug("gan", "--start=hf://me/run/last.pt@v1", "--seed=9"))
+    assert asked == ["hf://me/run/last.pt@v1"] and same(trainer.model, before.average)
 
 
 def test_what_cannot_be_taken_is_said(finished: tuple[Trainer, Path], debug: Debug) -> None:

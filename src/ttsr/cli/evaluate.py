@@ -50,7 +50,7 @@ def evaluate(
     Args:
         data: The test set, or CUFED with CUFED5 in it (CUFED5/ or test/CUFED5/), a folder or a ZIP: NNN_0.png are the
             ground truths, NNN_1.png to NNN_5.png their references (.png or .jpg).
-        model: A name from the catalogue, a checkpoint file, or a URL. May be given several times.
+        model: A name from the catalogue, a checkpoint file, a URL, or hf://OWNER/REPO. May be given several times.
         reference: 1 to 5: that reference; a picture without it uses its last one. all: all references of a picture at
             once. stacked: all of them on black squares of 500x500, one below the other, as in the paper. lr: the LR
             itself. none: no reference. unrelated: a reference of another picture, half the test set away. levels: 1 2 3

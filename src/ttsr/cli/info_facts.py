@@ -24,6 +24,7 @@ PACKAGES = {
     "safetensors": "safetensors",
 }
 EXTRAS = {
+    "hub": ("models of the Hugging Face Hub", ("huggingface_hub",)),
     "train": ("training, and several processes", ("accelerate", "tensorboard")),
     "wandb": ("logging to Weights & Biases", ("wandb",)),
 }

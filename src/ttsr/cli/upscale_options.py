@@ -133,7 +133,7 @@ class ComputingOptions:
     """With what, where and how exactly to compute.
 
     Attributes:
-        model: A name from the catalogue, a checkpoint file, or a URL.
+        model: A name from the catalogue, a checkpoint file, a URL, or hf://OWNER/REPO.
         device: Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:N for one of several GPUs, or mps.
         precision: fp32 is exact; bf16 and fp16 compute in 16 bits, faster where the hardware does so; tf32 is fp32
             with rounded products, on CUDA. auto is bf16 for our own networks where the hardware computes in it, else

@@ -58,7 +58,7 @@ class Upscaler:
 
     Args:
         model: moved to the device and put into eval mode; or what `ttsr.load` takes: a catalogue name, a checkpoint
-            file or a URL.
+            file, a URL, or `hf://owner/repo`.
         device: a torch.device, or its name as in `ttsr.options.Device`.
         precision: `fp32` computes exactly as TTSR defines it; `bf16` and `fp16` compute in 16 bits. `auto` is `bf16`
             for a network that adds to bicubic, on hardware that computes in it, else `fp32`.

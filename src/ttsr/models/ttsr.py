@@ -21,6 +21,7 @@ from ttsr.models.encoding import Encoder, LevelByLevel, luma_of
 from ttsr.models.extractor import LearnableTextureExtractor
 from ttsr.models.inputs import Inputs, ReferenceImage, ReferenceInput, check_inputs, check_reference, unit_range
 from ttsr.models.output import TTSROutput, rounded
+from ttsr.models.pretrained import Pretrained
 from ttsr.models.streaming import (
     base_in_tiles,
     channels_last,
@@ -37,7 +38,7 @@ from ttsr.progress import Progress
 from ttsr.system.precision import at_least_float32
 
 
-class TTSR(nn.Module):
+class TTSR(Pretrained, nn.Module):
     """Texture Transformer Network for image super-resolution, four times, with one or more references.
 
     Images are float BCHW RGB in [0, 1].
