@@ -15,7 +15,7 @@ from ttsr import __version__
 from ttsr.cli import _with_values, main
 from ttsr.errors import ImageError
 
-COMMANDS = ("upscale", "convert", "evaluate", "train", "recipes", "pairs", "pack", "info", "completion")
+COMMANDS = ("upscale", "compare", "convert", "evaluate", "train", "recipes", "pairs", "pack", "info", "completion")
 
 
 def run_ttsr(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -44,6 +44,11 @@ _COMMANDS = {
 
         Four times by default, with the textures of one or more reference pictures, which show the same thing sharply.
         """,
+    "compare": """Compare a picture with and without references, on a page.
+
+        The page is one HTML file that loads nothing: bicubic, the result without a reference and with, and the ground
+        truth where there is one, with a slider between any two; and where in the references each place came from.
+        """,
     "evaluate": """Score models on a test set.
 
         Bicubic is the baseline. Under torchrun or accelerate launch the processes share the pictures; the scores are

@@ -11,6 +11,10 @@ EXAMPLES = {
         "How long it will take, and how much memory": "ttsr upscale small.jpg --ref sharp.jpg --plan",
         "With maps of where it came from": "ttsr upscale small.jpg --ref sharp.jpg --maps maps/",
     },
+    "compare": {
+        "With and without a reference, on small_compared.html": "ttsr compare small.jpg --ref sharp.jpg",
+        "With scores": "ttsr compare small.jpg --ref a.jpg --ref b.jpg --truth sharp.jpg -o page.html",
+    },
     "evaluate": {
         "The default model, with the most similar reference": "ttsr evaluate CUFED5/",
         "With and without one, as a page": "ttsr evaluate CUFED5/ --reference 1 --reference none --html report.html",

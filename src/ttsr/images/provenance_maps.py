@@ -86,7 +86,7 @@ def provenance_map(
     font = ImageFont.load_default(_FONT_SIZE)
     side = _LARGE if len(references) <= 2 else _SMALL
     entries = [
-        (_thumbnail(number, references, side), reference.captions) for number, reference in enumerate(references)
+        (reference_in_colours(number, references, side), each.captions) for number, each in enumerate(references)
     ]
     entries.append((Image.new("RGB", (48, 32), (_NONE,) * 3), (none,)))
     across = max(1, (colours.width - _GAP) // (side + _GAP))
@@ -108,8 +108,8 @@ def provenance_map(
     return sheet
 
 
-def _thumbnail(number: int, references: Sequence[MappedReference], side: int) -> Image.Image:
-    """A reference in gray, under the colours of its places where it has any."""
+def reference_in_colours(number: int, references: Sequence[MappedReference], side: int) -> Image.Image:
+    """A reference in gray, of this longest side, under the colours of its places where it has any."""
     reference = references[number]
     pixels, (rows, columns) = reference.pixels, reference.pixels.shape[:2]
     eight = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ttsr.errors import UserError
@@ -37,22 +38,30 @@ def confidence_map(result: "Upscaled", lr: Picture) -> Image.Image:
 
 def origin_map(result: "Upscaled", lr: Picture) -> Image.Image:
     """The place in the references that each texture came from as a provenance map; gray where there is no match."""
-    index = np.where(matched(result)[..., None], result.index, -1)
+    none = f"gray: no match, {100 * result.unmatched:.0f} %"
     rgb = lr.in_eight_bits().rgb
+    return provenance_map(matched_index(result), rgb, mapped_references(result, lr), none=none)
+
+
+def matched_index(result: "Upscaled") -> NDArray[np.int32]:
+    """The result's index, (h, w, 3), with -1 for each place that has no match."""
+    return np.where(matched(result)[..., None], result.index, np.int32(-1))
+
+
+def mapped_references(result: "Upscaled", lr: Picture) -> list[MappedReference]:
+    """The references as a provenance map shows them, with the share of the picture that came from each."""
     percents = [f"{100 * share:.0f} %" for share in shares(result)]
     if result.own_reference:
-        shown = [MappedReference(rgb, lr.size, ("the picture itself", percents[0]))]
-    else:
-        shown = [
-            MappedReference(
-                reference.original.rgb,
-                reference.source.size,
-                (f"{number}: {Path(reference.source.name).name}", "left out" if reference.left_out else percent),
-                used=not reference.left_out,
-            )
-            for number, (reference, percent) in enumerate(zip(result.references, percents, strict=True), 1)
-        ]
-    return provenance_map(index, rgb, shown, none=f"gray: no match, {100 * result.unmatched:.0f} %")
+        return [MappedReference(lr.in_eight_bits().rgb, lr.size, ("the picture itself", percents[0]))]
+    return [
+        MappedReference(
+            reference.original.rgb,
+            reference.source.size,
+            (f"{number}: {Path(reference.source.name).name}", "left out" if reference.left_out else percent),
+            used=not reference.left_out,
+        )
+        for number, (reference, percent) in enumerate(zip(result.references, percents, strict=True), 1)
+    ]
 
 
 def origin_facts(result: "Upscaled", lr: Picture, source: Path | None = None) -> dict[str, Any]:
