@@ -129,3 +129,4 @@ C2_MATCHING_RGB = Protocol(
 """The same in RGB: the first PSNR that the two programs log."""
 
 PROTOCOLS = {p.name: p for p in (PAPER_Y, MMAGIC_RGB, MMEDIT_RGB, C2_MATCHING, C2_MATCHING_RGB)}
+"""The published protocols, by name."""

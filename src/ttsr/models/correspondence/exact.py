@@ -98,6 +98,7 @@ class ExactMatcher:
 
 
 EXACT = ExactMatcher()
+"""The search of the paper: every LR cell is compared with every reference cell."""
 
 
 class _Task(NamedTuple):
