@@ -1,6 +1,7 @@
 """The Hugging Face Hub: huggingface_hub's real client, against a small hub on this machine."""
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -181,6 +182,11 @@ def test_offline_the_cache_serves(
     hub: Hub, small: TTSR, monkeypatch: pytest.MonkeyPatch, assert_same_weights: Callable[..., None]
 ) -> None:
     load("hf://me/small")
+    logged: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", logged.append)
+    logger = logging.getLogger("huggingface_hub")
+    monkeypatch.setattr(logger, "handlers", [*logger.handlers, handler])
     unreachable = "http://127.0.0.1:1"
     monkeypatch.setattr(constants, "ENDPOINT", unreachable)
     monkeypatch.setattr(
@@ -193,6 +199,9 @@ def test_offline_the_cache_serves(
             WeightsError, match="the hub cannot be reached, and its cache does not have the file: go onl"
         ):
             TTSR.from_pretrained("me/other", local_files_only=local_files_only)
+    assert logged == []
+    logger.warning("of others")
+    assert len(logged) == 1
 
 
 def test_progress_and_cancel(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:

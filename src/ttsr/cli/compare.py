@@ -51,7 +51,7 @@ def compare(
         ref: A sharp picture of the same thing; may be given several times.
         truth: The ground truth, four times as large as the picture: it is shown too, and the others are scored.
         out: The page to write, .html. Default: NAME_compared.html beside NAME.
-        model: A name from the catalogue, a checkpoint file, or a URL.
+        model: A name from the catalogue, a checkpoint file, a URL, or hf://OWNER/REPO.
         device: Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:N for one of several GPUs, or mps.
         precision: As for `ttsr upscale`: fp32, tf32, bf16, fp16, or auto.
         search: How to match, as for `ttsr upscale`: exact, coherent, or auto.

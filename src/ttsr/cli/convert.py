@@ -23,8 +23,8 @@ def convert(
     """Convert weights between this package's format and those of the public implementations.
 
     Args:
-        source: A checkpoint file of this package, the authors, MMEditing or MMagic; a name from the catalogue; or a
-            URL.
+        source: A checkpoint file of this package, the authors, MMEditing or MMagic; a name from the catalogue; a
+            URL; or hf://OWNER/REPO.
         out: The file to write: .safetensors for this package's layout, .pt for the authors', .pth for MMagic's. A file
             that exists is replaced.
         half: Store the weights in 16 bits (fp16): half the size.

@@ -1,6 +1,8 @@
 """Weights on the Hugging Face Hub: names such as `hf://owner/repo`, and what they stand for in its cache."""
 
+import logging
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,6 +80,8 @@ def fetch_from_hub(
             permission, or the hub cannot be reached.
     """
     hub = import_hub(str(file))
+    progress = progress or Progress()
+    progress.update(0.0, file.path)  # the hub is tried for half a minute before anything else is told
     with hub_errors(file.repo, str(file), file):
         path = hub.hf_hub_download(
             file.repo,
@@ -87,7 +91,7 @@ def fetch_from_hub(
             library_version=__version__,
             token=token,
             local_files_only=local_files_only,
-            tqdm_class=_bar(progress or Progress(), file.path),
+            tqdm_class=_bar(progress, file.path),
         )
     return Path(path)
 
@@ -112,7 +116,8 @@ def hub_errors(repo: str, what: str, file: HubFile | None = None) -> Iterator[No
 
     page = f"https://huggingface.co/{repo}"
     try:
-        yield
+        with _without_warnings():
+            yield
     except (Cancelled, WeightsError):
         raise
     except errors.GatedRepoError:
@@ -138,6 +143,26 @@ def hub_errors(repo: str, what: str, file: HubFile | None = None) -> Iterator[No
         raise WeightsError(f"{what}: {_first_line(error)}", _FORM) from None
     except Exception as error:  # the errors of the HTTP library that huggingface_hub happens to use, a full disk
         raise WeightsError(f"{what}: the hub or its cache cannot be used ({_first_line(error)})") from None
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep huggingface_hub from logging each attempt of this thread: the last one becomes an error of ours."""
+    from huggingface_hub.utils.logging import get_logger  # which makes the handlers, when it is first called
+
+    here = threading.get_ident()
+
+    def keep(record: logging.LogRecord) -> bool:
+        return record.levelno != logging.WARNING or record.thread != here
+
+    handlers = [*get_logger().handlers]
+    for handler in handlers:
+        handler.addFilter(keep)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(keep)
 
 
 def _refused(what: str, error: Any) -> WeightsError:
