@@ -20,7 +20,8 @@ FILE = "model.safetensors"
 
 _FORM = "the form is hf://OWNER/REPO[/FILE][@REVISION]"
 _NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:/([^@]+))?(?:@(.+))?", re.ASCII)
-_READABLE = (".safetensors", ".pt", ".pth")
+READABLE = (".safetensors", ".pt", ".pth")
+"""What names of files end in that may hold weights."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ def parse_hub_name(name: str) -> HubFile:
     if match is None:
         raise WeightsError(f"{name}: names no repository of the hub", _FORM)
     repo, path, revision = match.groups()
-    if revision is not None and revision.endswith(_READABLE):
+    if revision is not None and revision.endswith(READABLE):
         raise WeightsError(f"{name}: the revision stands before the file", _FORM)
-    if path is not None and not path.endswith(_READABLE):
-        raise WeightsError(f"{name}: {path} is no file of weights", f"they end in {', '.join(_READABLE)}")
+    if path is not None and not path.endswith(READABLE):
+        raise WeightsError(f"{name}: {path} is no file of weights", f"they end in {', '.join(READABLE)}")
     return HubFile(repo, path or FILE, revision)
 
 

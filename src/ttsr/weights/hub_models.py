@@ -15,7 +15,7 @@ from ttsr.system.files import atomic_path
 from ttsr.weights.assembly import assemble
 from ttsr.weights.catalog import available_weights
 from ttsr.weights.checkpoint_file import read_checkpoint
-from ttsr.weights.hub import FILE, HUB, fetch_from_hub, hub_errors, import_hub, parse_hub_name
+from ttsr.weights.hub import FILE, HUB, READABLE, fetch_from_hub, hub_errors, import_hub, parse_hub_name
 from ttsr.weights.hub_card import hub_card
 from ttsr.weights.loading import load
 from ttsr.weights.provenance import Provenance
@@ -38,8 +38,7 @@ def from_pretrained(
     name = str(name_or_path)
     if Path(name).is_dir():
         return load(Path(name) / FILE, device=place)
-    local = name in available_weights() or Path(name).exists() or "://" in name or name.count("/") != 1
-    if isinstance(name_or_path, Path) or (local and not name.startswith(HUB)):
+    if isinstance(name_or_path, Path) or (not name.startswith(HUB) and not _is_repo(name)):
         if revision is not None:
             raise WeightsError(f"{name}: is not on the hub and has no revision {revision}")
         return load(name_or_path, device=place, progress=progress)
@@ -50,6 +49,12 @@ def from_pretrained(
         file = replace(file, revision=revision)
     path = fetch_from_hub(file, progress, token=token, local_files_only=local_files_only)
     return assemble(read_checkpoint(path), str(file)).to(place)
+
+
+def _is_repo(name: str) -> bool:
+    """Whether a name without `hf://` stands for a repository of the hub: `owner/repo`, and nothing that is here."""
+    known = name in available_weights() or Path(name).exists()
+    return not known and "://" not in name and name.count("/") == 1 and not name.endswith(READABLE)
 
 
 def save_pretrained(
