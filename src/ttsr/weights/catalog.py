@@ -48,7 +48,7 @@ _PUBLISHED = {
 
 def available_weights() -> dict[str, BundledWeights | PublishedWeights]:
     """The catalogue by name: weights that ship with the package, then those published elsewhere."""
-    bundled = {file.stem: BundledWeights(file) for file in sorted(_BUNDLED.glob("*.safetensors"))}
+    bundled = {file.stem: BundledWeights(file) for file in sorted(_BUNDLED.glob("*.safetensors"), key=lambda f: f.stem)}
     return bundled | _PUBLISHED
 
 
