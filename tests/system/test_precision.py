@@ -81,6 +81,17 @@ def test_fp32_convolutions_are_exact_within_and_other_settings_stay() -> None:
         assert not exact_convolutions()
 
 
+def test_threads_that_overlap_leave_the_setting_as_it_was() -> None:
+    """The first one out must not take away what the second one needs, nor the second restore what the first had set."""
+    first, second = computing_in("fp32", CPU), computing_in("fp32", CPU)
+    before = exact_convolutions()
+    with first:
+        second.__enter__()
+    assert exact_convolutions()
+    second.__exit__(None, None, None)
+    assert exact_convolutions() == before
+
+
 def test_products_are_rounded_within_and_exact_again_after() -> None:
     assert torch.get_float32_matmul_precision() == "highest"
     for context in (fp32_products(rounded=True), computing_in("tf32", CPU)):

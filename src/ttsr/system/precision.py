@@ -1,8 +1,9 @@
 """The arithmetic to compute in: formats of numbers, and how a GPU multiplies fp32."""
 
 import math
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from typing import get_args
@@ -18,6 +19,12 @@ from ttsr.options import Precision
 _PROBE_SIDE, _PROBES, _FASTER = 96, 5, 0.8
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+# PyTorch's settings of fp32 are the process's. Of the threads that want one, by `rounded`, the first sets it and the
+# last restores it: else one could restore what another had set.
+_lock = threading.Lock()
+_holders = {False: 0, True: 0}
+_restore: dict[bool, Callable[[], None]] = {}
 
 
 def check_precision(precision: str, device: torch.device) -> None:
@@ -73,24 +80,40 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
 def fp32_products(*, rounded: bool) -> Iterator[None]:
     """Within it, a GPU multiplies fp32 exactly, or rounded to the 10 bits of TF32.
 
-    PyTorch's own default is exact matrix products and rounded convolutions (cuDNN's).
+    PyTorch's own default is exact matrix products and rounded convolutions (cuDNN's). Threads may be within it at once;
+    what one of them sets holds for all.
     """
-    if rounded:
-        restore = partial(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
-        torch.set_float32_matmul_precision("high")
-    else:
-        # Since PyTorch 2.9 an operator can be set by itself, and reading the older flag fails where anyone has done so.
-        convolutions = getattr(torch.backends.cudnn, "conv", None)
-        if convolutions is not None:
-            place, name, exact = convolutions, "fp32_precision", "ieee"
-        else:
-            place, name, exact = torch.backends.cudnn, "allow_tf32", False
-        restore = partial(setattr, place, name, getattr(place, name))
-        setattr(place, name, exact)
+    with _lock:
+        if _holders[rounded] == 0:
+            _restore[rounded] = _round_products() if rounded else _make_convolutions_exact()
+        _holders[rounded] += 1
     try:
         yield
     finally:
-        restore()
+        with _lock:
+            _holders[rounded] -= 1
+            if _holders[rounded] == 0:
+                _restore.pop(rounded)()
+
+
+def _round_products() -> Callable[[], None]:
+    """Returns what restores the setting."""
+    restore = partial(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
+    torch.set_float32_matmul_precision("high")
+    return restore
+
+
+def _make_convolutions_exact() -> Callable[[], None]:
+    """Returns what restores the setting."""
+    # Since PyTorch 2.9 an operator can be set by itself, and reading the older flag fails where anyone has done so.
+    convolutions = getattr(torch.backends.cudnn, "conv", None)
+    if convolutions is not None:
+        place, name, exact = convolutions, "fp32_precision", "ieee"
+    else:
+        place, name, exact = torch.backends.cudnn, "allow_tf32", False
+    restore = partial(setattr, place, name, getattr(place, name))
+    setattr(place, name, exact)
+    return restore
 
 
 def bytes_per_value(precision: Precision) -> int:
