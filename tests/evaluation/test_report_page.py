@@ -4,9 +4,10 @@ import base64
 import io
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,24 +21,7 @@ from ttsr.evaluation.scored_picture import ScoredImages
 from ttsr.evaluation.scoring import evaluate
 from ttsr.models.ttsr import TTSR
 
-VOID = {"meta", "img", "br"}
-
-
-class Reader(HTMLParser):
-    """Collects tags with their attributes, and sees that every one is closed in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
+ReadPage = Callable[[str], Any]
 
 
 def make(
@@ -66,11 +50,9 @@ def image(uri: str | None) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
 
 
-def test_pictures_in_rows_by_gain(model: TTSR, folder: Path) -> None:
+def test_pictures_in_rows_by_gain(model: TTSR, folder: Path, read_page: ReadPage) -> None:
     text, shown = make(model, folder, lossless=True)
-    reader = Reader()
-    reader.feed(text)
-    assert reader.open == []
+    reader = read_page(text)
     sections = [attrs for tag, attrs in reader.tags if tag == "section" and attrs.get("class") == "picture"]
     gains = [float(str(attrs["data-gain"])) for attrs in sections]
     assert gains == sorted(gains, reverse=True)
@@ -92,7 +74,7 @@ def test_pictures_in_rows_by_gain(model: TTSR, folder: Path) -> None:
         assert np.array_equal(image(attrs["src"]), pixels)
 
 
-def test_infinite_scores_are_numbers_to_the_script(model: TTSR, folder: Path) -> None:
+def test_infinite_scores_are_numbers_to_the_script(model: TTSR, folder: Path, read_page: ReadPage) -> None:
     scores = evaluate(model, list_groups(folder), protocols=[PAPER_Y])
     infinite, middling = Score(math.inf, 1.0, 0.0, 0.0, 1.0), Score(25.0, 0.8, 0.02, 0.1, 0.9)
     pairs = [
@@ -108,8 +90,7 @@ def test_infinite_scores_are_numbers_to_the_script(model: TTSR, folder: Path) ->
     report = Report((PAPER_Y,), tuple(make_rows("m", changed, ["1"])))
     uris = dict.fromkeys(("LR", "bicubic", "by m", "ground truth", "reference"), "data:,")
     encoded = [Panel(number, part, uri) for number in range(4) for part, uri in uris.items()]
-    reader = Reader()
-    reader.feed("".join(page(report, "set", encoded, lossless=True)))
+    reader = read_page("".join(page(report, "set", encoded, lossless=True)))
     sections = [attrs for tag, attrs in reader.tags if tag == "section" and attrs.get("class") == "picture"]
     assert [(attrs["data-name"], attrs["data-gain"]) for attrs in sections] == [
         ("003", "Infinity"),
@@ -120,10 +101,9 @@ def test_infinite_scores_are_numbers_to_the_script(model: TTSR, folder: Path) ->
     assert [attrs["data-bicubic"] for attrs in sections] == ["25.000000", "Infinity", "Infinity", "25.000000"]
 
 
-def test_nothing_is_loaded(model: TTSR, folder: Path) -> None:
+def test_nothing_is_loaded(model: TTSR, folder: Path, read_page: ReadPage) -> None:
     text, _ = make(model, folder, lossless=False)
-    reader = Reader()
-    reader.feed(text)
+    reader = read_page(text)
     assert {tag for tag, _ in reader.tags}.isdisjoint({"link", "iframe", "object", "base"})
     for _, attrs in reader.tags:
         assert "href" not in attrs
@@ -145,11 +125,9 @@ def test_lists_published_scores_and_how_images_are_stored(model: TTSR, folder: P
 
 
 @pytest.mark.parametrize("name", ['<script>alert("1")</script>', "\" onerror='x'", "a&amp;b"])
-def test_names_are_only_text(model: TTSR, folder: Path, name: str) -> None:
+def test_names_are_only_text(model: TTSR, folder: Path, read_page: ReadPage, name: str) -> None:
     text, _ = make(model, folder, lossless=False, names=(name,))
-    reader = Reader()
-    reader.feed(text)
-    assert reader.open == []
+    reader = read_page(text)
     assert sum(tag == "script" for tag, _ in reader.tags) == 1
     images = [attrs for tag, attrs in reader.tags if tag == "img"]
     assert images[3]["alt"] == name

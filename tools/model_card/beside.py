@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from model_card.charts import gains_chart
 from model_card.measuring import Measurement, row_of
 from model_card.peers import Peer
 from ttsr.data.cufed5 import ReferenceChoice
-from ttsr.evaluation.protocols import LOWER_IS_BETTER, PAPER_Y, TITLES, Score
+from ttsr.evaluation.protocols import LOWER_IS_BETTER, PAPER_Y, TITLES, Score, title_with_arrow
 from ttsr.evaluation.reference_choice import REFERENCE_LABELS
+from ttsr.evaluation.report import mean_score
 
 SHOWN = ("psnr", "ssim", "gmsd", "haarpsi", "niqe")
 """The metrics of the tables."""
@@ -42,9 +42,10 @@ class Contender:
         """The title, and what references it was given."""
         return self.title if self.reference is None else f"{self.title}, {REFERENCE_LABELS[self.reference]}"
 
-    def mean(self, metric: str) -> float:
-        """The mean of a metric over the pictures."""
-        return fmean(getattr(score, metric) for score in self.scores.values())
+    @property
+    def mean(self) -> Score:
+        """Each metric averaged over the pictures."""
+        return mean_score(list(self.scores.values()))
 
 
 def bicubic_of(measurement: Measurement) -> Contender:
@@ -75,9 +76,9 @@ def ours(name: str, measurement: Measurement) -> list[Contender]:
 
 def means_table(contenders: Sequence[Contender]) -> str:
     """List the means of all, in Markdown; the best value of each metric is bold."""
-    heads = ["network", "parameters", "references", *map(_marked, SHOWN), "CPU s"]
+    heads = ["network", "parameters", "references", *map(title_with_arrow, SHOWN), "CPU s"]
     lines = [_line(heads), _line(["---"] * len(heads))]
-    best = {metric: _best(metric, [contender.mean(metric) for contender in contenders]) for metric in SHOWN}
+    best = {metric: _best(metric, [getattr(contender.mean, metric) for contender in contenders]) for metric in SHOWN}
     for contender in contenders:
         count = contender.num_parameters
         cells = [
@@ -85,9 +86,10 @@ def means_table(contenders: Sequence[Contender]) -> str:
             "" if count is None else f"{count / 1e6:.2f} M",
             "" if contender.reference is None else REFERENCE_LABELS[contender.reference],
         ]
+        texts = dict(zip(Score._fields, contender.mean.texts(), strict=True))
         for metric in SHOWN:
-            shown = _shown(metric, contender.mean(metric))
-            cells.append(f"**{shown}**" if contender.mean(metric) == best[metric] else shown)
+            is_best = getattr(contender.mean, metric) == best[metric]
+            cells.append(f"**{texts[metric]}**" if is_best else texts[metric])
         cells.append("" if contender.cpu_seconds is None else f"{contender.cpu_seconds:.1f}")
         lines.append(_line(cells))
     return "\n".join(lines)
@@ -102,7 +104,7 @@ def wins_table(mine: Sequence[Contender], peers: Sequence[Contender]) -> str:
             continue
         for peer in peers:
             counts = [f"{_wins(metric, own, peer)} of {len(own.scores)}" for metric in SHOWN]
-            gain = own.mean("psnr") - peer.mean("psnr")
+            gain = own.mean.psnr - peer.mean.psnr
             lines.append(_line([own.label, peer.title, f"{gain:+z.2f} dB", *counts]))
     return "\n".join(lines)
 
@@ -150,14 +152,6 @@ def _wins(metric: str, own: Contender, peer: Contender) -> int:
 
 def _best(metric: str, values: Sequence[float]) -> float:
     return min(values) if metric in LOWER_IS_BETTER else max(values)
-
-
-def _marked(metric: str) -> str:
-    return f"{TITLES[metric]} {'↓' if metric in LOWER_IS_BETTER else '↑'}"
-
-
-def _shown(metric: str, value: float) -> str:
-    return f"{value:.2f}" if metric in ("psnr", "niqe") else f"{value:.4f}"
 
 
 def _line(cells: Sequence[str]) -> str:

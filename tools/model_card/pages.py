@@ -175,14 +175,14 @@ def _beside(
 def _against_default(mine: Sequence[Contender], name: str, default: str) -> str:
     """Compare a model with the default one, with reference 1."""
     model, other = (next(c for c in mine if c.title == title and c.reference == "1") for title in (name, default))
-    shown = [f"{model.mean('psnr') - other.mean('psnr'):+z.2f} dB PSNR"]
+    shown = [f"{model.mean.psnr - other.mean.psnr:+z.2f} dB PSNR"]
     for metric, title in (
         ("ssim", "SSIM"),
         ("gmsd", "GMSD (less is better)"),
         ("haarpsi", "HaarPSI"),
         ("niqe", "NIQE (less is better)"),
     ):
-        shown.append(f"{model.mean(metric) - other.mean(metric):+z.4f} {title}")
+        shown.append(f"{getattr(model.mean, metric) - getattr(other.mean, metric):+z.4f} {title}")
     return f"{name} against {default}, reference 1: {', '.join(shown)}."
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ttsr.evaluation.comparison import Comparison, pixels_of
 from ttsr.evaluation.comparison_data import comparison_data
 from ttsr.evaluation.html_page import QUALITY, image_uri, page_end, page_start
-from ttsr.evaluation.protocols import LOWER_IS_BETTER, PAPER_Y, TITLES
+from ttsr.evaluation.protocols import PAPER_Y, TITLES, title_with_arrow
 from ttsr.images.heat_maps import over_gray, viridis
 from ttsr.images.picture import Picture
 from ttsr.images.provenance_maps import place_colours, reference_in_colours
@@ -114,7 +114,7 @@ def _caption(comparison: Comparison, key: str) -> str:
 def _scores(comparison: Comparison) -> str:
     if not comparison.scores:
         return ""
-    head = "".join(f"<th>{title} {'↓' if field in LOWER_IS_BETTER else '↑'}</th>" for field, title in TITLES.items())
+    head = "".join(f"<th>{title_with_arrow(metric)}</th>" for metric in TITLES)
     lines = "".join(
         f"<tr><th>{escape(_title(key))}</th>{''.join(f'<td>{text}</td>' for text in score.texts())}</tr>\n"
         for key, score in comparison.scores.items()

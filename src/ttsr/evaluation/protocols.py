@@ -48,6 +48,11 @@ LOWER_IS_BETTER = frozenset({"mae", "gmsd", "niqe"})
 _DECIMALS = {"psnr": 2, "niqe": 2}
 
 
+def title_with_arrow(metric: str) -> str:
+    """A metric's title with an arrow that points up where higher is better."""
+    return f"{TITLES[metric]} {'↓' if metric in LOWER_IS_BETTER else '↑'}"
+
+
 @dataclass(frozen=True)
 class Protocol:
     """A way to prepare the inputs of one picture and to score the result.

@@ -7,7 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 from ttsr.evaluation.html_page import QUALITY, image_uri, page_end, page_start
-from ttsr.evaluation.protocols import LOWER_IS_BETTER, TITLES, Protocol, Score
+from ttsr.evaluation.protocols import TITLES, Protocol, Score, title_with_arrow
 from ttsr.evaluation.published_scores import CAUTION, FOOTNOTE, PUBLISHED_SCORES
 from ttsr.evaluation.reference_choice import REFERENCE_LABELS
 from ttsr.evaluation.report import Report, Row
@@ -73,8 +73,8 @@ def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool)
 
 def _summary(report: Report) -> str:
     head = "".join(f'<th colspan="{len(TITLES) + 1}">{escape(p.name)}</th>' for p in report.protocols)
-    others = "".join(f"<th>{escape(_marked(field))}</th>" for field in Score._fields[1:])
-    unit = f'<th class="first">{_marked("psnr")}, dB</th><th>gain over bicubic</th>{others}'
+    others = "".join(f"<th>{escape(title_with_arrow(field))}</th>" for field in Score._fields[1:])
+    unit = f'<th class="first">{title_with_arrow("psnr")}, dB</th><th>gain over bicubic</th>{others}'
     units = unit * len(report.protocols)
     lines = [
         _line("bicubic", references, [(row.bicubic_mean(p), None) for p in report.protocols])
@@ -89,11 +89,6 @@ def _summary(report: Report) -> str:
         f"</tr>\n<tr><th></th><th>references</th>{units}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody>\n</table></div>\n"
         f"{notes}</section>\n"
     )
-
-
-def _marked(field: str) -> str:
-    """A metric's title with an arrow that points up where higher is better."""
-    return f"{TITLES[field]} {'↓' if field in LOWER_IS_BETTER else '↑'}"
 
 
 def _line(name: str, references: str, scores: Sequence[tuple[Score, Score | None]]) -> str:
