@@ -73,6 +73,9 @@ def test_bash_completes(script: Path, shell: str) -> None:
     assert complete("upscale", "--match") == ["--match-colour"]
     assert complete("upscale", "a.png", "--precision", "") == ["auto", "fp32", "tf32", "bf16", "fp16"]
     assert complete("train", "--resume", "m") == ["must"]
+    assert complete("train", "debug", "--losses.rec_k") == ["--losses.rec_kind"]
+    assert complete("train", "debug", "--losses.rec_kind", "") == ["l1", "mse", "charbonnier"]
+    assert complete("upscale", "--losses.rec_k") == []
     assert complete("completion", "") == [*SHELLS]
     for words in (("upscale", ""), ("upscale", "--ref", ""), ("upscale", "--out", ""), ("recipes", "")):
         assert complete(*words) == []  # for readline to complete files

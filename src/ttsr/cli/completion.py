@@ -3,6 +3,8 @@
 import re
 from typing import Literal
 
+from cyclopts import App
+
 from ttsr.cli.printing import tell
 
 _BASH_FILES = 'COMPREPLY=( $(compgen -f -- "${cur}") )'
@@ -25,8 +27,13 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
         shell: The shell to complete in.
     """
     from ttsr.cli import app
+    from ttsr.cli.recipe_help import with_fields
+    from ttsr.cli.train import train
 
-    script = app.generate_completion(prog_name="ttsr", shell=shell).rstrip("\n")
+    completed = App(name="ttsr", help=app.help, version=app.version, default_parameter=app.default_parameter)
+    for name in (name for name in app if not name.startswith("-")):
+        completed.command(app[name] if name != "train" else with_fields(train), name=name)
+    script = completed.generate_completion(prog_name="ttsr", shell=shell).rstrip("\n")
     # Where a text is expected, files are offered too, as most of them may name one.
     if shell == "bash":
         # By readline itself, which goes on into folders and quotes spaces.

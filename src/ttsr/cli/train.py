@@ -11,10 +11,10 @@ from cyclopts import App, Parameter
 
 from ttsr.cli.examples import examples
 from ttsr.cli.printing import say, tell
+from ttsr.cli.recipe_help import field_list
 from ttsr.cli.shared_options import DeviceOption
 from ttsr.errors import RecipeError
 from ttsr.options import DEFAULT_DEVICE
-from ttsr.training.recipe_text import field_descriptions
 
 if TYPE_CHECKING:
     from ttsr.training.loop import Outcome
@@ -28,12 +28,12 @@ _EPILOGUE = """\
 Exits with code 3 if stopped before the end. For several GPUs or hosts: `torchrun -m ttsr train ...`,
 `accelerate launch -m ttsr train ...`, or under Slurm `srun ttsr train ...`.
 
-Fields of a recipe, for --FIELD VALUE; `ttsr recipes NAME` shows their values:"""
-_FIELDS = "\n".join(f"- `--{name}`: {text}" for name, text in field_descriptions().items())
+Fields of a recipe, for --FIELD VALUE. The defaults hold where a recipe does not say; `ttsr recipes NAME` shows the
+values of one:"""
 
 command = App(
     name="train",
-    help_epilogue="\n\n".join([examples("train"), _EPILOGUE, _FIELDS]),
+    help_epilogue="\n\n".join([examples("train"), _EPILOGUE, field_list()]),
 )
 
 
