@@ -65,18 +65,20 @@ def make_plan(
     precision: Precision = "fp32",
     matcher: Matcher = EXACT,
     max_memory: int | None = None,
+    free: int | None = None,
     keep_new: bool = True,
 ) -> Plan:
     """Estimate time and memory of one upscale, and choose the blocks.
 
     `lr` is (h, w) of the LR picture; `kept` and `new` are (H/4, W/4) of the references that are encoded already, and of
     those still to be encoded. `max_memory` is what the whole process may take; by default a share of what is free.
-    `keep_new` says whether new references may be kept for later pictures.
+    `free` are the bytes that will be free, by default those of now. `keep_new` says whether new references may be kept
+    for later pictures.
 
     Raises:
         UserError: even the smallest blocks do not fit.
     """
-    used, room = _room(device, max_memory)
+    used, room = _room(device, max_memory, free)
     alive, largest = BLOCKS_ALIVE[device.type], _largest_block(config, lr, [*kept, *new], device)
     smallest = min(largest, _smallest_block(config, lr, len(kept) + len(new)))
 
@@ -188,9 +190,9 @@ def _stage_seconds(
     return stages
 
 
-def _room(device: torch.device, max_memory: int | None) -> tuple[int, int]:
+def _room(device: torch.device, max_memory: int | None, free: int | None = None) -> tuple[int, int]:
     """Bytes in use, and how many more may be."""
-    used, free = used_bytes(device), available_bytes(device)
+    used, free = used_bytes(device), available_bytes(device) if free is None else free
     return used, int(_DEFAULT_SHARE * free) if max_memory is None else max(0, min(free, max_memory - used))
 
 

@@ -67,19 +67,26 @@ def upscale_to(
     )
 
 
-def plan_to(upscaler: Upscaler, picture: Picture, size: Size, references: Sequence[Reference] | None = None) -> Plan:
-    """Estimate the time and memory that `upscale_to` will take.
+def plan_to(
+    upscaler: Upscaler,
+    picture: Picture,
+    size: Size,
+    references: Sequence[Reference] | None = None,
+    *,
+    free: int | None = None,
+) -> Plan:
+    """Estimate the time and memory that `upscale_to` will take; `free` as in `Upscaler.plan`.
 
     Raises:
         UserError: the size is not possible, or it does not fit into memory.
     """
-    first, between = upscaler.plan(picture, references), _between(picture.size, size)
+    first, between = upscaler.plan(picture, references, free=free), _between(picture.size, size)
     if between is None:
         return first
     width, height = between
     rgb = np.broadcast_to(np.zeros(1, picture.rgb.dtype), (height, width, 3))
     alpha = None if picture.alpha is None else np.resize(picture.alpha, (height, width))
-    return _both(first, upscaler.plan(Picture(rgb, alpha), references))
+    return _both(first, upscaler.plan(Picture(rgb, alpha), references, free=free))
 
 
 def _both(first: Plan, second: Plan) -> Plan:

@@ -143,10 +143,13 @@ class Upscaler:
         """
         self._references = self.encode_references(references, progress=progress)
 
-    def plan(self, picture: Picture, references: Sequence[Reference] | None = None) -> Plan:
+    def plan(
+        self, picture: Picture, references: Sequence[Reference] | None = None, *, free: int | None = None
+    ) -> Plan:
         """Estimate the time and memory that `upscale` will take with the same arguments.
 
-        Of references that are not fitted to the picture, as if they were used as they are.
+        Of references that are not fitted to the picture, as if they were used as they are. `free` are the bytes of
+        memory that will be free, by default those of now.
 
         Raises:
             UserError: it does not fit into memory.
@@ -169,6 +172,7 @@ class Upscaler:
             precision=self.precision,
             matcher=self.matching.matcher,
             max_memory=self.max_memory,
+            free=free,
         )
         plan = make(kept, new, keep_new=keep_new)
         if self.ensemble:
