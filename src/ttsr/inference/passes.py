@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -69,8 +70,9 @@ class Passes:
         with self.computing():
             for number, reference in enumerate(missing):
                 part = progress.part(number / len(missing), (number + 1) / len(missing))
-                ref, blurred = self._pixels(reference.rgb), self._pixels(blur_by_resize(reference.rgb))
-                self._encoded[reference] = self._model.encode_reference(ref, blurred, block_bytes=block, progress=part)
+                ref, blurred, mask = self._inputs(reference)
+                encoded = self._model.encode_reference(ref, blurred, mask, block_bytes=block, progress=part)
+                self._encoded[reference] = encoded
 
     def result(
         self,
@@ -91,8 +93,12 @@ class Passes:
         references: Sequence[ReferencePixels],
         base: Picture | None,
         progress: Progress,
+        start: NDArray[np.int64] | None = None,
     ) -> TTSROutput:
-        """What the network makes of a picture, references, and another tool's enlargement in place of its own."""
+        """What the network makes of a picture, references, and another tool's enlargement in place of its own.
+
+        `start` (h, w) are matches that the search tries too.
+        """
         rgb = picture.rgb
         inputs = [self._encoded.get(reference) or self._reference_image(reference) for reference in references]
         new = any(isinstance(reference, ReferenceImage) for reference in inputs)
@@ -104,6 +110,7 @@ class Passes:
             lr_up=self._pixels(upscale4(rgb)),
             base=None if base is None else self._pixels(base.rgb),
             matcher=self._matcher,
+            start=None if start is None else torch.from_numpy(start)[None].to(self._device),
             block_bytes=plan.block_bytes,
             keep_textures=False,
             half_features=plan.half_features,
@@ -113,5 +120,9 @@ class Passes:
         )
 
     def _reference_image(self, pixels: ReferencePixels) -> ReferenceImage:
+        return check_reference(*self._inputs(pixels))
+
+    def _inputs(self, pixels: ReferencePixels) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """A reference, its blurred copy, and the cells of it that may be matched."""
         mask = None if pixels.mask is None else torch.from_numpy(pixels.mask)[None].to(self._device)
-        return check_reference(self._pixels(pixels.rgb), self._pixels(blur_by_resize(pixels.rgb)), mask)
+        return self._pixels(pixels.rgb), self._pixels(blur_by_resize(pixels.rgb)), mask

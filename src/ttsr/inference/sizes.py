@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ttsr.errors import UserError
 from ttsr.images.picture import Picture
@@ -26,6 +27,7 @@ def upscale_to(
     references: Sequence[Reference] | None = None,
     *,
     base: Source | Picture | None = None,
+    start: NDArray[np.int64] | None = None,
     plan: Plan | None = None,
     progress: Progress | None = None,
 ) -> Upscaled:
@@ -41,6 +43,7 @@ def upscale_to(
         size: (width, height) of the result in pixels.
         references: as in `Upscaler.upscale`.
         base: likewise, of the first pass: four times as large as `image`, whatever `size` is.
+        start: as in `Upscaler.upscale`, likewise.
         plan: from `plan_to` with the same arguments.
         progress: updated throughout; cancels the work.
 
@@ -52,11 +55,12 @@ def upscale_to(
     progress = progress or Progress()
     between = _between(picture.size, size)
     if between is None:
-        first = upscaler.upscale(picture, references, base=base, plan=plan, progress=progress)
+        first = upscaler.upscale(picture, references, base=base, start=start, plan=plan, progress=progress)
         return replace(first, picture=_resized(first.picture, size))
     # The time of a pass grows with its pixels at least.
     share = picture.size[0] * picture.size[1] / (picture.size[0] * picture.size[1] + between[0] * between[1])
-    first = upscaler.upscale(picture, references, base=base, progress=progress.part(0, share))
+    part = progress.part(0, share)
+    first = upscaler.upscale(picture, references, base=base, start=start, progress=part)
     second = upscaler.upscale(_resized(first.picture, between), references, progress=progress.part(share, 1))
     return replace(
         first,

@@ -37,6 +37,9 @@ class Upscaled:
         seconds: time taken by `Upscaler.upscale`.
         peak_memory_bytes: the most that the process has held so far (on CUDA: of the GPU's memory).
         plan: what was estimated before.
+        matches: (h, w) int64, the best match of each LR pixel as its place in the grids of 4x4 pixels of all references
+            that were not left out, laid end to end as they were fitted: what `Upscaler.upscale` takes as the `start` of
+            the next frame. All -1 where no reference was used.
     """
 
     picture: Picture
@@ -48,6 +51,7 @@ class Upscaled:
     seconds: float
     peak_memory_bytes: int
     plan: Plan
+    matches: NDArray[np.int64]
 
     @cached_property
     def image(self) -> Image.Image:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from ttsr.errors import ImageError
 from ttsr.images.picture import Picture, to_pixels
 from ttsr.images.reading import Source, read_picture
 from ttsr.images.resize import SCALE
@@ -134,6 +135,16 @@ class Upscaler:
             fitted = iter(fitter.fit([r.pixels if r.fit is None else r.fit.original for r in todo], progress))
         return tuple(next(fitted) if r in todo else r for r in references)
 
+    def keep(self, references: Sequence[Reference], *, progress: Progress | None = None) -> None:
+        """Encode references that were fitted to one picture and serve others of its size too, such as frames of a film.
+
+        What they are encoded to is kept for as long as the references are, where there is room.
+
+        Raises:
+            Cancelled: through `progress`.
+        """
+        self._passes.encode([r.pixels for r in references if not r.left_out], progress or Progress())
+
     def set_references(
         self, references: ReferenceInput | Sequence[ReferenceInput], *, progress: Progress | None = None
     ) -> None:
@@ -190,6 +201,7 @@ class Upscaler:
         references: Sequence[Reference] | None = None,
         *,
         base: Source | Picture | None = None,
+        start: NDArray[np.int64] | None = None,
         plan: Plan | None = None,
         progress: Progress | None = None,
     ) -> Upscaled:
@@ -202,15 +214,17 @@ class Upscaler:
             references: from `encode_references` or `fit_references`; by default those of `set_references`.
             base: the picture four times larger by another tool, which the references' textures are added to in place
                 of the network's own enlargement.
+            start: the `matches` of another picture of the same size with the same fitted references, such as the
+                frame before: the coherent search tries them too, and takes those that fit better.
             plan: from `plan` with the same picture and references, if it was made already.
             progress: updated throughout; cancels the work.
 
         Raises:
-            ImageError: the picture or `base` cannot be read, or their sizes do not fit.
+            ImageError: the picture or `base` cannot be read, or their sizes or that of `start` do not fit.
             UserError: it does not fit into memory, or the network takes no `base`.
             Cancelled: through `progress`.
         """
-        start = time.perf_counter()
+        began = time.perf_counter()
         progress = progress or Progress()
         picture = with_spread_colours(image if isinstance(image, Picture) else read_picture(image))
         below = None if base is None else read_base(base, picture, self.model.config)
@@ -231,11 +245,12 @@ class Upscaler:
             own = self._takes_own_reference(references)
             pixels = [own_pixels(picture.rgb)] if own else [r.pixels for r in references if not r.left_out]
             first = before + (done - before) / (1 + self.ensemble * len(MIRRORINGS))
-            output = self._passes.output(plan, picture, pixels, below, progress.part(before, first))
+            start_matches = _checked_start(start, picture, [] if own else pixels)
+            output = self._passes.output(plan, picture, pixels, below, progress.part(before, first), start_matches)
             relevance = output.relevance[0, 0].float().cpu().numpy()
             confidence = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
             shift = None if output.refinement is None else output.refinement.shift[0].cpu().numpy()
-            index = output.index[0].cpu().numpy()
+            index = matches = output.index[0].cpu().numpy()
             rgb = to_pixels(output.sr[0], picture.bit_depth, gray=picture.gray)
             if self.ensemble:
                 again = partial(self._passes.result, plan)
@@ -247,9 +262,9 @@ class Upscaler:
         if alpha is not None:
             alpha = self._upscale_alpha(alpha, plan, for_alpha)
         result = replace(picture, rgb=rgb, alpha=alpha)
-        seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - began
         memory = peak_bytes(self.device)
-        return Upscaled(result, relevance, confidence, index, tuple(references), own, seconds, memory, plan)
+        return Upscaled(result, relevance, confidence, index, tuple(references), own, seconds, memory, plan, matches)
 
     def _takes_own_reference(self, references: Sequence[Reference]) -> bool:
         """Without references, a network whose trunk is no network of its own takes the picture as its reference."""
@@ -263,3 +278,15 @@ class Upscaler:
         with self._passes.computing():
             upscaled = self._passes.result(replace(plan, stages={}), picture, [], None, progress)[..., 0]
         return keep_flat(upscaled, alpha)
+
+
+def _checked_start(
+    start: NDArray[np.int64] | None, picture: Picture, references: Sequence[ReferencePixels]
+) -> NDArray[np.int64] | None:
+    """Matches to start from; None where there is nothing to match."""
+    if start is None or not references:
+        return None
+    cells = sum(height * width for height, width in (reference.grid for reference in references))
+    if start.shape != picture.rgb.shape[:2] or start.min() < 0 or start.max() >= cells:
+        raise ImageError("start: is not of a picture of this size with these references", "leave it out")
+    return start

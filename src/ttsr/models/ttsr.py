@@ -62,6 +62,7 @@ class TTSR(Pretrained, nn.Module):
         ref_mask: Tensor | Sequence[Tensor | None] | None = None,
         base: Tensor | None = None,
         matcher: Matcher = EXACT,
+        start: Tensor | None = None,
         block_bytes: int = 2**30,
         keep_textures: bool = True,
         half_features: bool = False,
@@ -86,6 +87,7 @@ class TTSR(Pretrained, nn.Module):
             base: (B, 3, 4h, 4w), another enlargement that what the network adds is added to, in place of lr_up and of
                 the trunk's detail; floats or integers. For networks with `bicubic_skip`.
             matcher: the search to match by.
+            start: (B, h, w), an index that matchers which improve one try too, such as the previous frame's.
             block_bytes: about what one block of the streamed parts may hold. Without gradients the extractor and the
                 search are streamed; with `keep_textures=False` so are the transfer and the synthesis, and references
                 that are not encoded are encoded level by level, as each is needed.
@@ -113,7 +115,7 @@ class TTSR(Pretrained, nn.Module):
         encoder = Encoder(self.extractor, self.transfer, block_bytes, half=half)
 
         encode = encoder.by_level if streamed else encoder.at_once
-        references, matches, queries = self._match(inputs, encode, matcher, block_bytes, half, parts)
+        references, matches, queries = self._match(inputs, encode, matcher, start, block_bytes, half, parts)
         queries = queries if keep_textures else None
         if references:
             lr_luma = luma_of(inputs.lr_up) if self.transfer.needs_luma else None
@@ -189,6 +191,7 @@ class TTSR(Pretrained, nn.Module):
         inputs: Inputs,
         encode: Callable[[ReferenceImage, Progress], EncodedReference],
         matcher: Matcher,
+        start: Tensor | None,
         block_bytes: int,
         half: bool,
         parts: dict[str, Progress],
@@ -210,7 +213,8 @@ class TTSR(Pretrained, nn.Module):
         queries = coarse_features(self.extractor, inputs.lr_up, block_bytes, parts["queries"], half=half)
         # Whatever features are stored in, cosines are compared in 32 bits: rounded, most matches would tie.
         keys, masks = [r.keys for r in references], [r.mask for r in references]
-        matches = matcher(queries, keys, masks=masks, block_bytes=block_bytes, progress=parts["matching"])
+        search = partial(matcher, masks=masks, block_bytes=block_bytes, progress=parts["matching"])
+        matches = search(queries, keys, start=start)
         parts["matching"].update(1)
         if torch.is_grad_enabled():
             matches = Matches(
