@@ -12,7 +12,7 @@ from PIL import Image
 
 from ttsr import Upscaler
 from ttsr.evaluation.protocols import PAPER_Y
-from ttsr.images import Panel, downscale4, matched_detail, side_by_side, upscale4
+from ttsr.images import downscale4, matched_detail, side_by_side, upscale4, upscale4_nearest
 
 PAIRS = Path(__file__).parent / "pairs"
 # Top and left of the detail that each comparison enlarges, and its side, in pixels of the ground truth.
@@ -35,16 +35,19 @@ def main() -> None:
         result = upscaler.upscale(lr)
         sr, bicubic = np.asarray(result.image), upscale4(lr)
         psnr, bicubic_psnr = PAPER_Y.psnr(hr, sr), PAPER_Y.psnr(hr, bicubic)
-        panels = [
-            Panel("small photo", lr.repeat(4, 0).repeat(4, 1), detail),
-            Panel("reference", reference, matched_detail(result.index, detail, DETAIL_SIDE, reference.shape[:2])),
-            Panel(f"bicubic {bicubic_psnr:.2f} dB", bicubic, detail),
-            Panel(f"ttsr {psnr:.2f} dB", sr, detail),
-            Panel("ground truth", hr, detail),
-        ]
+        pictures = {
+            "small photo": upscale4_nearest(lr),
+            "reference": reference,
+            f"bicubic {bicubic_psnr:.2f} dB": bicubic,
+            f"ttsr {psnr:.2f} dB": sr,
+            "ground truth": hr,
+        }
+        source = matched_detail(result.index, detail, DETAIL_SIDE, reference.shape[:2])
         file, comparison = options.out / f"{name}_x4.png", options.out / f"{name}_comparison.png"
         result.save(file)
-        side_by_side(panels, DETAIL_SIDE, panel_width=3 * DETAIL_SIDE).save(comparison)
+        side_by_side(pictures, detail, DETAIL_SIDE, elsewhere={"reference": source}, panel_width=3 * DETAIL_SIDE).save(
+            comparison
+        )
         print(
             f"{name}: {lr.shape[1]}x{lr.shape[0]} -> {sr.shape[1]}x{sr.shape[0]} in {result.seconds:.1f} s, "
             f"PSNR {psnr:.2f} dB, bicubic {bicubic_psnr:.2f} dB: {psnr - bicubic_psnr:+.2f} dB"

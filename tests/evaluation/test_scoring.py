@@ -16,8 +16,10 @@ from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
 from ttsr.evaluation.scoring import evaluate
 from ttsr.images.picture import to_tensor
 from ttsr.images.resize import downscale4, upscale4
+from ttsr.inference.upscaler import Upscaler
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
+from ttsr.weights.loading import load
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,18 @@ def given(model: TTSR, folder: Path, reference: ReferenceChoice, protocols: list
     finally:
         hook.remove()
     return seen
+
+
+def test_images_say_where_textures_came_from(folder: Path) -> None:
+    images: list[ScoredImages] = []
+    network, groups = load("ttsr-lite"), list_groups(folder)[:1]
+    for choice in ("all", "none"):
+        evaluate(network, groups, references=[choice], on_picture=lambda _, shown: images.append(shown))
+    fitted, none = images
+    upscaler = Upscaler(network, device="cpu", precision="fp32")
+    expected = upscaler.upscale(fitted.lr, upscaler.encode_references(list(groups[0].files[1:])))
+    assert fitted.index.dtype == np.int32 and np.array_equal(fitted.index, expected.index)
+    assert none.index.shape == expected.index.shape and (none.index == -1).all()
 
 
 def test_one_pass_for_each_sizing(model: TTSR, folder: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,13 @@ from ttsr import load
 from ttsr.data.cufed5 import list_groups
 from ttsr.evaluation.protocols import PROTOCOLS
 from ttsr.evaluation.scoring import evaluate
+from ttsr.evaluation.worst_square import worst_square
+from ttsr.images.panels import side_by_side
+from ttsr.images.resize import downscale4, upscale4
 from ttsr.training.loop import train
 from ttsr.training.recipe_text import read_recipe, recipe_names, recipe_text
 from ttsr.training.run import BEST
-from ttsr.training.validation import ValidationScore
+from ttsr.training.validation import ValidationScore, validation_picture
 
 
 def test_recipes_of_mmagic_validate_as_it_does() -> None:
@@ -60,3 +64,39 @@ def test_scores_of_another_protocol_do_not_compare() -> None:
     assert first.compares_with(replace(first, step=9, psnr=20.0))
     for other in (replace(first, protocol="mmagic-rgb"), replace(first, reference="2"), replace(first, test_set="t")):
         assert not first.compares_with(other)
+
+
+def test_a_picture_shows_the_worst_of_bicubic_and_where_its_textures_came_from(
+    aloe: np.ndarray, aloe_ref: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, Any] = {}
+
+    def draw(pictures: dict[str, np.ndarray], detail: tuple[int, int], side: int, **options: Any) -> Image.Image:
+        drawn.update(pictures=pictures, detail=detail, side=side, **options)
+        return side_by_side(pictures, detail, side, **options)
+
+    monkeypatch.setattr("ttsr.training.validation.side_by_side", draw)
+    hr = np.ascontiguousarray(aloe[80:176, 120:280])
+    Image.fromarray(hr).save(tmp_path / "000_0.png")
+    Image.fromarray(aloe_ref).save(tmp_path / "000_1.png")
+    sheets: list[np.ndarray] = []
+    evaluate(
+        load("ttsr-lite"),
+        list_groups(tmp_path),
+        protocols=[PROTOCOLS["paper-y"]],
+        on_picture=lambda _, images: sheets.append(validation_picture(images)),
+    )
+    assert list(drawn["pictures"])[:5] == ["LR", "reference", "bicubic", "SR", "ground truth"]
+    relevance = drawn["pictures"]["relevance, 0 blue to 1 yellow"]
+    assert relevance.shape == hr.shape and sheets[0].shape[1] == 6 * 288 + 5 * 6
+    side = drawn["side"]
+    assert drawn["detail"] == worst_square(hr, upscale4(downscale4(hr)), side) and side == 96
+    # What the reference shows at its place is what the detail shows.
+    (top, left), (y, x) = drawn["detail"], drawn["elsewhere"]["reference"]
+    here, there = hr[top : top + side, left : left + side], aloe_ref[y : y + side, x : x + side]
+    assert np.corrcoef(blurred(here), blurred(there))[0, 1] > 0.9  # of its middle 0.57
+
+
+def blurred(pixels: np.ndarray) -> np.ndarray:
+    """At an eighth of the size, where small shifts matter little."""
+    return np.asarray(Image.fromarray(pixels).resize((12, 12), Image.Resampling.BOX), float).ravel()

@@ -9,8 +9,9 @@ from PIL import Image
 from ttsr import Upscaler
 from ttsr.evaluation.protocols import PAPER_Y
 from ttsr.evaluation.scored_picture import read_ground_truth, read_reference
-from ttsr.images.panels import Panel, matched_detail, side_by_side
-from ttsr.images.resize import SCALE, downscale4, upscale4
+from ttsr.evaluation.worst_square import worst_square
+from ttsr.images.panels import matched_detail, side_by_side
+from ttsr.images.resize import downscale4, upscale4, upscale4_nearest
 from ttsr.system.files import atomic_path
 
 DETAIL_SIDE = 96
@@ -66,14 +67,15 @@ class Comparison:
         side = min(DETAIL_SIDE, *self.hr.shape[:2])
         detail = worst_square(self.hr, self.bicubic, side)
         height, width = self.reference.shape[:2]
-        panels = [
-            Panel("small photo", self.lr.repeat(SCALE, 0).repeat(SCALE, 1), detail),
-            Panel(f"bicubic {self.bicubic_psnr:.2f} dB", self.bicubic, detail),
-            Panel("reference", self.reference, matched_detail(self.index, detail, side, (height, width))),
-            Panel(f"{model} {self.psnr:.2f} dB ({self.gain:+z.2f})", self.sr, detail),
-            Panel("ground truth", self.hr, detail),
-        ]
-        return side_by_side(panels, side, panel_width=PANEL_WIDTH)
+        pictures = {
+            "small photo": upscale4_nearest(self.lr),
+            f"bicubic {self.bicubic_psnr:.2f} dB": self.bicubic,
+            "reference": self.reference,
+            f"{model} {self.psnr:.2f} dB ({self.gain:+z.2f})": self.sr,
+            "ground truth": self.hr,
+        }
+        source = matched_detail(self.index, detail, side, (height, width))
+        return side_by_side(pictures, detail, side, elsewhere={"reference": source}, panel_width=PANEL_WIDTH)
 
     def save(self, model: str, path: Path) -> None:
         """Write the side-by-side picture as JPEG, completely or not at all; the folder must exist.
@@ -110,30 +112,3 @@ def read_pair(hr: Path, reference: Path) -> Pair:
         ImageError: one of them is unreadable or too small.
     """
     return read_ground_truth(hr), read_reference(reference)
-
-
-def worst_square(hr: np.ndarray, other: np.ndarray, side: int, *, against: np.ndarray | None = None) -> tuple[int, int]:
-    """Find the square in which a picture differs most from the ground truth, by squared error of luma.
-
-    Args:
-        hr: (H, W, 3) uint8, H and W multiples of 4 and at least `side`.
-        other: of the same shape.
-        side: of the square, in pixels.
-        against: of the same shape; its error is subtracted.
-
-    Returns:
-        Top and left, multiples of 4.
-    """
-    errors = _squared_errors(hr, other)
-    if against is not None:
-        errors -= _squared_errors(hr, against)
-    # Sums over all squares at once, as differences of cumulative sums.
-    sums = np.pad(errors.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    squares = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-    squares = squares[::SCALE, ::SCALE]
-    top, left = np.unravel_index(squares.argmax(), squares.shape)
-    return int(top) * SCALE, int(left) * SCALE
-
-
-def _squared_errors(hr: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return ((hr.astype(np.float64) - other) @ np.array(PAPER_Y.luma)) ** 2

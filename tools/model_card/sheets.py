@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from model_card.comparison import DETAIL_SIDE, Pair, worst_square
+from model_card.comparison import DETAIL_SIDE, Pair
 from ttsr import Upscaler
 from ttsr.errors import DataError
 from ttsr.evaluation.protocols import PAPER_Y, Score
-from ttsr.images.panels import Panel, matched_detail, side_by_side
-from ttsr.images.resize import SCALE, downscale4, upscale4
+from ttsr.evaluation.worst_square import worst_square
+from ttsr.images.panels import matched_detail, side_by_side
+from ttsr.images.resize import downscale4, upscale4, upscale4_nearest
 from ttsr.system.files import atomic_path
 
 _PANEL_WIDTH = 264
 _JPEG_QUALITY = 88
-_GAP = 10
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,17 @@ class Sheet:
         """Draw the small photo, all results, the reference and the ground truth in two rows."""
         hr, reference = self.pair
         lr = downscale4(hr)
-        panels = [Panel("small photo", lr.repeat(SCALE, 0).repeat(SCALE, 1), detail)]
-        panels += [
-            Panel(f"{title} {self.scores[title].psnr:.2f} dB", result, detail) for title, result in self.results.items()
-        ]
-        matched = matched_detail(self.index, detail, self._side, (reference.shape[0], reference.shape[1]))
-        panels += [Panel("reference", reference, matched), Panel("ground truth", hr, detail)]
-        columns = -(-len(panels) // 2)
-        # Whole pictures have the height of the first one of a row.
-        first, second = panels[:columns], panels[columns:]
-        rows = [side_by_side(row, self._side, panel_width=_PANEL_WIDTH) for row in (first, second)]
-        sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows) + _GAP), "white")
-        sheet.paste(rows[0], (0, 0))
-        sheet.paste(rows[1], (0, rows[0].height + _GAP))
-        return sheet
+        results = {f"{title} {self.scores[title].psnr:.2f} dB": result for title, result in self.results.items()}
+        pictures = {"small photo": upscale4_nearest(lr), **results, "reference": reference, "ground truth": hr}
+        source = matched_detail(self.index, detail, self._side, (reference.shape[0], reference.shape[1]))
+        return side_by_side(
+            pictures,
+            detail,
+            self._side,
+            elsewhere={"reference": source},
+            panel_width=_PANEL_WIDTH,
+            columns=-(-len(pictures) // 2),
+        )
 
     def save(self, detail: tuple[int, int], path: Path) -> None:
         """Write the sheet as JPEG, completely or not at all; the folder must exist.

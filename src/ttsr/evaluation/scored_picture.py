@@ -20,7 +20,8 @@ from ttsr.images.resize import SCALE, blur_by_resize, cut_to_multiple, downscale
 from ttsr.inference.fitting import ReferenceFitter
 from ttsr.inference.matching_choices import MatchingChoices
 from ttsr.inference.plan import make_plan
-from ttsr.inference.references import ReferencePixels, ReferenceSource, own_reference
+from ttsr.inference.references import Reference, ReferencePixels, ReferenceSource, own_reference
+from ttsr.inference.upscaled import places_in_sources
 from ttsr.models.inputs import ReferenceImage, check_reference
 from ttsr.models.ttsr import TTSR
 from ttsr.system.precision import computing_in
@@ -78,6 +79,8 @@ class ScoredImages:
         sr: the model's result.
         hr: the ground truth.
         relevance: the soft-attention map S, (h, w) float32.
+        index: where each match lies, (h, w, 3) int32: number of the reference, or -1 for none; row and column in its
+            pixels.
     """
 
     lr: np.ndarray
@@ -86,6 +89,7 @@ class ScoredImages:
     sr: np.ndarray
     hr: np.ndarray
     relevance: np.ndarray
+    index: np.ndarray
 
 
 OnPicture = Callable[[PictureScore, ScoredImages], None]
@@ -98,6 +102,7 @@ class _Pass(NamedTuple):
     sr: np.ndarray
     bicubic: np.ndarray
     relevance: np.ndarray
+    places: np.ndarray
     seconds: float
     cpu_seconds: float
     fits: tuple[str, ...]
@@ -163,6 +168,7 @@ def score_picture(
         sr=first.sr.round().astype(np.uint8),
         hr=hr,
         relevance=first.relevance,
+        index=first.places,
     )
     return score, images
 
@@ -196,8 +202,9 @@ def _run(model: TTSR, hr: np.ndarray, inputs: NetworkInputs, matching: MatchingC
     start, cpu_start = time.perf_counter(), time.process_time()
     with torch.inference_mode(), computing_in("fp32", device):
         images, fits = [(*both, None) for both in zip(inputs.references, inputs.ref_blur, strict=True)], ()
+        pixels = [ReferencePixels(rgb, ReferenceSource("", None, rgb.shape[1::-1])) for rgb in inputs.references]
+        fitted = [Reference(reference) for reference in pixels]
         if matching.fits and images:
-            pixels = [ReferencePixels(rgb, ReferenceSource("", None, rgb.shape[1::-1])) for rgb in inputs.references]
             fitted = ReferenceFitter(model, inputs.lr, matching).fit(pixels)
             used = [reference.pixels for reference in fitted if not reference.left_out]
             images = [(p.rgb, blur_by_resize(p.rgb), p.mask) for p in used]
@@ -215,10 +222,13 @@ def _run(model: TTSR, hr: np.ndarray, inputs: NetworkInputs, matching: MatchingC
         )
         sr = output.sr[0].permute(1, 2, 0).cpu().numpy().astype(np.float64) * 255
         relevance = output.relevance[0, 0].float().cpu().numpy()
+        shift = None if output.refinement is None else output.refinement.shift[0].cpu().numpy()
+        index = output.index[0].cpu().numpy()
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     relevance = relevance[: height // SCALE, : width // SCALE]
+    places = places_in_sources(index, fitted, shift)[: height // SCALE, : width // SCALE]
     up = inputs.lr_up[:height, :width]
-    return _Pass(inputs, sr[:height, :width], up, relevance, seconds, cpu_seconds, fits)
+    return _Pass(inputs, sr[:height, :width], up, relevance, places, seconds, cpu_seconds, fits)
 
 
 def _reference_image(

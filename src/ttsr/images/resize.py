@@ -44,6 +44,11 @@ def upscale4(image: np.ndarray) -> np.ndarray:
     return resize_bicubic(image, width * SCALE, height * SCALE)
 
 
+def upscale4_nearest(image: np.ndarray) -> np.ndarray:
+    """An (H, W) or (H, W, 3) image, four times larger: each pixel becomes a square."""
+    return image.repeat(SCALE, 0).repeat(SCALE, 1)
+
+
 def downscale4(image: np.ndarray) -> np.ndarray:
     """An (H, W) or (H, W, 3) image, H and W multiples of 4, four times smaller by Pillow's bicubic filter."""
     height, width = image.shape[:2]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ttsr.images.picture import Picture
-from ttsr.images.resize import SCALE
+from ttsr.images.resize import upscale4_nearest
 
 
 def with_spread_colours(picture: Picture) -> Picture:
@@ -37,8 +37,7 @@ def keep_flat(upscaled: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """An (H, W) alpha upscaled four times, exact where the 3x3 pixels around are equal: opaque stays opaque."""
     around = np.lib.stride_tricks.sliding_window_view(np.pad(alpha, 1, mode="edge"), (3, 3))
     flat = around.min((2, 3)) == around.max((2, 3))
-    wide = flat.repeat(SCALE, 0).repeat(SCALE, 1)
-    return np.where(wide, alpha.repeat(SCALE, 0).repeat(SCALE, 1), upscaled)
+    return np.where(upscale4_nearest(flat), upscale4_nearest(alpha), upscaled)
 
 
 def is_constant(alpha: np.ndarray) -> bool:

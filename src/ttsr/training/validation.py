@@ -11,8 +11,10 @@ from ttsr.evaluation.protocol_names import ProtocolName
 from ttsr.evaluation.protocols import PROTOCOLS
 from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
 from ttsr.evaluation.scoring import evaluate
-from ttsr.images.panels import Panel, side_by_side
-from ttsr.images.resize import SCALE
+from ttsr.evaluation.worst_square import worst_square
+from ttsr.images.heat_maps import over_gray, viridis
+from ttsr.images.panels import matched_detail, side_by_side
+from ttsr.images.resize import SCALE, upscale4_nearest
 from ttsr.training.trainer import Trainer
 from ttsr.training.training_log import TrainingLog
 
@@ -69,7 +71,7 @@ class Validation:
 
         def keep(score: PictureScore, images: ScoredImages) -> None:
             if score.number < NUM_SHOWN:
-                shown.append((score.number, score.name, _comparison(images)))
+                shown.append((score.number, score.name, validation_picture(images)))
 
         with runtime.together():
             share = (runtime.rank, runtime.count)
@@ -100,21 +102,21 @@ class Validation:
         return ValidationScore(trainer.step, psnr, self.test_set, self.protocol, self.reference)
 
 
-def _comparison(images: ScoredImages) -> np.ndarray:
-    """LR, reference, bicubic, SR, ground truth and relevance side by side, and their middle enlarged."""
-    relevance = (images.relevance.clip(0, 1) * 255).round().astype(np.uint8)
+def validation_picture(images: ScoredImages) -> np.ndarray:
+    """LR, reference, bicubic, SR, ground truth and relevance side by side, and the square where bicubic errs most."""
+    lr, reference = images.lr, images.reference
+    relevance = over_gray(viridis(images.relevance), lr, longest_side=SCALE * max(lr.shape[:2]))
     pictures = {
-        "LR": images.lr.repeat(SCALE, 0).repeat(SCALE, 1),
-        "reference": images.reference,
+        "LR": upscale4_nearest(lr),
+        **({} if reference is None else {"reference": reference}),
         "bicubic": images.bicubic,
         "SR": images.sr,
         "ground truth": images.hr,
-        "relevance": np.repeat(relevance[..., None], 3, axis=2).repeat(SCALE, 0).repeat(SCALE, 1),
+        "relevance, 0 blue to 1 yellow": np.asarray(relevance),
     }
     side = min(_DETAIL_SIDE, *images.hr.shape[:2])
-    panels = []
-    for label, pixels in pictures.items():
-        if pixels is not None:
-            top, left = (max(0, (length - side) // 2) for length in pixels.shape[:2])
-            panels.append(Panel(label, pixels, (top, left)))
-    return np.asarray(side_by_side(panels, side))
+    detail, elsewhere = worst_square(images.hr, images.bicubic, side), {}
+    if reference is not None:
+        size = reference.shape[0], reference.shape[1]
+        elsewhere["reference"] = matched_detail(images.index, detail, side, size)
+    return np.asarray(side_by_side(pictures, detail, side, elsewhere=elsewhere))

@@ -3,24 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-from model_card.comparison import PANEL_WIDTH, compare, worst_square
+from model_card.comparison import PANEL_WIDTH, compare
 from PIL import Image
 
 from ttsr import Upscaler
 from ttsr.evaluation.protocols import PAPER_Y
 from ttsr.images.resize import downscale4, upscale4
 from ttsr.models.ttsr import TTSR
-
-
-def test_detail_is_where_bicubic_errs_most() -> None:
-    hr = np.full((40, 60, 3), 100, np.uint8)
-    other = hr.copy()
-    other[20:28, 44:52] = 160
-    other[2:4, 2:4] = 255
-    assert worst_square(hr, other, 8) == (20, 44)
-    assert worst_square(hr, other, 40) == (0, 12)  # the first that holds all of the larger error
-    # The larger error is there in both.
-    assert worst_square(hr, other, 8, against=np.where(np.arange(60)[:, None] > 20, other, hr)) == (0, 0)
 
 
 def test_picture_of_a_large_and_of_a_small_photo(model: TTSR, tmp_path: Path) -> None:
