@@ -54,6 +54,11 @@ _COMMANDS = {
         Bicubic is the baseline. Under torchrun or accelerate launch the processes share the pictures; the scores are
         those of a single process.
         """,
+    "serve": """Upscale pictures over HTTP.
+
+        Clients upload pictures and follow their jobs; openapi.json describes how. The service listens at this machine's
+        own address unless told otherwise.
+        """,
     "train": "Train a model by a recipe.",
     "recipes": "List the recipes to train by, or show one.",
     "pairs": """Make training pairs from photos that show the same things.

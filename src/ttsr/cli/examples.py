@@ -19,6 +19,10 @@ EXAMPLES = {
         "The default model, with the most similar reference": "ttsr evaluate CUFED5/",
         "With and without one, as a page": "ttsr evaluate CUFED5/ --reference 1 --reference none --html report.html",
     },
+    "serve": {
+        "On this machine, until Ctrl-C": "ttsr serve",
+        "Two jobs at a time, of which ten may wait": "ttsr serve --port 0 --workers 2 --queue 10",
+    },
     "train": {
         "Twenty steps, to see that everything runs": "ttsr train debug --data photos/",
         "On your photos, for two hours": "ttsr train ttsr-lite --data photos/ --photos.only_open false --max-time 7200",

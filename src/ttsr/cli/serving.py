@@ -1,0 +1,95 @@
+"""A service on a port, until the command is stopped."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ttsr.cli.printing import say, tell
+from ttsr.errors import UserError
+from ttsr.service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_GRACE_S = 5
+
+
+def serve_until_stopped(
+    settings: ServiceSettings,
+    port: int,
+    *,
+    proxies: Sequence[str] = (),
+    extend: "Callable[[FastAPI], None] | None" = None,
+    started: Callable[[str], None] | None = None,
+) -> None:
+    """Run the service until Ctrl-C or SIGTERM; its address is printed.
+
+    Args:
+        settings: the service's.
+        port: to listen at; 0 for any that is free.
+        proxies: addresses that are trusted to tell the clients' ones.
+        extend: adds to the application, such as a page.
+        started: called with the address when the service is ready.
+
+    Raises:
+        UserError: the extra is not installed, the port is taken, or a model or the device is not there.
+    """
+    try:
+        import uvicorn
+
+        from ttsr.service.application import create_application
+    except ImportError as error:
+        what = f"the service needs {error.name}, which is not installed"
+        raise UserError(what, "pip install 'ttsr[web]'") from None
+
+    application = create_application(settings)
+    if extend is not None:
+        extend(application)
+    config = uvicorn.Config(
+        application,
+        lifespan="off",  # it runs here, so that its errors are ours to print
+        log_level="warning",
+        access_log=False,  # the ids of jobs are secrets
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=10,
+        limit_concurrency=1000,
+    )
+
+    async def run(listening: socket.socket) -> None:
+        async with application.router.lifespan_context(application):
+            name = f"[{settings.host}]" if ":" in settings.host else settings.host
+            address = f"http://{name}:{listening.getsockname()[1]}"
+            tell(f"ttsr listens at {address}")
+            if started is not None:
+                started(address)
+            await uvicorn.Server(config).serve([listening])
+
+    if settings.token is None:
+        say("no token is set: every user and program of this machine has access")
+    with _listening(settings.host, port) as listening:
+        asyncio.run(run(listening))
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        UserError: the address is not this machine's, or the port is taken.
+    """
+    try:
+        kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listening = socket.socket(kind, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            return listening
+        except BaseException:
+            listening.close()
+            raise
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{host}:{port}: cannot be listened at ({reason})", "take another address or port") from None

@@ -1,0 +1,219 @@
+"""The queue: which job is admitted, which is next, and what becomes of it."""
+
+import asyncio
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from ttsr.errors import UserError
+from ttsr.service.job import Job
+from ttsr.service.settings import ServiceSettings
+from ttsr.service.worker_calls import UPSCALE
+from ttsr.service.worker_pool import WorkerPool
+from ttsr.service.worker_process import CallCancelled, ServiceFault, WorkerGone, WorkerProcess
+
+_MOST_JOBS = 2000
+KILLED = "the process that worked on it ended, likely because memory ran out: take a smaller picture or reference"
+
+
+class QueueFull(Exception):
+    """No more jobs are taken now.
+
+    Args:
+        why: one line.
+        retry_after: seconds after which it may be otherwise.
+    """
+
+    def __init__(self, why: str, retry_after: float) -> None:
+        super().__init__(why)
+        self.retry_after = max(1, round(retry_after))
+
+
+class JobQueue:
+    """Jobs by id: those that wait, that run, and that have ended and are kept for a time.
+
+    Args:
+        settings: its limits.
+        pool: whose workers do the jobs.
+        ended: called with each job that has ended, and the seconds that it ran.
+    """
+
+    def __init__(self, settings: ServiceSettings, pool: WorkerPool, ended: Callable[[Job, float], None]) -> None:
+        self._settings, self._pool, self._ended = settings, pool, ended
+        self._jobs: dict[str, Job] = {}
+        self._waiting: list[Job] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """Jobs that are being done."""
+        return sum(job.state == "running" for job in self._jobs.values())
+
+    @property
+    def states(self) -> Counter[str]:
+        """How many jobs there are in each state."""
+        return Counter(job.state for job in self._jobs.values())
+
+    def start(self) -> None:
+        """Let the workers take jobs."""
+        self._tasks = [asyncio.create_task(self._serve(worker)) for worker in self._pool.workers]
+
+    async def stop(self) -> None:
+        """Take no more jobs, and end those that there are."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for job in self._jobs.values():
+            job.end("cancelled", error="the service was stopped")
+
+    def get(self, job_id: str) -> Job | None:
+        """A job by its secret."""
+        return self._jobs.get(job_id)
+
+    def check_room(self, client: str) -> None:
+        """See whether a job would be admitted now.
+
+        Raises:
+            QueueFull: it would not.
+        """
+        if self.waiting >= self._settings.queue:
+            raise QueueFull(f"{self.waiting} jobs are waiting, and no more are taken: try again later", self._wait())
+        own = sum(job.client == client and not job.has_ended for job in self._jobs.values())
+        if own >= self._settings.jobs_per_client:
+            what = f"{own} jobs of yours are waiting or running, and no more are taken: wait for one, or cancel it"
+            raise QueueFull(what, self._wait())
+
+    def add(self, job: Job) -> None:
+        """Admit a job.
+
+        Raises:
+            QueueFull: there is no room for it.
+        """
+        self.check_room(job.client)
+        if len(self._jobs) >= _MOST_JOBS:
+            self.forget(next(job for job in self._jobs.values() if job.has_ended))
+        self._jobs[job.id] = job
+        self._waiting.append(job)
+        self._renumber()
+
+    def cancel(self, job: Job) -> None:
+        """End a job that has not ended."""
+        job.stop.set()
+        if job in self._waiting:
+            self._waiting.remove(job)
+            self._renumber()
+            job.end("cancelled")
+            self._finish(job, 0.0)
+        elif job.state == "running":
+            job.end("cancelled")
+
+    def forget(self, job: Job) -> None:
+        """Remove a job that has ended, with its files."""
+        self._jobs.pop(job.id, None)
+        shutil.rmtree(job.folder, ignore_errors=True)
+
+    def expire(self) -> None:
+        """Remove jobs whose time is over, and the oldest of those that take too many bytes together."""
+        over = time.monotonic() - self._settings.keep_seconds
+        ended = sorted((job for job in self._jobs.values() if job.has_ended), key=lambda job: job.ended)
+        sizes = {job.id: folder_bytes(job.folder) for job in ended}
+        total = sum(sizes.values())
+        for job in ended:
+            if job.ended < over or total > self._settings.result_bytes:
+                total -= sizes[job.id]
+                self.forget(job)
+
+    def _wait(self) -> float:
+        """Seconds until a place is free, about."""
+        running = [job for job in self._jobs.values() if job.state == "running"]
+        left = [job.plan.seconds * (1 - job.fraction) for job in running]
+        return min(left, default=1.0)
+
+    def _renumber(self) -> None:
+        for number, job in enumerate(self._waiting, 1):
+            if job.position != number:
+                job.change(position=number)
+        self._pool.changes.tell()
+
+    async def _next(self, worker: WorkerProcess) -> Job | None:
+        """The next job; None where its worker has ended before there is one."""
+        while worker.is_ready:
+            if self._waiting:
+                job = self._waiting.pop(0)
+                self._renumber()
+                job.change(state="running", position=0)
+                return job
+            await self._pool.changes.wait()
+        return None
+
+    async def _serve(self, worker: WorkerProcess) -> None:
+        """Give a worker one job after the other."""
+        first = True
+        while True:
+            if not worker.is_ready:
+                self._pool.restarts += not first
+                await self._pool.revive(worker)
+            first = False
+            job, start = await self._next(worker), time.monotonic()
+            if job is None:
+                continue
+            try:
+                await self._run(worker, job)
+            finally:
+                self._finish(job, time.monotonic() - start)
+
+    async def _run(self, worker: WorkerProcess, job: Job) -> None:
+        def show(fraction: float, stage: str) -> None:
+            if not job.has_ended:
+                job.change(fraction=fraction, stage=stage)
+
+        call = asyncio.ensure_future(worker.call(UPSCALE, job.request, job.folder, show=show))
+        stop = asyncio.ensure_future(job.stop.wait())
+        try:
+            limit = self._settings.job_seconds
+            await asyncio.wait({call, stop}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            if not call.done():
+                job.end("failed", error=f"it took more than the {limit:g} seconds that a job may take")
+                worker.cancel()
+                await asyncio.wait({call}, timeout=self._settings.grace_seconds)
+            if not call.done():
+                await worker.kill()
+            job.end("done", result=await call)
+        except UserError as error:
+            job.end("failed", error=_without_path(str(error), job.folder))
+        except ServiceFault as error:
+            job.end("failed", error=str(error))
+        except CallCancelled:
+            job.end("cancelled")
+        except WorkerGone:
+            job.end("failed", error=KILLED)
+        finally:
+            stop.cancel()
+            call.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await call
+
+    def _finish(self, job: Job, seconds: float) -> None:
+        if job.state != "done":
+            shutil.rmtree(job.folder, ignore_errors=True)
+        self._ended(job, seconds)
+
+
+def _without_path(text: str, folder: Path) -> str:
+    return text.replace(f"{folder}/", "").replace(str(folder), "")
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of the files in a folder."""
+    try:
+        return sum(file.stat().st_size for file in folder.iterdir())
+    except OSError:
+        return 0

@@ -1,0 +1,228 @@
+"""A service that runs: its folder, processes, pictures and jobs."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from ttsr.errors import UserError
+from ttsr.inference.texture_origins import TextureOrigin
+from ttsr.service.job import Job
+from ttsr.service.job_queue import JobQueue
+from ttsr.service.job_request import MATCHES, RESULT, JobPlan, JobRequest, Size, StoredPicture
+from ttsr.service.picture_store import PictureStore, TooLarge, received, shown_name
+from ttsr.service.service_metrics import ServiceMetrics
+from ttsr.service.settings import ServiceSettings
+from ttsr.service.worker_calls import CONVERT, DRAW, DRAW_REFERENCE, INSPECT, ORIGIN, PLAN
+from ttsr.service.worker_pool import WorkerPool
+
+_SWEEP_S = 10.0
+
+
+class Refused(Exception):
+    """A request that a limit forbids.
+
+    Args:
+        status: of HTTP.
+        why: one line.
+    """
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class RunningService:
+    """What the routes work with. Made, started and stopped within one event loop."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.settings, self.metrics = settings, ServiceMetrics()
+        self.pool = WorkerPool(settings)
+        self.queue = JobQueue(settings, self.pool, self._ended)
+        self._folder = Path(tempfile.mkdtemp(prefix="ttsr-serve-"))
+        self._incoming, self._jobs = self._folder / "incoming", self._folder / "jobs"
+        pictures = self._folder / "pictures"
+        for folder in (self._incoming, self._jobs, pictures):
+            folder.mkdir()
+        self.pictures = PictureStore(pictures, settings.stored_bytes, settings.keep_seconds)
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the processes.
+
+        Raises:
+            UserError: a model or the device is not there.
+        """
+        try:
+            await self.pool.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self.queue.start()
+        self._sweeping = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """End the processes, and remove all files."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        await self.queue.stop()
+        await self.pool.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a job that is sent now would be worked on."""
+        return self.pool.assistant.is_ready and any(worker.is_ready for worker in self.pool.workers)
+
+    async def receive(self, file: BinaryIO, filename: str | None, client: str) -> StoredPicture:
+        """Keep an uploaded picture, once it is seen that it is one.
+
+        Raises:
+            Refused: it has too many bytes or pixels.
+            UserError: it cannot be read.
+        """
+        name, limit = shown_name(filename), self.settings.upload_bytes
+        try:
+            uploaded = await asyncio.to_thread(_store, file, self._incoming, limit)
+        except TooLarge:
+            raise Refused(413, f"{name}: has more than {limit / 1e6:g} MB: send a smaller copy") from None
+        path, digest, num_bytes = uploaded
+        try:
+            known = self.pictures.get(digest, client)
+            if known is not None:
+                size, transparent = known.size, known.transparent
+            else:
+                most = max(self.settings.pixels, self.settings.reference_pixels)
+                size, transparent = await self.pool.ask(INSPECT, path, name, most)
+                check_pixels(name, size, most)
+            return self.pictures.add(StoredPicture(path, digest, name, size, transparent, num_bytes), client)
+        finally:
+            path.unlink(missing_ok=True)
+
+    async def plan(self, request: JobRequest) -> JobPlan:
+        """Estimate what a job takes, and see that it may be done here.
+
+        Raises:
+            Refused: it has too many pixels or references, or would take too long.
+            UserError: it does not fit into a worker's memory.
+        """
+        settings = self.settings
+        check_pixels(request.lr.name, request.lr.size, settings.pixels)
+        if len(request.references) > settings.references:
+            what = f"{len(request.references)} references are more than the {settings.references} that are taken here"
+            raise Refused(422, f"{what}: choose fewer")
+        for reference in request.references:
+            check_pixels(reference.name, reference.size, settings.reference_pixels)
+        plan: JobPlan = await self.pool.ask(PLAN, request)
+        if plan.seconds > settings.job_seconds:
+            what = f"this would take about {plan.seconds:.0f} seconds, more than the {settings.job_seconds:g} of a job"
+            raise Refused(422, f"{what}: send a smaller picture, or smaller or fewer references")
+        return plan
+
+    async def submit(self, request: JobRequest, client: str) -> Job:
+        """Admit a job to the queue.
+
+        Raises:
+            QueueFull: there is no room for it.
+            Refused: as `plan`.
+            UserError: as `plan`.
+        """
+        self.queue.check_room(client)
+        plan = await self.plan(request)
+        folder = Path(tempfile.mkdtemp(dir=self._jobs))
+        try:
+            # Linked, so that what is removed from the store stays here.
+            linked = replace(
+                request,
+                lr=_linked(request.lr, folder),
+                references=tuple(_linked(reference, folder) for reference in request.references),
+            )
+            job = Job(linked, plan, client, folder)
+            self.queue.add(job)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return job
+
+    async def picture(self, job: Job, what: str) -> Path | None:
+        """A picture of a finished job as PNG; None where it was not asked for."""
+        target = job.folder / f"{what}.png"
+        if target.exists() or what in ("result", "without"):
+            return target if target.exists() else None
+        assert job.result is not None
+        size: Size = job.result["width"], job.result["height"]
+        await self.pool.ask(DRAW, what, job.request.lr, job.folder / MATCHES, size, target)
+        return target
+
+    async def result(self, job: Job, suffix: str) -> Path:
+        """The result of a finished job in the format of a suffix.
+
+        Raises:
+            UserError: the format cannot hold it.
+        """
+        target = job.folder / f"result{suffix}"
+        if not target.exists():
+            await self._ask_of(job, CONVERT, job.folder / RESULT, target)
+        return target
+
+    async def reference(self, job: Job, number: int) -> Path | None:
+        """A reference of a job as JPEG; None where it has no such."""
+        if not 0 <= number < len(job.request.references):
+            return None
+        target = job.folder / f"reference_{number}.jpg"
+        if not target.exists():
+            await self._ask_of(job, DRAW_REFERENCE, job.request.references[number], target)
+        return target
+
+    async def origin(self, job: Job, x: int, y: int) -> TextureOrigin | None:
+        """Where the texture of a pixel of a finished job's result came from.
+
+        Raises:
+            UserError: the pixel lies outside.
+        """
+        return await self._ask_of(job, ORIGIN, job.folder / MATCHES, x, y)
+
+    async def _ask_of(self, job: Job, function: str, *arguments: object):
+        try:
+            return await self.pool.ask(function, *arguments)
+        except UserError as error:
+            raise UserError(str(error).replace(f"{job.folder}{os.sep}", "")) from None
+
+    def _ended(self, job: Job, seconds: float) -> None:
+        self.metrics.job_ended(job.state, seconds, job.plan.seconds)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(min(_SWEEP_S, self.settings.keep_seconds / 4))
+            with suppress(OSError):
+                self.pictures.expire()
+                self.queue.expire()
+
+
+def check_pixels(name: str, size: Size, limit: int) -> None:
+    """See that a picture is small enough.
+
+    Raises:
+        Refused: it is not.
+    """
+    if size[0] * size[1] > limit:
+        what = f"{name}: {size[0]}x{size[1]} is more than the {limit / 1e6:g} megapixels that are taken here"
+        raise Refused(413, f"{what}: send a smaller copy, or a part of it")
+
+
+def _store(file: BinaryIO, folder: Path, most_bytes: int) -> tuple[Path, str, int]:
+    with received(file, folder, most_bytes) as (path, digest, num_bytes):
+        kept = path.with_suffix(".kept")
+        path.rename(kept)
+        return kept, digest, num_bytes
+
+
+def _linked(picture: StoredPicture, folder: Path) -> StoredPicture:
+    target = folder / picture.digest
+    if not target.exists():
+        os.link(picture.file, target)
+    return replace(picture, file=target)

@@ -1,0 +1,92 @@
+"""What a service may do, and how much of it: its settings and limits."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from ttsr.errors import UserError
+from ttsr.options import DEFAULT_DEVICE, Device, check_device_name
+
+MIB, GIB = 2**20, 2**30
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """Settings of a service.
+
+    Attributes:
+        host: the address that it listens at; those that are not the loopback's need a token.
+        token: what clients must send as `Authorization: Bearer TOKEN`; None for no token.
+        models: that clients may choose, as `ttsr.load` names them, the default first; empty for those that ship.
+        device: where to compute. `auto` and `cuda` are all GPUs, of which each worker has one.
+        workers: processes that work on jobs; by default one for each GPU, or one on a CPU.
+        threads: of the CPU, for each worker; by default the cores divided among them.
+        max_memory: bytes for all workers together (on CUDA: of each GPU's memory); by default a share of what is free.
+        queue: jobs that may wait.
+        jobs_per_client: jobs of one client address that may wait or run.
+        upload_bytes: of one picture.
+        request_bytes: of one request.
+        stored_bytes: of all pictures that are kept for later jobs.
+        result_bytes: of all jobs that have ended and are kept.
+        pixels: of a picture to upscale.
+        reference_pixels: of a reference.
+        references: of one job.
+        job_seconds: that a job may take: by its plan, and when it runs.
+        upload_seconds: within which a request's body must have come.
+        keep_seconds: that pictures and ended jobs are kept.
+        grace_seconds: that a cancelled job has to stop by itself before its process is killed.
+        allow_origins: of pages elsewhere that may use the service.
+        allow_hosts: names that it is called by, beside the loopback's, where it listens there.
+
+    Raises:
+        UserError: a limit is not positive, the device is none, or the token is missing or too short.
+    """
+
+    host: str = "127.0.0.1"
+    token: str | None = None
+    models: tuple[str, ...] = ()
+    device: Device = DEFAULT_DEVICE
+    workers: int | None = None
+    threads: int | None = None
+    max_memory: int | None = None
+    queue: int = 16
+    jobs_per_client: int = 4
+    upload_bytes: int = 64 * MIB
+    request_bytes: int = 256 * MIB
+    stored_bytes: int = 2 * GIB
+    result_bytes: int = 4 * GIB
+    pixels: int = 4_000_000
+    reference_pixels: int = 50_000_000
+    references: int = 8
+    job_seconds: float = 600
+    upload_seconds: float = 120
+    keep_seconds: float = 3600
+    grace_seconds: float = 2
+    allow_origins: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_device_name(self.device)
+        for name, value in vars(self).items():
+            if isinstance(value, int | float) and not 0 < value < float("inf"):
+                raise UserError(f"{name.replace('_', ' ')}: {value} is not possible", "give a number above 0")
+        if self.token is not None and (len(self.token) < 16 or not self.token.isascii() or " " in self.token):
+            raise UserError("the token is too easy to guess", "take at least 16 letters and digits, by chance")
+        if self.token is None and not is_loopback(self.host):
+            raise UserError(f"{self.host}: others than this machine would have access", "set a token for them to send")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own, that no other machine can reach."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def public_name(model: str) -> str:
+    """What clients call a model: a name of the catalogue or of the Hub as it is, a file or URL by its stem."""
+    if "://" in model and not model.startswith(("http://", "https://")):
+        return model
+    path = PurePath(model)
+    return path.stem if path.suffix in (".safetensors", ".pt", ".pth") else model

@@ -1,0 +1,76 @@
+"""Bodies of requests: how many bytes, how fast, and whether it is worth receiving them."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from fastapi import HTTPException
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ttsr.service.settings import ServiceSettings
+
+_AT_ONCE = 4  # so many of the largest bodies may be on their way at the same time
+
+
+class UploadGate:
+    """Middleware: counts the bytes of bodies as they come, and stops too many or too slow ones.
+
+    Args:
+        app: what it stands before.
+        settings: the limits.
+        check: raises an HTTPException where a request would be refused whatever its body is.
+        received: told the number of bytes of each part.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: ServiceSettings,
+        check: Callable[[Scope], None],
+        received: Callable[[int], None],
+    ) -> None:
+        self._app, self._settings, self._check, self._received = app, settings, check, received
+        self._on_their_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request, or pass it on with a body that is watched."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "")
+        try:
+            self._check(scope)
+            if length.isdecimal() and int(length) > self._settings.request_bytes:
+                raise self._too_large()
+        except HTTPException as error:
+            await JSONResponse({"detail": error.detail}, error.status_code, error.headers)(scope, receive, send)
+            return
+        held, complete, end = 0, False, time.monotonic() + self._settings.upload_seconds
+
+        async def counted() -> Message:
+            nonlocal held, complete
+            if complete:  # what comes now is that the client has left
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), max(end - time.monotonic(), 0.001))
+            except TimeoutError:
+                raise HTTPException(408, "the request took too long to come") from None
+            size, complete = len(message.get("body", b"")), not message.get("more_body", False)
+            held, self._on_their_way = held + size, self._on_their_way + size
+            self._received(size)
+            if held > self._settings.request_bytes:
+                raise self._too_large()
+            if self._on_their_way > _AT_ONCE * self._settings.request_bytes:
+                raise HTTPException(503, "too much is being received: try again later", {"Retry-After": "5"})
+            return message
+
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._on_their_way -= held
+
+    def _too_large(self) -> HTTPException:
+        limit = self._settings.request_bytes / 1e6
+        return HTTPException(413, f"the request has more than {limit:g} MB: send smaller or fewer pictures")

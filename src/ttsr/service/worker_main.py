@@ -1,0 +1,106 @@
+"""A worker process, from its start to its end: it does one call after the other."""
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from functools import cached_property
+from multiprocessing.connection import Connection
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
+
+from ttsr.errors import UserError
+from ttsr.progress import Cancelled, Progress
+from ttsr.service.worker_calls import Call, Cancel, Done, Failed, Ready, Update, WorkerSettings
+
+if TYPE_CHECKING:
+    from ttsr.service.worker_models import WorkerModels
+
+_UPDATE_S = 0.1
+
+
+def work(connection: Connection, settings: WorkerSettings) -> None:
+    """Do calls from the connection until it is closed; the main function of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _Worker(connection, settings).run()
+
+
+class _Worker:
+    def __init__(self, connection: Connection, settings: WorkerSettings) -> None:
+        self._connection, self._settings = connection, settings
+        self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        self._lock, self._progress = threading.Lock(), dict[int, Progress]()
+
+    @cached_property
+    def models(self) -> "WorkerModels":
+        from ttsr.service.worker_models import WorkerModels
+
+        return WorkerModels(self._settings)
+
+    def run(self) -> None:
+        threading.Thread(target=self._listen, daemon=True).start()
+        try:
+            devices, device_bytes = self.models.devices()
+            self.models.load_all()
+        except UserError as error:
+            self._send(Failed(-1, str(error), True))
+            return
+        self._send(Ready(devices, device_bytes, self.models.places))
+        while True:
+            self._do(self._calls.get())
+
+    def _listen(self) -> None:
+        """Take messages while the main thread computes, and leave with the service, however that ended."""
+        try:
+            while True:
+                message = self._connection.recv()
+                if isinstance(message, Cancel):
+                    progress = self._progress.get(message.number)
+                    if progress is not None:
+                        progress.cancel()
+                else:
+                    self._progress[message.number] = Progress(self._reporter(message.number))
+                    self._calls.put(message)
+        except (EOFError, OSError):
+            os._exit(0)
+
+    def _do(self, call: Call) -> None:
+        progress = self._progress[call.number]
+        try:
+            progress.update(0)
+            with progress.watched():
+                answer = Done(call.number, resolve_name(call.function)(self.models, progress, *call.arguments))
+        except Cancelled:
+            answer = Failed(call.number, None)
+        except UserError as error:
+            answer = Failed(call.number, str(error), True)
+        except MemoryError:
+            answer = Failed(call.number, "memory ran out: take a smaller picture, or smaller or fewer references", True)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            answer = Failed(call.number, "an error of the service, which its log describes")
+        del self._progress[call.number]
+        self._send(answer)
+
+    def _reporter(self, number: int):
+        last = 0.0
+
+        def show(fraction: float, stage: str) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= _UPDATE_S:
+                last = now
+                self._send(Update(number, fraction, stage))
+
+        return show
+
+    def _send(self, message: object) -> None:
+        with self._lock:
+            try:
+                self._connection.send(message)
+            except OSError:  # the service is gone
+                os._exit(0)

@@ -1,0 +1,99 @@
+"""The processes of a service: an assistant for short questions, and workers; each is replaced when it ends."""
+
+import asyncio
+import os
+from dataclasses import replace
+from typing import Any
+
+import psutil
+
+from ttsr.errors import UserError
+from ttsr.service.change import Change
+from ttsr.service.settings import ServiceSettings, public_name
+from ttsr.service.worker_calls import SHARE, WorkerSettings
+from ttsr.service.worker_process import ServiceFault, WorkerGone, WorkerProcess
+from ttsr.system.memory import cgroup_room
+
+_SHARE = 0.8  # of free memory, for all workers together
+_QUESTION_S = 60.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+_TOO_MUCH = "this took too much time or memory: send a smaller picture"
+
+
+class WorkerPool:
+    """The processes, from `start` to `stop`.
+
+    Raises:
+        UserError: two models have the same name.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self.models = {public_name(model): model for model in settings.models}
+        if len(self.models) < len(set(settings.models)):
+            raise UserError(f"models {', '.join(settings.models)}: two have the same name", "rename a file")
+        threads = settings.threads or 1
+        self.assistant = WorkerProcess(WorkerSettings(self.models, settings.device, threads, None), "ttsr assistant")
+        self.workers: list[WorkerProcess] = []
+        self.share_bytes = 0
+        self.restarts = 0
+        self.changes = Change()
+        self._asking = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Start the assistant, which tells what devices there are; the workers are then made, but not started.
+
+        Raises:
+            UserError: a model or the device is not there.
+        """
+        settings = self._settings
+        try:
+            ready = await self.assistant.start()
+        except WorkerGone:
+            raise UserError("the service's processes end as soon as they start", "see what they print") from None
+        devices = ready.devices if settings.device in ("auto", "cuda") else (settings.device,)
+        count = settings.workers or len(devices)
+        on_one = -(-count // len(devices)) if ready.device_bytes else count
+        threads = settings.threads or max(1, (os.cpu_count() or 1) // count)
+        room = ready.device_bytes or min([psutil.virtual_memory().available, *cgroup_room()])
+        self.models, self.share_bytes = ready.models, (settings.max_memory or int(_SHARE * room)) // on_one
+        base = WorkerSettings(self.models, devices[0], threads, self.share_bytes)
+        self.assistant.settings = base  # for those that replace it
+        await self.ask(SHARE, threads, self.share_bytes)
+        self.workers = [
+            WorkerProcess(
+                replace(base, device=devices[number % len(devices)]), f"ttsr worker {number}", self.changes.tell
+            )
+            for number in range(count)
+        ]
+
+    async def revive(self, worker: WorkerProcess) -> None:
+        """Start a process if it is not there, again and again if need be."""
+        pause = _FIRST_PAUSE_S
+        while not worker.is_ready:
+            try:
+                await worker.start()
+            except (UserError, WorkerGone):
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    async def ask(self, function: str, *arguments: Any) -> Any:
+        """Call the assistant, which answers one question after the other.
+
+        Raises:
+            UserError: from the function.
+            ServiceFault: it failed in another way, or took too long.
+        """
+        async with self._asking:
+            if not self.assistant.is_ready:
+                self.restarts += 1
+                await self.revive(self.assistant)
+            try:
+                return await asyncio.wait_for(self.assistant.call(function, *arguments), _QUESTION_S)
+            except (WorkerGone, TimeoutError):
+                await self.assistant.kill()
+                raise ServiceFault(_TOO_MUCH) from None
+
+    async def stop(self) -> None:
+        """End all processes."""
+        await asyncio.gather(*(worker.kill() for worker in [self.assistant, *self.workers]))
