@@ -18,7 +18,7 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-
 
 def page_start(title: str, *sheets: str) -> str:
     """The page up to the start of its body, with style sheets of this package after the shared one."""
-    styles = "".join(_text(name) for name in ("html_page.css", *sheets))
+    styles = "".join(_text(name) for name in ("html_page.css", "synchronized_zoom.css", *sheets))
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -29,7 +29,7 @@ def page_start(title: str, *sheets: str) -> str:
 
 def page_end(script: str) -> str:
     """The end of the page, with synchronized zoom and a script of this package."""
-    return f"<script>\n{_text('synchronized_zoom.js')}{_text(script)}</script>\n</body>\n</html>\n"
+    return f'<script type="module">\n{_text("synchronized_zoom.js")}{_text(script)}</script>\n</body>\n</html>\n'
 
 
 def image_uri(image: np.ndarray, *, lossless: bool = False) -> str:

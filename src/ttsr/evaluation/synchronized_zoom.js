@@ -1,9 +1,10 @@
-"use strict";
 // The images of a section have one zoom and one offset of their top left corners, in fractions of an image's side.
-const LARGEST = 32, STEP = 1.25;
-const views = new Map();
+// A module of the pages of `ttsr compare` and `ttsr evaluate`, which hold it within them, and of `ttsr web`, which imports it.
+export const STEP = 1.25;
+const LARGEST = 32;
+const views = new WeakMap();
 
-function show(section, zoom, x, y) {
+export function show(section, zoom, x, y) {
   zoom = Math.min(LARGEST, Math.max(1, zoom));
   x = Math.min(0, Math.max(1 - zoom, x));
   y = Math.min(0, Math.max(1 - zoom, y));
@@ -17,21 +18,31 @@ function show(section, zoom, x, y) {
   section.dispatchEvent(new Event("view"));
 }
 
-const viewOf = (section) => views.get(section) || { zoom: 1, x: 0, y: 0 };
+export const viewOf = (section) => views.get(section) || { zoom: 1, x: 0, y: 0 };
 
 // Keeps the point (px, py) of the frame, in fractions, in place.
-function zoomAt(section, factor, px, py) {
+export function zoomAt(section, factor, px, py) {
   const { zoom, x, y } = viewOf(section);
   const next = Math.min(LARGEST, Math.max(1, zoom * factor));
   show(section, next, px - (px - x) * next / zoom, py - (py - y) * next / zoom);
 }
 
-function place(frame, event) {
+// What keys and buttons zoom about: the marked place, where it is seen, else the middle.
+export function anchor(section) {
+  const { zoom, x, y } = viewOf(section), style = section.style;
+  const at = [x + style.getPropertyValue("--mark-x") * zoom, y + style.getPropertyValue("--mark-y") * zoom];
+  const seen = section.classList.contains("marked") && at.every((part) => part >= 0 && part <= 1);
+  return seen ? at : [.5, .5];
+}
+
+// Where a pointer is in a frame, in fractions of its sides.
+export function place(frame, event) {
   const box = frame.getBoundingClientRect();
   return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
 }
 
-for (const section of document.querySelectorAll(".picture")) {
+// Mouse, fingers and keys move the images of a section that has the class `picture`, a `tabindex`, and frames of the class `view`.
+export function joinZoom(section) {
   const fingers = new Map();
   for (const frame of section.querySelectorAll(".view")) {
     frame.addEventListener("wheel", (event) => {
@@ -74,8 +85,8 @@ for (const section of document.querySelectorAll(".picture")) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { zoom, x, y } = viewOf(section);
     const move = !event.shiftKey && { ArrowLeft: [.1, 0], ArrowRight: [-.1, 0], ArrowUp: [0, .1], ArrowDown: [0, -.1] }[event.key];
-    if (event.key === "+" || event.key === "=") zoomAt(section, STEP, .5, .5);
-    else if (event.key === "-") zoomAt(section, 1 / STEP, .5, .5);
+    if (event.key === "+" || event.key === "=") zoomAt(section, STEP, ...anchor(section));
+    else if (event.key === "-") zoomAt(section, 1 / STEP, ...anchor(section));
     else if (event.key === "0") show(section, 1, 0, 0);
     else if (move && zoom > 1) show(section, zoom, x + move[0], y + move[1]);
     else return;
