@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import Depends, File, Form, Request, UploadFile
+from pydantic import BeforeValidator
 
 from ttsr.errors import UserError
 from ttsr.options import (
@@ -20,6 +21,8 @@ from ttsr.service.job_request import Choices, JobRequest, StoredPicture
 from ttsr.service.running_service import Refused, RunningService
 
 _Digest = Annotated[str, Form(pattern="^[0-9a-f]{64}$", description="SHA-256 of a picture that was uploaded before")]
+# The values of a form are text.
+_Scale = Annotated[Literal[2, 3, 4, 8], BeforeValidator(int)]
 
 
 def running(request: Request) -> RunningService:
@@ -43,7 +46,7 @@ async def job_form(
     pose: Annotated[PoseSearch, Form()] = DEFAULT_POSE,
     match_colour: Annotated[MatchColour, Form()] = DEFAULT_MATCH_COLOUR,
     ensemble: Annotated[bool, Form()] = False,
-    scale: Annotated[Literal[2, 3, 4, 8], Form()] = 4,
+    scale: Annotated[_Scale, Form()] = 4,
     without: Annotated[bool, Form(description="also make the result without references, to compare with")] = False,
 ) -> JobRequest:
     """The request of a form, with its pictures in the store.
