@@ -66,7 +66,8 @@ def test_an_example_runs(
     monkeypatch.chdir(here)
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path / "cache"))
     # They would run until they are stopped; tests/service has servers that run.
-    monkeypatch.setattr("ttsr.cli.serve.serve_until_stopped", lambda settings, port, **_: print(settings, port))
+    for name in ("serve", "web"):
+        monkeypatch.setattr(f"ttsr.cli.{name}.serve_until_stopped", lambda settings, port, **_: print(settings, port))
     if line.endswith("--overwrite"):
         (here / "photos.zip").write_bytes(b"")
     before = {path: path.stat().st_size for path in here.rglob("*") if path.is_file()}
@@ -77,7 +78,12 @@ def test_an_example_runs(
     assert main(words) == (STOPPED if TWO_HOURS in line else 0)
     assert capsys.readouterr().out
     after = {path: path.stat().st_size for path in here.rglob("*") if path.is_file()}
-    only_prints = words[0] in ("info", "recipes", "completion", "serve") or words[-1] in ("--help", "--plan", "CUFED5/")
+    printing = ("info", "recipes", "completion", "serve", "web")
+    only_prints = words[0] in printing or words[-1] in (
+        "--help",
+        "--plan",
+        "CUFED5/",
+    )
     assert (after == before) == only_prints
 
 

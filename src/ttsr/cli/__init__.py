@@ -54,6 +54,11 @@ _COMMANDS = {
         Bicubic is the baseline. Under torchrun or accelerate launch the processes share the pictures; the scores are
         those of a single process.
         """,
+    "web": """Upscale pictures on a page in the browser.
+
+        A server on this machine, which runs until Ctrl-C, does the work: pictures go nowhere else. Drop a picture and
+        references, see what it will take, compare the result, and see where each place came from.
+        """,
     "serve": """Upscale pictures over HTTP.
 
         Clients upload pictures and follow their jobs; openapi.json describes how. The service listens at this machine's

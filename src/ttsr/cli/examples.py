@@ -19,6 +19,10 @@ EXAMPLES = {
         "The default model, with the most similar reference": "ttsr evaluate CUFED5/",
         "With and without one, as a page": "ttsr evaluate CUFED5/ --reference 1 --reference none --html report.html",
     },
+    "web": {
+        "The page, in the browser": "ttsr web",
+        "For other machines too: the address has a token": "ttsr web --host 0.0.0.0 --no-browser",
+    },
     "serve": {
         "On this machine, until Ctrl-C": "ttsr serve",
         "Two jobs at a time, of which ten may wait": "ttsr serve --port 0 --workers 2 --queue 10",
