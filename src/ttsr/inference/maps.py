@@ -15,7 +15,7 @@ from ttsr.images.picture import Picture
 from ttsr.images.provenance_maps import MappedReference, provenance_map
 from ttsr.inference.map_folders import MAP_FILES
 from ttsr.inference.references import Reference
-from ttsr.inference.texture_origins import TRUSTED, learned_confidence, matched, reference_facts, shares
+from ttsr.inference.texture_origins import TRUSTED, Matches, learned_confidence, matched, reference_facts, shares
 from ttsr.system.files import atomic_path
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def origin_map(result: "Upscaled", lr: Picture) -> Image.Image:
     return provenance_map(matched_index(result), rgb, mapped_references(result, lr), none=none)
 
 
-def matched_index(result: "Upscaled") -> NDArray[np.int32]:
+def matched_index(result: Matches) -> NDArray[np.int32]:
     """The result's index, (h, w, 3), with -1 for each place that has no match."""
     return np.where(matched(result)[..., None], result.index, np.int32(-1))
 

@@ -1,13 +1,14 @@
 """Which reference the texture of each place came from, where in it, and how far that can be trusted."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ttsr.errors import ImageError
 from ttsr.geometry import apply, invert
+from ttsr.images.picture import Picture
 from ttsr.images.resize import SCALE
 from ttsr.inference.references import Reference, ReferenceSource
 
@@ -28,6 +29,40 @@ MOSTLY = 0.5
 
 Of the pictures measured for `TRUSTED` that is none with the right reference, and all with a wrong one.
 """
+
+
+class Matches(Protocol):
+    """What a result says of its matches: an `Upscaled`, or what was kept of one; each attribute as there."""
+
+    @property
+    def picture(self) -> Picture:
+        """The result."""
+        ...
+
+    @property
+    def relevance(self) -> NDArray[np.float32]:
+        """(h, w)."""
+        ...
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """(h, w, 3)."""
+        ...
+
+    @property
+    def index(self) -> NDArray[np.int32]:
+        """(h, w, 3)."""
+        ...
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """As they were fitted."""
+        ...
+
+    @property
+    def own_reference(self) -> bool:
+        """Whether the picture was its own."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +88,7 @@ class TextureOrigin:
     matched: bool
 
 
-def texture_origin(result: "Upscaled", x: int, y: int) -> TextureOrigin | None:
+def texture_origin(result: Matches, x: int, y: int) -> TextureOrigin | None:
     """See `Upscaled.provenance`."""
     width, height = result.picture.size
     if not (0 <= x < width and 0 <= y < height):
@@ -84,12 +119,12 @@ def texture_origin(result: "Upscaled", x: int, y: int) -> TextureOrigin | None:
     )
 
 
-def learned_confidence(result: "Upscaled") -> bool:
+def learned_confidence(result: Matches) -> bool:
     """Whether the network has learned how far matches can be trusted; the published ones take the relevance itself."""
     return bool((result.confidence != result.relevance[..., None]).any())
 
 
-def matched(result: "Upscaled") -> NDArray[np.bool_]:
+def matched(result: Matches) -> NDArray[np.bool_]:
     """The places that a reference has a match for, (h, w).
 
     By the learned match confidence, see `TRUSTED`. A network without one trusts every match, and so does this:
@@ -99,7 +134,7 @@ def matched(result: "Upscaled") -> NDArray[np.bool_]:
     return found & (result.confidence.mean(-1) >= TRUSTED) if learned_confidence(result) else found
 
 
-def shares(result: "Upscaled") -> tuple[float, ...]:
+def shares(result: Matches) -> tuple[float, ...]:
     """For each reference the share of the picture that is matched in it; of a picture that is its own, one share."""
     of_matched = result.index[..., 0][matched(result)]
     count = 1 if result.own_reference else len(result.references)
