@@ -158,6 +158,25 @@ def test_results_of_every_kind(kind: str, model: TTSR, aloe: Pixels, leuven: Pix
     assert (index == -1).all() == (kind == "all left out")
 
 
+def test_a_base_is_shown_scored_and_added_to(model: TTSR, aloe: Pixels, read_page: ReadPage) -> None:
+    truth = np.ascontiguousarray(aloe[80:144, 120:200])
+    lr, base = Picture(downscale4(truth)), Picture((0.5 * truth + 0.5 * upscale4(downscale4(truth))).astype(np.uint8))
+    upscaler, references = Upscaler(model, device="cpu"), [read_reference(aloe[100:180, 100:220])]
+    comparison = compare(upscaler, lr, references, Picture(truth), base=base)
+    expected = upscaler.upscale(lr, upscaler.encode_references(references), base=base)
+    np.testing.assert_array_equal(comparison.result.picture.rgb, expected.picture.rgb)
+    np.testing.assert_array_equal(comparison.without.picture.rgb, upscaler.upscale(lr, ()).picture.rgb)
+    assert list(comparison.scores) == ["bicubic", "base", "without", "with"]
+    assert comparison.scores["base"] == PAPER_Y.score(truth, base.rgb)
+    text = made_page(comparison, lossless=True)
+    reader = read_page(text)
+    np.testing.assert_array_equal(pixels(reader.images()["base"]), base.rgb)
+    options = [attrs["value"] for tag, attrs in reader.tags if tag == "option"]
+    assert options[:5] == ["bicubic", "base", "without", "with", "truth"]
+    with pytest.raises(ImageError, match=r"base 20x16: is not four times as large as the picture: give one of 80x64"):
+        compare(upscaler, lr, references, base=lr)
+
+
 def test_sizes_that_do_not_fit() -> None:
     lr = Picture(np.zeros((24, 32, 3), np.uint8))
 

@@ -19,7 +19,7 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aloe: Pixels, aloe
     truth = np.ascontiguousarray(aloe[80:144, 120:200])
     Image.fromarray(truth).save("hr.png")
     Image.fromarray(downscale4(truth)).save("lr.png")
-    Image.fromarray(aloe_ref).save("ref.png")
+    Image.fromarray(aloe_ref[72:200, 120:300]).save("ref.png")
 
 
 def compare(*arguments: str) -> int:
@@ -35,6 +35,17 @@ def test_writes_one_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert compare("lr.png", "--ref", "ref.png") == 0
     assert capsys.readouterr().out.startswith("lr_compared.html: ")
     assert "ground truth" not in Path("lr_compared.html").read_text("utf-8")
+
+
+def test_on_top_of_another_tool_and_over_mirror_images(capsys: pytest.CaptureFixture[str]) -> None:
+    Image.open("lr.png").resize((80, 64), Image.Resampling.LANCZOS).save("other.png")
+    assert compare("lr.png", "--ref", "ref.png", "--truth", "hr.png", "--base", "other.png", "--ensemble") == 0
+    assert " dB, base " in capsys.readouterr().out
+    text = Path("lr_compared.html").read_text("utf-8")
+    assert "on top of other.png, as the mean of four passes over mirror images." in text
+    assert compare("lr.png", "--ref", "ref.png", "--base", "other.png", "-o", "other.png") == 2
+    assert compare("lr.png", "--ref", "ref.png", "--base", "lr.png") == 2
+    assert "base 20x16: is not four times as large as the picture" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def compare(
     *,
     ref: tuple[Path, ...] = (),
     truth: Path | None = None,
+    base: Path | None = None,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     model: str = DEFAULT_MODEL,
     device: DeviceOption = DEFAULT_DEVICE,
@@ -40,6 +41,7 @@ def compare(
     search: Search = DEFAULT_SEARCH,
     pose: PoseSearch = DEFAULT_POSE,
     match_colour: MatchColour = DEFAULT_MATCH_COLOUR,
+    ensemble: bool = False,
     threads: int | None = None,
     max_memory: str | None = None,
     lossless: bool = False,
@@ -50,6 +52,7 @@ def compare(
         lr: The picture to upscale.
         ref: A sharp picture of the same thing; may be given several times.
         truth: The ground truth, four times as large as the picture: it is shown too, and the others are scored.
+        base: The picture four times larger by another tool, shown too: the textures of references are added to it.
         out: The page to write, .html. Default: NAME_compared.html beside NAME.
         model: A name from the catalogue, a checkpoint file, a URL, or hf://OWNER/REPO.
         device: Where to compute: auto (a GPU if there is one), cpu, cuda, cuda:N for one of several GPUs, or mps.
@@ -57,6 +60,7 @@ def compare(
         search: How to match, as for `ttsr upscale`: exact, coherent, or auto.
         pose: Estimate scale and rotation of references, as for `ttsr upscale`: on, mirrored, off, or auto.
         match_colour: Match exposure and white balance of references, as for `ttsr upscale`: on, off, or auto.
+        ensemble: The mean of four passes, over mirror images of the picture, as for `ttsr upscale`.
         threads: Threads of the CPU to compute with. Default: one for each core.
         max_memory: The most memory that this process may take, such as 4GiB or 3500MB.
         lossless: Store the images losslessly: the page is about five times as large.
@@ -76,14 +80,15 @@ def compare(
     if page.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"{page}: is no page by its name", "name it .html")
     check_writable(page)
-    refuse_overwriting([page], [lr, *ref, *([truth] if truth else []), Path(model)])
+    extra = [path for path in (truth, base) if path is not None]
+    refuse_overwriting([page], [lr, *ref, *extra, Path(model)])
     memory = None if max_memory is None else parse_bytes(max_memory)
     picture = read_picture(lr)
-    target = None if truth is None else read_picture(truth)
+    target, below = (None if path is None else read_picture(path) for path in (truth, base))
     check_sizes(picture, target, lr_name=str(lr), truth_name=str(truth))
     references = [read_reference(path) for path in ref]
-    read = [(lr, picture.notes), *zip(ref, (reference.notes for reference in references), strict=True)]
-    for path, notes in [*read, *([] if target is None else [(truth, target.notes)])]:
+    read = {lr: picture, **dict(zip(ref, references, strict=True)), truth: target, base: below}
+    for path, notes in ((path, each.notes) for path, each in read.items() if each is not None):
         for note in notes:
             say(f"{path}: {note}")
     if threads is not None:
@@ -96,17 +101,21 @@ def compare(
             search=search,
             pose=pose,
             match_colour=match_colour,
+            ensemble=ensemble,
             max_memory=memory,
             progress=progress,
         )
     with progress_bar(lr.name) as progress:
-        comparison = compared(upscaler, picture, references, target, progress=progress)
+        comparison = compared(upscaler, picture, references, target, base=below, progress=progress)
+    how = Path(model).name
+    how += f", with the textures of references on top of {base.name}" if base is not None else ""
+    how += ", as the mean of four passes over mirror images" if ensemble else ""
     try:
         with (
             atomic_path(os.path.realpath(page)) as temporary,
             temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
         ):
-            file.writelines(comparison_page(comparison, lr.name, Path(model).name, lossless=lossless))
+            file.writelines(comparison_page(comparison, lr.name, how, lossless=lossless))
     except OSError as error:
         raise UserError(f"{page}: cannot be written ({error.strerror or error})") from None
     for note in comparison.result.notes[len(picture.notes) :]:

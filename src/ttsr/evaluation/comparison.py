@@ -11,6 +11,7 @@ from ttsr.evaluation.html_page import LONGEST_SIDE
 from ttsr.evaluation.protocols import PAPER_Y, Score
 from ttsr.images.picture import Picture
 from ttsr.images.resize import SCALE, upscale4
+from ttsr.inference.base import read_base
 from ttsr.inference.references import Reference, ReferencePixels
 from ttsr.inference.upscaled import Upscaled
 from ttsr.inference.upscaler import Upscaler
@@ -28,14 +29,17 @@ class Comparison:
         result: with the references.
         without: without any, of the same network; where that takes the picture as its own reference, with that.
         bicubic: (4h, 4w, 3) uint8.
+        base: (4h, 4w, 3) uint8, the enlargement by another tool that the textures were added to, if there is one.
         truth: (4h, 4w, 3) uint8, if there is one.
-        scores: under `paper-y`, of `bicubic`, `without` and `with`; empty without a ground truth.
+        scores: under `paper-y`, of `bicubic`, `base` where there is one, `without` and `with`; empty without a ground
+            truth.
     """
 
     lr: Picture
     result: Upscaled
     without: Upscaled
     bicubic: NDArray[np.uint8]
+    base: NDArray[np.uint8] | None
     truth: NDArray[np.uint8] | None
     scores: dict[str, Score]
 
@@ -69,27 +73,39 @@ def compare(
     references: Sequence[ReferencePixels],
     truth: Picture | None = None,
     *,
+    base: Picture | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Upscale a picture with and without references, and score both and bicubic against the ground truth.
 
-    Sizes are those that `check_sizes` lets pass.
+    Args:
+        upscaler: with what to upscale.
+        lr: the picture, of a size that `check_sizes` lets pass.
+        references: not fitted.
+        truth: the ground truth, of a size that `check_sizes` lets pass.
+        base: the picture four times larger by another tool: what comes with references is added to it, it is shown
+            and scored too, and what comes without is the network's own.
+        progress: updated throughout; cancels the work.
 
     Raises:
-        UserError: it does not fit into memory.
+        ImageError: the base is not four times as large as the picture.
+        UserError: it does not fit into memory, or the network takes no base.
         Cancelled: through `progress`.
     """
     progress = progress or Progress()
+    below = None if base is None else read_base(base, lr, upscaler.model.config)
     without = upscaler.upscale(lr, (), progress=progress.part(0, _WITHOUT_SHARE))
     given = tuple(Reference(reference) for reference in references)
-    result = upscaler.upscale(lr, given, progress=progress.part(_WITHOUT_SHARE, 1))
+    result = upscaler.upscale(lr, given, base=below, progress=progress.part(_WITHOUT_SHARE, 1))
     bicubic = upscale4(lr.in_eight_bits().rgb)
+    enlarged = None if below is None else below.in_eight_bits().rgb
     scores: dict[str, Score] = {}
     target = None if truth is None else truth.in_eight_bits().rgb
     if target is not None:
-        predictions = {"bicubic": bicubic, "without": pixels_of(without), "with": pixels_of(result)}
+        predictions = {"bicubic": bicubic, **({} if enlarged is None else {"base": enlarged})}
+        predictions |= {"without": pixels_of(without), "with": pixels_of(result)}
         scores = {name: PAPER_Y.score(target, prediction) for name, prediction in predictions.items()}
-    return Comparison(lr, result, without, bicubic, target, scores)
+    return Comparison(lr, result, without, bicubic, enlarged, target, scores)
 
 
 def pixels_of(result: Upscaled) -> NDArray[np.uint8]:

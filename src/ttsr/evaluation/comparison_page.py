@@ -24,16 +24,22 @@ from ttsr.inference.maps import mapped_references, matched_index
 # Larger references are shown at this size; places are told in their own pixels all the same.
 _REFERENCE_SIDE = 2048
 # Images that are no maps, which are called by their keys.
-_NAMES = {"bicubic": "bicubic", "without": "without a reference", "with": "with references", "truth": "ground truth"}
+_NAMES = {
+    "bicubic": "bicubic",
+    "base": "base",
+    "without": "without a reference",
+    "with": "with references",
+    "truth": "ground truth",
+}
 
 
-def comparison_page(comparison: Comparison, name: str, model: str, *, lossless: bool = False) -> Iterator[str]:
+def comparison_page(comparison: Comparison, name: str, how: str, *, lossless: bool = False) -> Iterator[str]:
     """The page in parts, to be written one after the other.
 
     Args:
         comparison: what to show.
         name: of the LR picture.
-        model: its name.
+        how: the model's name, and what else is to be said of how the results were made.
         lossless: store the images losslessly, but for maps and references.
     """
     result, (width, height) = comparison.result, comparison.lr.size
@@ -42,7 +48,7 @@ def comparison_page(comparison: Comparison, name: str, model: str, *, lossless: 
     )
     yield (
         f"{page_start(f'{name}: compared', 'comparison_page.css')}<header>\n<h1>{escape(name)}</h1>\n"
-        f"<p>{width}x{height}, upscaled to {SCALE * width}x{SCALE * height} by {escape(model)}. {escape(fits)}. "
+        f"<p>{width}x{height}, upscaled to {SCALE * width}x{SCALE * height} by {escape(how)}. {escape(fits)}. "
         f"{100 * result.unmatched:.0f} % found no match.</p>\n</header>\n"
     )
     yield _scores(comparison)
@@ -78,6 +84,7 @@ def _images(comparison: Comparison) -> dict[str, NDArray[np.uint8]]:
     result, lr = comparison.result, comparison.lr.in_eight_bits().rgb
     images = {
         "bicubic": comparison.bicubic,
+        **({} if comparison.base is None else {"base": comparison.base}),
         "without": pixels_of(comparison.without),
         "with": pixels_of(result),
     }
