@@ -61,6 +61,7 @@ def serve(
     allow_origin: tuple[str, ...] = (),
     allow_host: tuple[str, ...] = (),
     proxy: tuple[str, ...] = (),
+    instance: str = "",
     limits: LimitOptions = _LIMIT_OPTIONS,
 ) -> None:
     """Upscale pictures over HTTP.
@@ -82,6 +83,7 @@ def serve(
         allow_host: A name that the service is called by, beside localhost, where it listens at this machine's own
             address behind a proxy; may be given several times.
         proxy: The address of a proxy that is trusted to tell the clients' addresses; may be given several times.
+        instance: The name of one of several services behind a balancer: ids of jobs begin with it and a dot.
         limits: How much the service takes.
     """
     megapixels = 10**6
@@ -106,5 +108,6 @@ def serve(
         keep_seconds=limits.keep,
         allow_origins=allow_origin,
         allow_hosts=allow_host,
+        instance=instance,
     )
     serve_until_stopped(settings, port, proxies=proxy)

@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -26,10 +27,16 @@ _OPEN = ("/healthz", "/readyz")
 
 
 class Access:
-    """Middleware: refuses foreign hosts, foreign pages and missing tokens, and sets security headers."""
+    """Middleware: refuses foreign hosts, foreign pages and missing tokens, and sets security headers.
 
-    def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
-        self._app, self._settings = app, settings
+    Args:
+        app: what it stands before.
+        settings: the service's.
+        answered: told the status of each answer.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServiceSettings, answered: Callable[[int], None]) -> None:
+        self._app, self._settings, self._answered = app, settings, answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -39,6 +46,7 @@ class Access:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._answered(message["status"])
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)

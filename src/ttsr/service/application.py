@@ -65,8 +65,11 @@ def create_application(settings: ServiceSettings) -> FastAPI:
     def received(num_bytes: int) -> None:
         application.state.service.metrics.received(num_bytes)
 
+    def answered(status: int) -> None:
+        application.state.service.metrics.answered(status)
+
     application.add_middleware(UploadGate, settings=settings, check=check, received=received)
-    application.add_middleware(Access, settings=settings)
+    application.add_middleware(Access, settings=settings, answered=answered)
     if settings.allow_origins:
         application.add_middleware(
             CORSMiddleware,
@@ -109,12 +112,10 @@ def _add_errors(application: FastAPI) -> None:
 
     @application.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> JSONResponse:
-        request.app.state.service.metrics.refused(error.status)
         return answer(error.status, str(error))
 
     @application.exception_handler(QueueFull)
     async def full(request: Request, error: QueueFull) -> JSONResponse:
-        request.app.state.service.metrics.refused(429)
         return answer(429, str(error), {"Retry-After": str(error.retry_after)})
 
     @application.exception_handler(ServiceFault)

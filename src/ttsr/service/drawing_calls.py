@@ -1,6 +1,5 @@
 """Short calls to a worker about a finished job: its pictures, and where a place of the result came from."""
 
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -12,16 +11,14 @@ from ttsr.images.heat_maps import over_gray, viridis
 from ttsr.images.picture import Picture
 from ttsr.images.provenance_maps import MappedReference, place_colours
 from ttsr.images.reading import read_picture
-from ttsr.images.resize import resize_bicubic
+from ttsr.images.resize import SCALE, resize_bicubic
 from ttsr.images.writing import write_picture
 from ttsr.inference.maps import matched_index
-from ttsr.inference.texture_origins import TextureOrigin
-from ttsr.inference.upscaled import Upscaled
-from ttsr.models.config import SCALE
+from ttsr.inference.texture_origins import TextureOrigin, texture_origin
 from ttsr.progress import Progress
 from ttsr.service.job_request import Size, StoredPicture
-from ttsr.service.matches import read_matches
-from ttsr.service.worker_models import WorkerModels, read_stored
+from ttsr.service.matches import StoredMatches, read_matches
+from ttsr.service.stored_pictures import read_stored
 from ttsr.system.files import atomic_path
 
 Drawn = Literal["bicubic", "relevance", "confidence", "provenance"]
@@ -29,12 +26,12 @@ _REFERENCE_QUALITY = 92
 
 
 @lru_cache(maxsize=8)
-def _matches(file: Path) -> Upscaled:
+def _matches(file: Path) -> StoredMatches:
     return read_matches(file)
 
 
 def draw(
-    models: WorkerModels, progress: Progress, what: Drawn, lr: StoredPicture, matches: Path, size: Size, target: Path
+    models: None, progress: Progress, what: Drawn, lr: StoredPicture, matches: Path, size: Size, target: Path
 ) -> None:
     """Write a picture of a job as PNG: the bicubic enlargement at the size of the result, or a map over the LR."""
     picture = read_stored(lr).in_eight_bits()
@@ -46,7 +43,7 @@ def draw(
         image.save(temporary, compress_level=3)
 
 
-def _map(what: Drawn, result: Upscaled, lr: Picture) -> Image.Image:
+def _map(what: Drawn, result: StoredMatches, lr: Picture) -> Image.Image:
     side = SCALE * max(lr.size)
     if what == "relevance":
         return over_gray(viridis(result.relevance), lr.rgb, longest_side=side)
@@ -58,14 +55,14 @@ def _map(what: Drawn, result: Upscaled, lr: Picture) -> Image.Image:
     return over_gray(place_colours(index, mapped), lr.rgb, index[..., 0] >= 0, longest_side=side)
 
 
-def draw_reference(models: WorkerModels, progress: Progress, stored: StoredPicture, target: Path) -> None:
+def draw_reference(models: None, progress: Progress, stored: StoredPicture, target: Path) -> None:
     """Write a reference, upright, in its own pixels, as JPEG."""
     picture = read_stored(stored).in_eight_bits()
     with atomic_path(target) as temporary:
         Image.fromarray(picture.rgb).save(temporary, quality=_REFERENCE_QUALITY, subsampling=0)
 
 
-def convert(models: WorkerModels, progress: Progress, source: Path, target: Path) -> None:
+def convert(models: None, progress: Progress, source: Path, target: Path) -> None:
     """Write a result in the format that the name of `target` asks for.
 
     Raises:
@@ -74,18 +71,10 @@ def convert(models: WorkerModels, progress: Progress, source: Path, target: Path
     write_picture(read_picture(source), target)
 
 
-def origin(models: WorkerModels, progress: Progress, matches: Path, x: int, y: int) -> TextureOrigin | None:
+def origin(models: None, progress: Progress, matches: Path, x: int, y: int) -> TextureOrigin | None:
     """Where the texture of a pixel of the result came from: see `ttsr.inference.Upscaled.provenance`.
 
     Raises:
         ImageError: the pixel lies outside the result.
     """
-    return _matches(matches).provenance(x, y)
-
-
-def size_of_file(file: Path) -> int:
-    """Bytes, 0 of a file that is not there."""
-    try:
-        return os.stat(file).st_size
-    except OSError:
-        return 0
+    return texture_origin(_matches(matches), x, y)

@@ -1,7 +1,6 @@
 """A job, from the queue to its result."""
 
 import asyncio
-import secrets
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +39,7 @@ class Job:
     plan: JobPlan
     client: str
     folder: Path
-    id: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    id: str
     state: State = "queued"
     position: int = 0
     fraction: float = 0.0

@@ -1,26 +1,34 @@
 """What is kept of a result's matches, to answer later where a place came from and to draw maps."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ttsr.images.picture import Picture
-from ttsr.inference.fitting import Fit
-from ttsr.inference.plan import Plan
 from ttsr.inference.references import Reference, ReferencePixels, ReferenceSource
-from ttsr.inference.upscaled import Upscaled
+from ttsr.inference.texture_origins import Matches
 
 
-def write_matches(result: Upscaled, file: Path) -> None:
+@dataclass(frozen=True)
+class StoredMatches:
+    """See `ttsr.inference.texture_origins.Matches`; pictures have their sizes, and take no memory."""
+
+    picture: Picture
+    relevance: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    index: NDArray[np.int32]
+    references: tuple[Reference, ...]
+    own_reference: bool
+
+
+def write_matches(result: Matches, file: Path) -> None:
     """Write relevance, confidence, index, and the way to each reference."""
     references = [
-        {
-            "source": vars(reference.source),
-            "to_source": reference.pixels.to_source.tolist(),
-            "left_out": reference.left_out,
-        }
+        {"source": vars(reference.source), "to_source": reference.pixels.to_source.tolist()}
         for reference in result.references
     ]
     facts = {"size": result.picture.size, "own_reference": result.own_reference, "references": references}
@@ -29,31 +37,20 @@ def write_matches(result: Upscaled, file: Path) -> None:
         np.savez(opened, facts=np.array(json.dumps(facts)), **arrays)
 
 
-def read_matches(file: Path) -> Upscaled:
-    """A result as far as its matches go: pictures have their sizes, and no memory."""
+def read_matches(file: Path) -> StoredMatches:
+    """What `write_matches` wrote."""
     with np.load(file) as arrays:
         facts = json.loads(str(arrays["facts"]))
         relevance, confidence, index = (arrays[name] for name in ("relevance", "confidence", "index"))
-    return Upscaled(
-        picture=Picture(_blank(facts["size"])),
-        relevance=relevance,
-        confidence=confidence,
-        index=index,
-        references=tuple(_reference(reference, index.shape) for reference in facts["references"]),
-        own_reference=facts["own_reference"],
-        seconds=0,
-        peak_memory_bytes=0,
-        plan=Plan(0, 0, 0),
-        matches=index[..., 0],
-    )
+    references = tuple(_reference(reference) for reference in facts["references"])
+    picture = Picture(_blank(facts["size"]))
+    return StoredMatches(picture, relevance, confidence, index, references, facts["own_reference"])
 
 
-def _reference(facts: dict[str, Any], shape: tuple[int, ...]) -> Reference:
+def _reference(facts: dict[str, Any]) -> Reference:
     source = ReferenceSource(facts["source"]["name"], facts["source"]["sha256"], tuple(facts["source"]["size"]))
-    pixels = ReferencePixels(_blank(source.size), source, to_source=np.array(facts["to_source"]))
-    lr_size = shape[1], shape[0]
-    return Reference(pixels, Fit(pixels, lr_size, "left out") if facts["left_out"] else None)
+    return Reference(ReferencePixels(_blank(source.size), source, to_source=np.array(facts["to_source"])))
 
 
-def _blank(size: tuple[int, int]) -> np.ndarray:
+def _blank(size: tuple[int, int]) -> NDArray[np.uint8]:
     return np.broadcast_to(np.zeros(1, np.uint8), (size[1], size[0], 3))

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Request, UploadFile
 
 from ttsr.service.access import client_address
+from ttsr.service.form_request import FormRoute
 from ttsr.service.job_form import Service, job_form
 from ttsr.service.job_request import JobRequest
 from ttsr.service.schemas import ModelAnswer, ModelsAnswer, PictureAnswer, PlanAnswer, Problem
@@ -14,13 +15,14 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "A token is needed."},
     403: {"model": Problem, "description": "A page of another origin asks."},
     408: {"model": Problem, "description": "The body took too long to come."},
+    415: {"model": Problem, "description": "The body is not multipart/form-data."},
     413: {"model": Problem, "description": "Too many bytes or pixels."},
     421: {"model": Problem, "description": "The service is not called by this name."},
     422: {"model": Problem, "description": "Bad input."},
     500: {"model": Problem, "description": "An error of the service."},
     503: {"model": Problem, "description": "The service is starting, or receives too much."},
 }
-picture_routes = APIRouter(prefix="/v1", responses=PROBLEMS)
+picture_routes = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=FormRoute)
 
 
 @picture_routes.post("/images")

@@ -17,6 +17,7 @@ from ttsr.service.job_request import StoredPicture
 UNNAMED = "picture"
 _CHUNK = 2**20
 _LONGEST_NAME = 100
+_MOST = 10_000
 
 
 class TooLarge(Exception):
@@ -39,19 +40,15 @@ class PictureStore:
         folder: where they lie; it exists.
         most_bytes: of all together.
         keep_seconds: since each was last used.
+
+    Attributes:
+        num_bytes: of all that are kept.
     """
 
     def __init__(self, folder: Path, most_bytes: int, keep_seconds: float) -> None:
         self._folder, self._most, self._keep = folder, most_bytes, keep_seconds
         self._pictures: OrderedDict[str, _Entry] = OrderedDict()
-
-    @property
-    def num_bytes(self) -> int:
-        """Of all that are kept."""
-        return sum(entry.picture.num_bytes for entry in self._pictures.values())
-
-    def __len__(self) -> int:
-        return len(self._pictures)
+        self.num_bytes = 0
 
     def get(self, digest: str, client: str) -> StoredPicture | None:
         """A picture, which is thereby used. Its name is told only to the client address that it came from."""
@@ -71,9 +68,11 @@ class PictureStore:
         return stored
 
     def _keep_entry(self, entry: _Entry) -> None:
-        self._pictures[entry.picture.digest] = entry
-        self._pictures.move_to_end(entry.picture.digest)
-        while self.num_bytes > self._most and len(self._pictures) > 1:
+        digest = entry.picture.digest
+        self.num_bytes += entry.picture.num_bytes if digest not in self._pictures else 0
+        self._pictures[digest] = entry
+        self._pictures.move_to_end(digest)
+        while len(self._pictures) > 1 and (self.num_bytes > self._most or len(self._pictures) > _MOST):
             self._remove(next(iter(self._pictures)))
 
     def expire(self) -> None:
@@ -83,7 +82,9 @@ class PictureStore:
             self._remove(digest)
 
     def _remove(self, digest: str) -> None:
-        self._pictures.pop(digest).picture.file.unlink(missing_ok=True)
+        picture = self._pictures.pop(digest).picture
+        self.num_bytes -= picture.num_bytes
+        picture.file.unlink(missing_ok=True)
 
 
 @contextmanager

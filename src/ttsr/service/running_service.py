@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ttsr.errors import UserError
 from ttsr.inference.texture_origins import TextureOrigin
@@ -15,10 +16,12 @@ from ttsr.service.job import Job
 from ttsr.service.job_queue import JobQueue
 from ttsr.service.job_request import MATCHES, RESULT, JobPlan, JobRequest, Size, StoredPicture
 from ttsr.service.picture_store import PictureStore, TooLarge, received, shown_name
+from ttsr.service.private_folder import private_folder
 from ttsr.service.service_metrics import ServiceMetrics
 from ttsr.service.settings import ServiceSettings
 from ttsr.service.worker_calls import CONVERT, DRAW, DRAW_REFERENCE, INSPECT, ORIGIN, PLAN
 from ttsr.service.worker_pool import WorkerPool
+from ttsr.service.worker_process import ServiceFault
 
 _SWEEP_S = 10.0
 
@@ -43,13 +46,14 @@ class RunningService:
         self.settings, self.metrics = settings, ServiceMetrics()
         self.pool = WorkerPool(settings)
         self.queue = JobQueue(settings, self.pool, self._ended)
-        self._folder = Path(tempfile.mkdtemp(prefix="ttsr-serve-"))
+        self._files = ExitStack()
+        self._folder = self._files.enter_context(private_folder())
         self._incoming, self._jobs = self._folder / "incoming", self._folder / "jobs"
         pictures = self._folder / "pictures"
         for folder in (self._incoming, self._jobs, pictures):
             folder.mkdir()
         self.pictures = PictureStore(pictures, settings.stored_bytes, settings.keep_seconds)
-        self._sweeping: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Start the processes.
@@ -63,15 +67,15 @@ class RunningService:
             await self.stop()
             raise
         self.queue.start()
-        self._sweeping = asyncio.create_task(self._sweep())
+        self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self.pool.prepare_painter())]
 
     async def stop(self) -> None:
         """End the processes, and remove all files."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self.queue.stop()
         await self.pool.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._files.close()
 
     @property
     def is_ready(self) -> bool:
@@ -90,6 +94,8 @@ class RunningService:
             uploaded = await asyncio.to_thread(_store, file, self._incoming, limit)
         except TooLarge:
             raise Refused(413, f"{name}: has more than {limit / 1e6:g} MB: send a smaller copy") from None
+        except OSError:
+            raise Refused(503, "the service has no room for more pictures: try again later") from None
         path, digest, num_bytes = uploaded
         try:
             known = self.pictures.get(digest, client)
@@ -141,12 +147,16 @@ class RunningService:
                 lr=_linked(request.lr, folder),
                 references=tuple(_linked(reference, folder) for reference in request.references),
             )
-            job = Job(linked, plan, client, folder)
+            job = Job(linked, plan, client, folder, self._new_id())
             self.queue.add(job)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return job
+
+    def _new_id(self) -> str:
+        secret = secrets.token_urlsafe(32)
+        return f"{self.settings.instance}.{secret}" if self.settings.instance else secret
 
     async def picture(self, job: Job, what: str) -> Path | None:
         """A picture of a finished job as PNG; None where it was not asked for."""
@@ -155,7 +165,7 @@ class RunningService:
             return target if target.exists() else None
         assert job.result is not None
         size: Size = job.result["width"], job.result["height"]
-        await self.pool.ask(DRAW, what, job.request.lr, job.folder / MATCHES, size, target)
+        await self._draw(job, DRAW, what, job.request.lr, job.folder / MATCHES, size, target)
         return target
 
     async def result(self, job: Job, suffix: str) -> Path:
@@ -166,7 +176,7 @@ class RunningService:
         """
         target = job.folder / f"result{suffix}"
         if not target.exists():
-            await self._ask_of(job, CONVERT, job.folder / RESULT, target)
+            await self._draw(job, CONVERT, job.folder / RESULT, target)
         return target
 
     async def reference(self, job: Job, number: int) -> Path | None:
@@ -175,7 +185,7 @@ class RunningService:
             return None
         target = job.folder / f"reference_{number}.jpg"
         if not target.exists():
-            await self._ask_of(job, DRAW_REFERENCE, job.request.references[number], target)
+            await self._draw(job, DRAW_REFERENCE, job.request.references[number], target)
         return target
 
     async def origin(self, job: Job, x: int, y: int) -> TextureOrigin | None:
@@ -184,13 +194,17 @@ class RunningService:
         Raises:
             UserError: the pixel lies outside.
         """
-        return await self._ask_of(job, ORIGIN, job.folder / MATCHES, x, y)
+        return await self._draw(job, ORIGIN, job.folder / MATCHES, x, y)
 
-    async def _ask_of(self, job: Job, function: str, *arguments: object):
+    async def _draw(self, job: Job, function: str, *arguments: object) -> Any:
         try:
-            return await self.pool.ask(function, *arguments)
+            return await self.pool.draw(function, *arguments)
         except UserError as error:
             raise UserError(str(error).replace(f"{job.folder}{os.sep}", "")) from None
+        except ServiceFault:
+            if self.queue.get(job.id) is None:  # with its files, meanwhile
+                raise Refused(404, "the job was removed") from None
+            raise
 
     def _ended(self, job: Job, seconds: float) -> None:
         self.metrics.job_ended(job.state, seconds, job.plan.seconds)

@@ -15,7 +15,7 @@ class ServiceMetrics:
         self._jobs = Gauge("ttsr_jobs", "Jobs that are kept, by state", ["state"], registry=registry)
         self._queue = Gauge("ttsr_queue_length", "Jobs that wait", registry=registry)
         self._ended = Counter("ttsr_jobs_ended", "Jobs that have ended, by state", ["state"], registry=registry)
-        self._refused = Counter("ttsr_refused", "Requests that were refused, by status", ["status"], registry=registry)
+        self._answers = Counter("ttsr_answers", "Answers to requests, by status", ["status"], registry=registry)
         self._seconds = Histogram("ttsr_job_seconds", "Time that a job ran", registry=registry, buckets=_SECONDS)
         self._planned = Counter("ttsr_planned_seconds", "Time that ended jobs were planned to take", registry=registry)
         self._received = Counter("ttsr_received_bytes", "Bytes of requests' bodies", registry=registry)
@@ -30,9 +30,9 @@ class ServiceMetrics:
             self._seconds.observe(seconds)
             self._planned.inc(planned)
 
-    def refused(self, status: int) -> None:
-        """Count a refusal."""
-        self._refused.labels(str(status)).inc()
+    def answered(self, status: int) -> None:
+        """Count an answer."""
+        self._answers.labels(str(status)).inc()
 
     def received(self, num_bytes: int) -> None:
         """Count bytes of a body."""

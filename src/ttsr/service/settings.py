@@ -1,8 +1,9 @@
 """What a service may do, and how much of it: its settings and limits."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path
 
 from ttsr.errors import UserError
 from ttsr.options import DEFAULT_DEVICE, Device, check_device_name
@@ -37,9 +38,10 @@ class ServiceSettings:
         grace_seconds: that a cancelled job has to stop by itself before its process is killed.
         allow_origins: of pages elsewhere that may use the service.
         allow_hosts: names that it is called by, beside the loopback's, where it listens there.
+        instance: one of several services behind a balancer: ids of jobs begin with it and a dot.
 
     Raises:
-        UserError: a limit is not positive, the device is none, or the token is missing or too short.
+        UserError: a limit is not positive, the device or the instance is none, or the token is missing or too short.
     """
 
     host: str = "127.0.0.1"
@@ -64,12 +66,15 @@ class ServiceSettings:
     grace_seconds: float = 2
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    instance: str = ""
 
     def __post_init__(self) -> None:
         check_device_name(self.device)
         for name, value in vars(self).items():
             if isinstance(value, int | float) and not 0 < value < float("inf"):
                 raise UserError(f"{name.replace('_', ' ')}: {value} is not possible", "give a number above 0")
+        if not re.fullmatch("[a-z0-9-]{0,32}", self.instance):
+            raise UserError(f"instance {self.instance!r}: cannot begin the ids of jobs", "take a-z, 0-9 and -")
         if self.token is not None and (len(self.token) < 16 or not self.token.isascii() or " " in self.token):
             raise UserError("the token is too easy to guess", "take at least 16 letters and digits, by chance")
         if self.token is None and not is_loopback(self.host):
@@ -88,5 +93,5 @@ def public_name(model: str) -> str:
     """What clients call a model: a name of the catalogue or of the Hub as it is, a file or URL by its stem."""
     if "://" in model and not model.startswith(("http://", "https://")):
         return model
-    path = PurePath(model)
-    return path.stem if path.suffix in (".safetensors", ".pt", ".pth") else model
+    path = Path(model)
+    return path.stem if path.suffix in (".safetensors", ".pt", ".pth") or path.exists() else model

@@ -39,9 +39,12 @@ class UploadGate:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
-        length = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        length, kind = headers.get("content-length", ""), headers.get("content-type", "")
         try:
             self._check(scope)
+            if scope["method"] == "POST" and not kind.startswith("multipart/form-data"):
+                raise HTTPException(415, "send a form, as multipart/form-data")
             if length.isdecimal() and int(length) > self._settings.request_bytes:
                 raise self._too_large()
         except HTTPException as error:

@@ -16,7 +16,8 @@ from ttsr.inference.upscaler import Upscaler
 from ttsr.progress import Progress
 from ttsr.service.job_request import MATCHES, RESULT, WITHOUT, JobRequest
 from ttsr.service.matches import write_matches
-from ttsr.service.worker_models import WorkerModels, read_stored
+from ttsr.service.stored_pictures import read_stored
+from ttsr.service.worker_models import WorkerModels
 
 _WITHOUT_SHARE, _FITTING_SHARE, _WRITING_SHARE = 0.3, 0.1, 0.05  # of the time, about
 

@@ -1,6 +1,6 @@
 """What passes between the service and its worker processes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 SHARE = "ttsr.service.worker_models:share"
@@ -15,7 +15,7 @@ ORIGIN = "ttsr.service.drawing_calls:origin"
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker process computes with.
+    """What a worker process computes with; one that does not compute has none.
 
     Attributes:
         models: the place of each model by its public name, as `ttsr.load` takes it; empty for those that ship.
@@ -51,7 +51,7 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Ready:
-    """The worker has started.
+    """The worker has started; one that does not compute has no devices and models.
 
     Attributes:
         devices: those like its own that there are.
@@ -59,9 +59,9 @@ class Ready:
         models: the place of each model by its public name.
     """
 
-    devices: tuple[str, ...]
-    device_bytes: int | None
-    models: dict[str, str]
+    devices: tuple[str, ...] = ()
+    device_bytes: int | None = None
+    models: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

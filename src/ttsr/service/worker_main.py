@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 import traceback
-from functools import cached_property
 from multiprocessing.connection import Connection
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 _UPDATE_S = 0.1
 
 
-def work(connection: Connection, settings: WorkerSettings) -> None:
+def work(connection: Connection, settings: WorkerSettings | None) -> None:
     """Do calls from the connection until it is closed; the main function of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -30,28 +29,31 @@ def work(connection: Connection, settings: WorkerSettings) -> None:
 
 
 class _Worker:
-    def __init__(self, connection: Connection, settings: WorkerSettings) -> None:
+    def __init__(self, connection: Connection, settings: WorkerSettings | None) -> None:
         self._connection, self._settings = connection, settings
         self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self._lock, self._progress = threading.Lock(), dict[int, Progress]()
-
-    @cached_property
-    def models(self) -> "WorkerModels":
-        from ttsr.service.worker_models import WorkerModels
-
-        return WorkerModels(self._settings)
+        self._models: WorkerModels | None = None
 
     def run(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
         try:
-            devices, device_bytes = self.models.devices()
-            self.models.load_all()
+            ready = self._prepare(self._settings)
         except UserError as error:
             self._send(Failed(-1, str(error), True))
             return
-        self._send(Ready(devices, device_bytes, self.models.places))
+        self._send(ready)
         while True:
             self._do(self._calls.get())
+
+    def _prepare(self, settings: WorkerSettings | None) -> Ready:
+        if settings is None:
+            return Ready()
+        from ttsr.service.worker_models import WorkerModels  # and PyTorch with it
+
+        self._models = WorkerModels(settings)
+        self._models.load_all()
+        return Ready(*self._models.devices(), self._models.places)
 
     def _listen(self) -> None:
         """Take messages while the main thread computes, and leave with the service, however that ended."""
@@ -73,7 +75,7 @@ class _Worker:
         try:
             progress.update(0)
             with progress.watched():
-                answer = Done(call.number, resolve_name(call.function)(self.models, progress, *call.arguments))
+                answer = Done(call.number, resolve_name(call.function)(self._models, progress, *call.arguments))
         except Cancelled:
             answer = Failed(call.number, None)
         except UserError as error:

@@ -3,19 +3,17 @@
 from collections import OrderedDict
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import torch
 
 from ttsr.errors import UserError
-from ttsr.images.picture import Picture
-from ttsr.images.reading import decode_picture
 from ttsr.inference.references import ReferencePixels, ReferenceSource, read_reference
 from ttsr.inference.upscaler import Upscaler
 from ttsr.models.ttsr import TTSR
 from ttsr.options import DEFAULT_MODEL
 from ttsr.progress import Progress
 from ttsr.service.job_request import Choices, StoredPicture
+from ttsr.service.stored_pictures import read_stored
 from ttsr.service.worker_calls import WorkerSettings
 from ttsr.system.device import choose_device
 from ttsr.system.threads import use_threads
@@ -112,12 +110,3 @@ def shipped_models() -> dict[str, str]:
 def share(models: WorkerModels, progress: Progress, threads: int, max_memory: int) -> None:
     """See `WorkerModels.share`."""
     models.share(threads, max_memory)
-
-
-def read_stored(stored: StoredPicture) -> Picture:
-    """The picture of a file; errors call it as the client does.
-
-    Raises:
-        ImageError: it cannot be read.
-    """
-    return decode_picture(Path(stored.file).read_bytes(), stored.name)

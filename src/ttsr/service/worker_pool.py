@@ -1,4 +1,4 @@
-"""The processes of a service: an assistant for short questions, and workers; each is replaced when it ends."""
+"""The processes of a service: workers, and two for short questions; each is replaced when it ends."""
 
 import asyncio
 import os
@@ -32,23 +32,24 @@ class WorkerPool:
         self.models = {public_name(model): model for model in settings.models}
         if len(self.models) < len(set(settings.models)):
             raise UserError(f"models {', '.join(settings.models)}: two have the same name", "rename a file")
-        threads = settings.threads or 1
-        self.assistant = WorkerProcess(WorkerSettings(self.models, settings.device, threads, None), "ttsr assistant")
-        self.workers: list[WorkerProcess] = []
+        first = WorkerSettings(self.models, settings.device, settings.threads or 1, None)
+        self.changes = Change()
+        self.assistant = WorkerProcess(first, "ttsr assistant")
+        self.painter = WorkerProcess(None, "ttsr painter")
+        self.workers = [WorkerProcess(first, "ttsr worker 0", self.changes.tell)]
         self.share_bytes = 0
         self.restarts = 0
-        self.changes = Change()
-        self._asking = asyncio.Lock()
+        self._locks = {self.assistant: asyncio.Lock(), self.painter: asyncio.Lock()}
 
     async def start(self) -> None:
-        """Start the assistant, which tells what devices there are; the workers are then made, but not started.
+        """Start the assistant and a worker, which tell what devices there are; other workers are not started yet.
 
         Raises:
             UserError: a model or the device is not there.
         """
-        settings = self._settings
+        settings, both = self._settings, (self.assistant, *self.workers)
         try:
-            ready = await self.assistant.start()
+            ready, _ = await asyncio.gather(*(process.start() for process in both))
         except WorkerGone:
             raise UserError("the service's processes end as soon as they start", "see what they print") from None
         devices = ready.devices if settings.device in ("auto", "cuda") else (settings.device,)
@@ -58,14 +59,20 @@ class WorkerPool:
         room = ready.device_bytes or min([psutil.virtual_memory().available, *cgroup_room()])
         self.models, self.share_bytes = ready.models, (settings.max_memory or int(_SHARE * room)) // on_one
         base = WorkerSettings(self.models, devices[0], threads, self.share_bytes)
-        self.assistant.settings = base  # for those that replace it
-        await self.ask(SHARE, threads, self.share_bytes)
-        self.workers = [
+        for process in both:
+            await process.call(SHARE, threads, self.share_bytes)
+            process.settings = base  # for the one that replaces it
+        self.workers += [
             WorkerProcess(
                 replace(base, device=devices[number % len(devices)]), f"ttsr worker {number}", self.changes.tell
             )
-            for number in range(count)
+            for number in range(1, count)
         ]
+
+    async def prepare_painter(self) -> None:
+        """Start the painter before it is asked for the first time."""
+        async with self._locks[self.painter]:
+            await self.revive(self.painter)
 
     async def revive(self, worker: WorkerProcess) -> None:
         """Start a process if it is not there, again and again if need be."""
@@ -78,22 +85,29 @@ class WorkerPool:
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     async def ask(self, function: str, *arguments: Any) -> Any:
-        """Call the assistant, which answers one question after the other.
+        """Call the assistant, which inspects pictures and plans, one question after the other.
 
         Raises:
             UserError: from the function.
             ServiceFault: it failed in another way, or took too long.
         """
-        async with self._asking:
-            if not self.assistant.is_ready:
-                self.restarts += 1
-                await self.revive(self.assistant)
+        return await self._ask(self.assistant, function, arguments)
+
+    async def draw(self, function: str, *arguments: Any) -> Any:
+        """Likewise call the painter, which makes pictures of finished jobs: that may take seconds."""
+        return await self._ask(self.painter, function, arguments)
+
+    async def _ask(self, process: WorkerProcess, function: str, arguments: tuple[Any, ...]) -> Any:
+        async with self._locks[process]:
+            if not process.is_ready:
+                self.restarts += process.pid is not None
+                await self.revive(process)
             try:
-                return await asyncio.wait_for(self.assistant.call(function, *arguments), _QUESTION_S)
+                return await asyncio.wait_for(process.call(function, *arguments), _QUESTION_S)
             except (WorkerGone, TimeoutError):
-                await self.assistant.kill()
+                await process.kill()
                 raise ServiceFault(_TOO_MUCH) from None
 
     async def stop(self) -> None:
         """End all processes."""
-        await asyncio.gather(*(worker.kill() for worker in [self.assistant, *self.workers]))
+        await asyncio.gather(*(worker.kill() for worker in [self.assistant, self.painter, *self.workers]))

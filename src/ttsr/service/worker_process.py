@@ -5,6 +5,7 @@ import itertools
 import multiprocessing
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -38,12 +39,12 @@ class WorkerProcess:
     """A process that does calls, one after the other. All methods belong to the event loop's thread.
 
     Args:
-        settings: what it computes with.
+        settings: what it computes with; None for one that only draws.
         name: for its entry in the list of processes.
         lost: called when the process has ended.
     """
 
-    def __init__(self, settings: WorkerSettings, name: str, lost: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, settings: WorkerSettings | None, name: str, lost: Callable[[], None] = lambda: None) -> None:
         self.settings, self._name, self._tell_lost = settings, name, lost
         self._numbers = itertools.count()
         self._pending: dict[int, _Pending] = {}
@@ -108,10 +109,11 @@ class WorkerProcess:
 
     async def kill(self) -> None:
         """End the process at once; its calls raise `WorkerGone`."""
-        process, self.is_ready = self._process, False
+        process = self._process
         if process is not None and process.pid is not None:
             process.kill()
             await asyncio.to_thread(process.join)
+        self._lose()
 
     def _listen(self, loop: asyncio.AbstractEventLoop, connection: Connection) -> None:
         try:
@@ -121,10 +123,10 @@ class WorkerProcess:
             pass
         except RuntimeError:  # the loop is closed
             return
-        try:
+        finally:
+            connection.close()
+        with suppress(RuntimeError):
             loop.call_soon_threadsafe(self._lost, connection)
-        except RuntimeError:
-            return
 
     def _receive(self, connection: Connection, message: Any) -> None:
         if connection is not self._connection or self._ready is None:
@@ -158,9 +160,10 @@ class WorkerProcess:
             pending.future.set_exception(error)
 
     def _lost(self, connection: Connection) -> None:
-        connection.close()
-        if connection is not self._connection:
-            return
+        if connection is self._connection:
+            self._lose()
+
+    def _lose(self) -> None:
         self.is_ready, self._connection = False, None
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(WorkerGone())
