@@ -74,8 +74,8 @@ def test_photos_of_one_thing_become_pairs(folder: Path, tmp_path: Path, capsys: 
     assert (pairs[0].hr.shape, pairs[0].skipped) == ((128, 128, 3), ())
 
     page = (out / "report.html").read_text()
-    assert page.count("<figure>") == len(cut)
-    assert page.count('src="data:image/jpeg;base64,') == 4 * len(cut)
+    assert page.count('<section class="picture"') == len(cut)
+    assert page.count('src="data:image/webp;base64,') == page.count("<figure>") == 4 * len(cut)
     assert "broken &lt;b&gt;&amp;.png" in page and "<b>&.png" not in page
     assert not re.search(r"(src|href)=\"(?!data:)", page)
 

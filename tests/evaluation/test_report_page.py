@@ -16,7 +16,7 @@ from PIL import Image
 from ttsr.data.cufed5 import list_groups
 from ttsr.evaluation.protocols import PAPER_Y, Score
 from ttsr.evaluation.report import Report, make_rows
-from ttsr.evaluation.report_page import Panel, encode_panels, page
+from ttsr.evaluation.report_page import EncodedImage, encode_images, page
 from ttsr.evaluation.scored_picture import ScoredImages
 from ttsr.evaluation.scoring import evaluate
 from ttsr.models.ttsr import TTSR
@@ -28,14 +28,14 @@ def make(
     model: TTSR, folder: Path, *, lossless: bool, names: tuple[str, ...] = ("one", "two")
 ) -> tuple[str, list[ScoredImages]]:
     shown: list[ScoredImages] = []
-    encoded: list[Panel] = []
+    encoded: list[EncodedImage] = []
     rows = []
     for name in names:
 
         def on_picture(score, pictures, name=name) -> None:
             if score.reference == "1":
                 shown.append(pictures)
-                encoded.extend(encode_panels(score, pictures, name, result_only=name != names[0], lossless=lossless))
+                encoded.extend(encode_images(score, pictures, name, result_only=name != names[0], lossless=lossless))
 
         references = ("1", "none")
         scores = evaluate(model, list_groups(folder), references=references, protocols=[PAPER_Y], on_picture=on_picture)
@@ -89,7 +89,7 @@ def test_infinite_scores_are_numbers_to_the_script(model: TTSR, folder: Path, re
     ]
     report = Report((PAPER_Y,), tuple(make_rows("m", changed, ["1"])))
     uris = dict.fromkeys(("LR", "bicubic", "by m", "ground truth", "reference"), "data:,")
-    encoded = [Panel(number, part, uri) for number in range(4) for part, uri in uris.items()]
+    encoded = [EncodedImage(number, part, uri) for number in range(4) for part, uri in uris.items()]
     reader = read_page("".join(page(report, "set", encoded, lossless=True)))
     sections = [attrs for tag, attrs in reader.tags if tag == "section" and attrs.get("class") == "picture"]
     assert [(attrs["data-name"], attrs["data-gain"]) for attrs in sections] == [

@@ -106,12 +106,12 @@ def evaluate(
                 saved.make_folders()
         named = [p for name in protocol for p in (PROTOCOLS.values() if name == "all" else (PROTOCOLS[name],))]
         protocols = tuple(dict.fromkeys(named))
-        title, rows, panels = data.resolve().name, list[Row](), list[report_page.Panel]()
+        title, rows, encoded = data.resolve().name, list[Row](), list[report_page.EncodedImage]()
 
         def keep(name: str, result_only: bool, score: PictureScore, images: ScoredImages) -> None:
             if html is not None and score.reference == references[0]:
-                panels.extend(
-                    report_page.encode_panels(score, images, name, result_only=result_only, lossless=lossless)
+                encoded.extend(
+                    report_page.encode_images(score, images, name, result_only=result_only, lossless=lossless)
                 )
             if saved is not None:
                 saved.write(name, score, images)
@@ -132,7 +132,7 @@ def evaluate(
                     )
                 rows += make_rows(name, runtime.gather(scores), references)
                 assert len(rows[-1].pictures) == len(groups), "every process scores its share"
-        report, panels = Report(protocols, tuple(rows)), runtime.gather(panels)
+        report, encoded = Report(protocols, tuple(rows)), runtime.gather(encoded)
     if not runtime.is_main:
         return
     failures: list[str] = []
@@ -142,7 +142,7 @@ def evaluate(
         text = json_format.dumps(report_files.as_json(report, data, runtime.device.type), indent=1)
         failures += _write(json, [text, "\n"])
     if html is not None:
-        failures += _write(html, report_page.page(report, title, panels, lossless=lossless), errors="backslashreplace")
+        failures += _write(html, report_page.page(report, title, encoded, lossless=lossless), errors="backslashreplace")
     # Names are plain text, whatever brackets and colons they hold.
     console = Console(markup=False, emoji=False)
     if pictures:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttsr.errors import ImageError
-from ttsr.evaluation.html_page import LONGEST_SIDE
 from ttsr.evaluation.protocols import PAPER_Y, Score
+from ttsr.images.html_page import LONGEST_SIDE
 from ttsr.images.picture import Picture
 from ttsr.images.resize import SCALE, upscale4
 from ttsr.inference.base import read_base

@@ -4,7 +4,6 @@ const slider = document.getElementById("slider"), all = document.getElementById(
 const told = document.getElementById("told"), split = document.getElementById("split");
 const references = [...document.querySelectorAll(".reference")];
 const FIRST = told.textContent;
-for (const section of document.querySelectorAll(".picture")) joinZoom(section);
 
 function numbers(text, Type) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

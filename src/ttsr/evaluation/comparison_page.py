@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ttsr.evaluation.comparison import Comparison, pixels_of
 from ttsr.evaluation.comparison_data import comparison_data
-from ttsr.evaluation.html_page import QUALITY, image_uri, page_end, page_start
 from ttsr.evaluation.protocols import PAPER_Y, TITLES, title_with_arrow
 from ttsr.images.heat_maps import over_gray, viridis
+from ttsr.images.html_page import QUALITY, figure, figure_row, image_tag, image_uri, page_end, page_start, text_of, view
 from ttsr.images.picture import Picture
 from ttsr.images.provenance_maps import place_colours, reference_in_colours
 from ttsr.images.resize import SCALE, resize_bicubic
@@ -23,6 +23,7 @@ from ttsr.inference.maps import mapped_references, matched_index
 
 # Larger references are shown at this size; places are told in their own pixels all the same.
 _REFERENCE_SIDE = 2048
+_MARK = '<i class="mark"></i>'
 # Images that are no maps, which are called by their keys.
 _NAMES = {
     "bicubic": "bicubic",
@@ -47,35 +48,29 @@ def comparison_page(comparison: Comparison, name: str, how: str, *, lossless: bo
         f"{Path(reference.source.name).name}: {reference.fit or 'used as it is'}" for reference in result.references
     )
     yield (
-        f"{page_start(f'{name}: compared', 'comparison_page.css')}<header>\n<h1>{escape(name)}</h1>\n"
+        f"{page_start(f'{name}: compared', text_of('ttsr.evaluation', 'comparison_page.css'))}"
+        f"<header>\n<h1>{escape(name)}</h1>\n"
         f"<p>{width}x{height}, upscaled to {SCALE * width}x{SCALE * height} by {escape(how)}. {escape(fits)}. "
         f"{100 * result.unmatched:.0f} % found no match.</p>\n</header>\n"
     )
     yield _scores(comparison)
     images = _images(comparison)
     yield _controls([*images], lossless)
-    ratio = f"aspect-ratio: {width}/{height}"
+    over = (
+        '<img id="left" alt="" draggable="false"><div class="over"><img id="right" alt="" draggable="false"></div>'
+        f'<b class="divider"></b>{_MARK}<span class="tag"></span><span class="tag"></span>'
+    )
     yield (
         '<main>\n<section class="picture" id="slider" tabindex="0" aria-label="the two images, one over the other">\n'
-        f'<figure><div class="view" style="{ratio}; --ratio: {width / height:.4f}">'
-        '<img id="left" alt="" draggable="false">'
-        '<div class="over"><img id="right" alt="" draggable="false"></div><b class="divider"></b><i class="mark"></i>'
-        '<span class="tag"></span><span class="tag"></span></div></figure>\n</section>\n<aside>\n'
+        f"<figure>{view(over, (width, height))}</figure>\n</section>\n<aside>\n"
         '<output id="told" aria-live="polite">Click a place: its source lights up in the reference.</output>\n'
     )
     yield from _references(comparison)
-    yield '</aside>\n<section class="picture" id="all" tabindex="0" aria-label="all images">\n<div class="row">\n'
-    for key, pixels in images.items():
-        exact = lossless and key in _NAMES
-        yield (
-            f'<figure><div class="view" style="{ratio}"><img data-key="{key}" '
-            f'src="{image_uri(pixels, lossless=exact)}" alt="{escape(_title(key))}" draggable="false">'
-            f'<i class="mark"></i></div><figcaption><b>{escape(_title(key))}</b> {_caption(comparison, key)}'
-            "</figcaption></figure>\n"
-        )
+    yield '</aside>\n<section class="picture" id="all" tabindex="0" aria-label="all images">\n'
+    yield from figure_row(_figure(comparison, key, pixels, lossless=lossless) for key, pixels in images.items())
     yield (
-        f'</div>\n</section>\n</main>\n<script type="application/json" id="data">{comparison_data(result)}</script>\n'
-        f"{page_end('comparison_page.js')}"
+        f'</section>\n</main>\n<script type="application/json" id="data">{comparison_data(result)}</script>\n'
+        f"{page_end(text_of('ttsr.evaluation', 'comparison_page.js'))}"
     )
 
 
@@ -97,6 +92,12 @@ def _images(comparison: Comparison) -> dict[str, NDArray[np.uint8]]:
     colours = place_colours(index, mapped_references(result, comparison.lr))
     images["provenance"] = np.asarray(over_gray(colours, lr, index[..., 0] >= 0, longest_side=side))
     return images
+
+
+def _figure(comparison: Comparison, key: str, pixels: NDArray[np.uint8], *, lossless: bool) -> str:
+    """One of all the images; maps are never stored losslessly."""
+    image = image_tag(image_uri(pixels, lossless=lossless and key in _NAMES), _title(key), data_key=key)
+    return figure(view(image + _MARK, comparison.lr.size), _title(key), _caption(comparison, key))
 
 
 def _title(key: str) -> str:
@@ -165,12 +166,10 @@ def _references(comparison: Comparison) -> Iterator[str]:
         plain = Picture(pixels).in_eight_bits().rgb
         if plain.shape != coloured.shape:
             plain = resize_bicubic(plain, coloured.shape[1], coloured.shape[0])
+        plain_image = image_tag(image_uri(plain), from_one)
+        coloured_image = image_tag(image_uri(coloured), f"{from_one} in colours", class_="coloured")
+        note = f"{'x'.join(map(str, reference.source.size))}, {escape(mapped[number].captions[1])}"
         yield (
-            f'<section class="picture reference" tabindex="0" aria-label="reference {number + 1}">\n<figure>'
-            f'<div class="view" style="aspect-ratio: {width}/{height}; --ratio: {width / height:.4f}">'
-            f'<img src="{image_uri(plain)}" alt="{escape(from_one)}" draggable="false">'
-            f'<img class="coloured" src="{image_uri(coloured)}" alt="{escape(from_one)} in colours" draggable="false">'
-            '<i class="mark"></i></div>'
-            f"<figcaption><b>{escape(from_one)}</b> {'x'.join(map(str, reference.source.size))}, "
-            f"{escape(mapped[number].captions[1])}</figcaption></figure>\n</section>\n"
+            f'<section class="picture reference" tabindex="0" aria-label="reference {number + 1}">\n'
+            f"{figure(view(plain_image + coloured_image + _MARK, (width, height)), from_one, note)}</section>\n"
         )

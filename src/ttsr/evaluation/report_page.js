@@ -1,5 +1,3 @@
-for (const section of document.querySelectorAll(".picture")) joinZoom(section);
-
 // Largest first; infinities are equal to themselves, and NaN comes last.
 function descending(key) {
   const value = (section) => {

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from ttsr.evaluation.html_page import QUALITY, image_uri, page_end, page_start
 from ttsr.evaluation.protocols import TITLES, Protocol, Score, title_with_arrow
 from ttsr.evaluation.published_scores import CAUTION, FOOTNOTE, PUBLISHED_SCORES
 from ttsr.evaluation.reference_choice import REFERENCE_LABELS
 from ttsr.evaluation.report import Report, Row
 from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
+from ttsr.images.html_page import QUALITY, figure, figure_row, image_tag, image_uri, page_end, page_start, text_of, view
 
 
-class Panel(NamedTuple):
+class EncodedImage(NamedTuple):
     """One encoded image of the page: index of the picture in the test set, which image it is, and its data URI."""
 
     number: int
@@ -22,9 +22,9 @@ class Panel(NamedTuple):
     uri: str
 
 
-def encode_panels(
+def encode_images(
     score: PictureScore, images: ScoredImages, model: str, *, result_only: bool, lossless: bool
-) -> list[Panel]:
+) -> list[EncodedImage]:
     """Encode the images of one picture as WebP.
 
     Args:
@@ -39,25 +39,25 @@ def encode_panels(
         parts |= {"LR": images.lr, "bicubic": images.bicubic, "ground truth": images.hr}
         if images.reference is not None:
             parts["reference"] = images.reference
-    return [Panel(score.number, part, image_uri(image, lossless=lossless)) for part, image in parts.items()]
+    return [EncodedImage(score.number, part, image_uri(image, lossless=lossless)) for part, image in parts.items()]
 
 
-def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool) -> Iterator[str]:
+def page(report: Report, data: str, encoded: Sequence[EncodedImage], *, lossless: bool) -> Iterator[str]:
     """The page in parts, to be written one after the other.
 
     Args:
         report: the scores; images are those of the first choice of references, sorted by gain under the first protocol.
         data: the test set's name.
-        encoded: from `encode_panels`, of all processes, in any order.
+        encoded: from `encode_images`, of all processes, in any order.
         lossless: how the images were encoded.
     """
     protocol, first = report.protocols[0], report.rows[0]
     shown = [row for row in report.rows if row.reference == first.reference]
     by_picture: dict[int, dict[str, str]] = defaultdict(dict)
-    for panel in encoded:
-        by_picture[panel.number][panel.part] = panel.uri
+    for image in encoded:
+        by_picture[image.number][image.part] = image.uri
     yield (
-        f"{page_start(f'{data}: scores', 'report_page.css')}"
+        f"{page_start(f'{data}: scores', text_of('ttsr.evaluation', 'report_page.css'))}"
         f"<header>\n<h1>{escape(data)}</h1>\n<p>{report.counted}, upscaled four times. "
         "Scores are means over the pictures.</p>\n</header>\n"
     )
@@ -68,7 +68,7 @@ def page(report: Report, data: str, encoded: Sequence[Panel], *, lossless: bool)
     # NaN comes last, as in the script.
     for place in sorted(range(report.num_pictures), key=lambda k: math.inf if math.isnan(gains[k]) else -gains[k]):
         yield _picture(shown, place, protocol, by_picture[first.pictures[place].number])
-    yield f"</main>\n{page_end('report_page.js')}"
+    yield f"</main>\n{page_end(text_of('ttsr.evaluation', 'report_page.js'))}"
 
 
 def _summary(report: Report) -> str:
@@ -145,16 +145,14 @@ def _picture(rows: Sequence[Row], place: int, protocol: Protocol, uris: Mapping[
         text = f"{_score_text(score.model[protocol.name])}, {score.gain(protocol).psnr:+.2f}"
         captions.append((f"by {row.model}", row.model, text))
     captions.append(("ground truth", "ground truth", f"{width}x{height}"))
-    figures = "".join(
-        f'<figure><div class="view" style="aspect-ratio: {width}/{height}">'
-        f'<img class="{"lr" if part == "LR" else ""}" src="{uris[part]}" alt="{escape(name)}" '
-        f'draggable="false"></div><figcaption><b>{escape(name)}</b> {escape(text)}</figcaption></figure>\n'
+    figures = (
+        figure(view(image_tag(uris[part], name, class_="lr" if part == "LR" else ""), own.size), name, escape(text))
         for part, name, text in captions
     )
     return (
         f'<section class="picture" tabindex="0" data-name="{escape(own.name)}" data-gain="{_number(gain)}" '
         f'data-bicubic="{_number(bicubic.psnr)}">\n<h3>{escape(own.name)} <small>{gain:+.2f} dB</small></h3>\n'
-        f'<div class="row">\n{figures}</div>\n</section>\n'
+        f"{''.join(figure_row(figures))}</section>\n"
     )
 
 

@@ -49,10 +49,10 @@ def side_by_side(
     return sheet
 
 
-def draw_frame(picture: Image.Image, box: tuple[int, int, int, int]) -> None:
-    """Draw a frame just inside a box, (left, top, right, bottom) in pixels of an RGB picture, onto it."""
+def draw_frame(picture: Image.Image, box: tuple[int, int, int, int], *, width: int = 2) -> None:
+    """Draw a frame, `width` pixels wide, just inside a box: (left, top, right, bottom) in pixels of an RGB picture."""
     left, top, right, bottom = box
-    ImageDraw.Draw(picture).rectangle((left, top, right - 1, bottom - 1), outline=_FRAME, width=2)
+    ImageDraw.Draw(picture).rectangle((left, top, right - 1, bottom - 1), outline=_FRAME, width=width)
 
 
 def matched_detail(

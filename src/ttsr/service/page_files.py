@@ -15,7 +15,7 @@ _TYPES = {
     "png": "image/png",
     "jpg": "image/jpeg",
 }
-# Zoom in step is shared with the pages of `ttsr compare` and `ttsr evaluate`.
+# Zoom in step is shared with the pages of `ttsr compare`, `ttsr evaluate` and `ttsr pairs`.
 _SHARED = ("synchronized_zoom.js", "synchronized_zoom.css")
 _HEADERS = {
     # No script or style within the page, and no address but this server's. Thumbnails are of files not sent yet: blobs.
@@ -38,7 +38,7 @@ class PageFile(NamedTuple):
 def page_files() -> dict[str, PageFile]:
     """The files by name, `index.html` among them."""
     own = [file for file in files("ttsr.service").joinpath("page").iterdir() if file.is_file()]
-    shared = [files("ttsr.evaluation").joinpath(name) for name in _SHARED]
+    shared = [files("ttsr.images").joinpath(name) for name in _SHARED]
     found = {}
     for file in (*own, *shared):
         media_type = _TYPES.get(file.name.rpartition(".")[2])

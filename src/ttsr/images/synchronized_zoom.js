@@ -1,5 +1,5 @@
 // The images of a section have one zoom and one offset of their top left corners, in fractions of an image's side.
-// A module of the pages of `ttsr compare` and `ttsr evaluate`, which hold it within them, and of `ttsr web`, which imports it.
+// A module of the pages of html_page.py, which hold it within them, and of the page of `ttsr web`, which imports it.
 export const STEP = 1.25;
 const LARGEST = 32;
 const views = new WeakMap();
@@ -13,7 +13,7 @@ export function show(section, zoom, x, y) {
   section.style.setProperty("--x", x);
   section.style.setProperty("--y", y);
   section.classList.toggle("zoomed", zoom > 1);
-  const hr = section.querySelector("figure:last-child img");
+  const hr = [...section.querySelectorAll(".view")].at(-1).querySelector("img");
   section.classList.toggle("near", zoom * hr.clientWidth >= 2 * hr.naturalWidth);
   section.dispatchEvent(new Event("view"));
 }
