@@ -34,12 +34,11 @@ function divide(share) {
 }
 split.addEventListener("input", () => divide(split.value / 100));
 const handle = slider.querySelector(".divider");
-handle.addEventListener("pointerdown", (event) => {
-  event.stopPropagation();
-  handle.setPointerCapture(event.pointerId);
-});
+handle.addEventListener("pointerdown", (event) => handle.setPointerCapture(event.pointerId));
 handle.addEventListener("pointermove", (event) => {
-  if (handle.hasPointerCapture(event.pointerId)) divide(place(handle.parentNode, event)[0]);
+  // It may lie under one of two fingers that zoom.
+  if (!handle.hasPointerCapture(event.pointerId) || slider.classList.contains("pinched")) return;
+  divide(place(handle.parentNode, event)[0]);
 });
 for (const kind of ["click", "dblclick"]) handle.addEventListener(kind, (event) => event.stopPropagation());
 

@@ -20,12 +20,15 @@ export function show(section, zoom, x, y) {
 
 export const viewOf = (section) => views.get(section) || { zoom: 1, x: 0, y: 0 };
 
-// Keeps the point (px, py) of the frame, in fractions, in place.
-export function zoomAt(section, factor, px, py) {
+// Brings what is seen at one point of the frame, in fractions, to another, and enlarges it there.
+function zoomAndMove(section, factor, from, to) {
   const { zoom, x, y } = viewOf(section);
   const next = Math.min(LARGEST, Math.max(1, zoom * factor));
-  show(section, next, px - (px - x) * next / zoom, py - (py - y) * next / zoom);
+  show(section, next, to[0] - (from[0] - x) * next / zoom, to[1] - (from[1] - y) * next / zoom);
 }
+
+// Keeps the point (px, py) of the frame, in fractions, in place.
+export const zoomAt = (section, factor, px, py) => zoomAndMove(section, factor, [px, py], [px, py]);
 
 // What keys and buttons zoom about: the marked place, where it is seen, else the middle.
 export function anchor(section) {
@@ -41,9 +44,14 @@ export function place(frame, event) {
   return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
 }
 
+const onDivider = (event) => event.target.closest(".divider") !== null;
+
 // Mouse, fingers and keys move the images of a section that has the class `picture`, a `tabindex`, and frames of the class `view`.
+// A single pointer on a `divider` in a frame moves nothing else. While two fingers zoom, the section has the class `pinched`.
 export function joinZoom(section) {
+  // Where each pointer is, in fractions of the frame that the first one came down on: two fingers may lie on two frames.
   const fingers = new Map();
+  let held = null;
   for (const frame of section.querySelectorAll(".view")) {
     frame.addEventListener("wheel", (event) => {
       // Unless the row has the focus, the wheel scrolls the page.
@@ -57,25 +65,31 @@ export function joinZoom(section) {
     });
     frame.addEventListener("pointerdown", (event) => {
       section.focus({ preventScroll: true });
-      if (event.pointerType !== "touch" || viewOf(section).zoom > 1) frame.setPointerCapture(event.pointerId);
-      fingers.set(event.pointerId, place(frame, event));
+      const captures = event.pointerType !== "touch" || viewOf(section).zoom > 1;
+      if (captures && !onDivider(event)) frame.setPointerCapture(event.pointerId);
+      if (fingers.size === 0) held = frame;
+      fingers.set(event.pointerId, place(held, event));
+      section.classList.toggle("pinched", fingers.size > 1);
     });
     frame.addEventListener("pointermove", (event) => {
       const before = fingers.get(event.pointerId);
       if (!before) return;
-      const now = place(frame, event);
+      const now = place(held, event);
       fingers.set(event.pointerId, now);
-      const { zoom, x, y } = viewOf(section);
       if (fingers.size === 1) {
-        if (zoom > 1) show(section, zoom, x + now[0] - before[0], y + now[1] - before[1]);
+        if (viewOf(section).zoom > 1 && !onDivider(event)) zoomAndMove(section, 1, before, now);
         return;
       }
       const other = [...fingers].find(([id]) => id !== event.pointerId)[1];
       const gap = (point) => Math.hypot(point[0] - other[0], point[1] - other[1]);
-      zoomAt(section, gap(now) / Math.max(gap(before), .01), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
+      const middle = (point) => [(point[0] + other[0]) / 2, (point[1] + other[1]) / 2];
+      zoomAndMove(section, gap(now) / Math.max(gap(before), .01), middle(before), middle(now));
     });
     for (const end of ["pointerup", "pointercancel", "pointerleave"])
-      frame.addEventListener(end, (event) => fingers.delete(event.pointerId));
+      frame.addEventListener(end, (event) => {
+        fingers.delete(event.pointerId);
+        section.classList.toggle("pinched", fingers.size > 1);
+      });
     // Two fingers zoom the row, not the page.
     frame.addEventListener("touchmove", (event) => {
       if (event.touches.length > 1) event.preventDefault();
