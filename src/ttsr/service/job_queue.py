@@ -42,7 +42,7 @@ class JobQueue:
     """
 
     def __init__(self, settings: ServiceSettings, pool: WorkerPool, ended: Callable[[Job, float], None]) -> None:
-        self._settings, self._pool, self._ended = settings, pool, ended
+        self.settings, self._pool, self._ended = settings, pool, ended
         self._jobs: dict[str, Job] = {}
         self._waiting: list[Job] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,10 +84,10 @@ class JobQueue:
         Raises:
             QueueFull: it would not.
         """
-        if self.waiting >= self._settings.queue:
+        if self.waiting >= self.settings.queue:
             raise QueueFull(f"{self.waiting} jobs are waiting, and no more are taken: try again later", self._wait())
         own = sum(job.client == client and not job.has_ended for job in self._jobs.values())
-        if own >= self._settings.jobs_per_client:
+        if own >= self.settings.jobs_per_client:
             what = f"{own} jobs of yours are waiting or running, and no more are taken: wait for one, or cancel it"
             raise QueueFull(what, self._wait())
 
@@ -122,12 +122,12 @@ class JobQueue:
 
     def expire(self) -> None:
         """Remove jobs whose time is over, and the oldest of those that take too many bytes together."""
-        over = time.monotonic() - self._settings.keep_seconds
+        over = time.monotonic() - self.settings.keep_seconds
         ended = sorted((job for job in self._jobs.values() if job.has_ended), key=lambda job: job.ended)
         sizes = {job.id: folder_bytes(job.folder) for job in ended}
         total = sum(sizes.values())
         for job in ended:
-            if job.ended < over or total > self._settings.result_bytes:
+            if job.ended < over or total > self.settings.result_bytes:
                 total -= sizes[job.id]
                 self.forget(job)
 
@@ -178,12 +178,12 @@ class JobQueue:
         call = asyncio.ensure_future(worker.call(UPSCALE, job.request, job.folder, show=show))
         stop = asyncio.ensure_future(job.stop.wait())
         try:
-            limit = self._settings.job_seconds
+            limit = self.settings.job_seconds
             await asyncio.wait({call, stop}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if not call.done():
                 job.end("failed", error=f"it took more than the {limit:g} seconds that a job may take")
                 worker.cancel()
-                await asyncio.wait({call}, timeout=self._settings.grace_seconds)
+                await asyncio.wait({call}, timeout=self.settings.grace_seconds)
             if not call.done():
                 await worker.kill()
             job.end("done", result=await call)

@@ -46,7 +46,7 @@ class PictureStore:
     """
 
     def __init__(self, folder: Path, most_bytes: int, keep_seconds: float) -> None:
-        self._folder, self._most, self._keep = folder, most_bytes, keep_seconds
+        self._folder, self._most, self.keep_seconds = folder, most_bytes, keep_seconds
         self._pictures: OrderedDict[str, _Entry] = OrderedDict()
         self.num_bytes = 0
 
@@ -77,7 +77,7 @@ class PictureStore:
 
     def expire(self) -> None:
         """Remove the pictures whose time is over."""
-        over = time.monotonic() - self._keep
+        over = time.monotonic() - self.keep_seconds
         for digest in [digest for digest, entry in self._pictures.items() if entry.used < over]:
             self._remove(digest)
 

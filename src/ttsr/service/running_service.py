@@ -149,6 +149,9 @@ class RunningService:
             )
             job = Job(linked, plan, client, folder, self._new_id())
             self.queue.add(job)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise Refused(503, "the service has no room for these pictures: send them again later") from None
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
