@@ -21,6 +21,7 @@ from ttsr.progress import Progress
 from ttsr.system.files import refuse_overwriting
 from ttsr.system.memory import gigabytes, parse_bytes
 from ttsr.system.shared_work import SharedWork
+from ttsr.video.film_names import is_film
 
 if TYPE_CHECKING:
     from ttsr.inference.plan import Plan
@@ -41,11 +42,18 @@ def upscale(
     """Upscale pictures, four times by default, with the textures of one or more reference pictures.
 
     Args:
-        lr: Pictures to upscale, or folders of them: PNG, JPEG, WebP, TIFF and a few more.
+        lr: Pictures to upscale, or folders of them: PNG, JPEG, WebP, TIFF and a few more. Or one film: MP4, MOV, MKV
+            and others.
         references: Where the textures come from.
         files: What is read and written, and how.
         computing: With what, where and how exactly to compute.
     """
+    if any(map(is_film, lr)):
+        from ttsr.cli.upscale_film import upscale_one_film
+
+        return upscale_one_film(lr, references, files, computing)
+    if references.ref_every is not None:
+        raise UserError("--ref-every: is for films", "leave it out")
     settings = {
         "model": computing.model,
         "device": computing.device,

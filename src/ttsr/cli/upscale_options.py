@@ -35,6 +35,8 @@ class ReferenceOptions:
 
     Attributes:
         ref: A sharp picture of the same thing; may be given several times.
+        ref_every: Of a film: take the sharpest of every so many of its own frames as a reference too, for frames that
+            show the subject smaller.
         base: The picture four times larger by another tool, of a single picture to upscale: the textures are added to
             it in place of the model's own enlargement.
         search: exact compares every place of the LR with every place of the references, as published; its time grows
@@ -48,6 +50,7 @@ class ReferenceOptions:
     """
 
     ref: tuple[Path, ...] = ()
+    ref_every: int | None = None
     base: Path | None = None
     search: Search = DEFAULT_SEARCH
     pose: PoseSearch = DEFAULT_POSE
@@ -60,14 +63,15 @@ class FileOptions:
     """What is read and written, and how.
 
     Attributes:
-        out: The file to write (.png, .jpg, .webp or .tiff), or a folder for several. Default: NAME_x4.png beside NAME,
-            and FOLDER_x4 for a folder. A file that exists is replaced, but never an input.
+        out: The file to write (.png, .jpg, .webp or .tiff; of a film .mp4, .mov or .mkv), or a folder for several.
+            Default: NAME_x4.png beside NAME, and FOLDER_x4 for a folder. A file that exists is replaced, but never an
+            input.
         scale: How many times larger. The network upscales 4 times: results of 2 and 3 are resized, and 8 are two
             passes. Default: 4.
         size: Width and height of the results in pixels instead, such as 1920x1080; 1920x or x1080 keeps the
             proportions.
         format: Of files that --out does not name. Default: png.
-        quality: Of JPEG and WebP, from 1 to 100. Default: 95.
+        quality: Of JPEG and WebP, from 1 to 100, by default 95; of films, by default 80.
         suffix: Between name and extension of files that --out does not name. Default: _x4, as the scale is.
         recursive: Upscale the pictures in sub-folders too; the output has the same sub-folders.
         skip_existing: Leave out pictures whose output exists already, to go on with an interrupted run.
