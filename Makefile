@@ -16,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test quick lint type bench quality peers ablation retrain clean
+.PHONY: help demo test chromium quick lint type bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -24,11 +24,17 @@ help:
 demo: $(VENV)/.core
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.test
+test: $(VENV)/.test chromium
 	$(BIN)/python -m pytest
 
+# Root on Debian gets it from there. Without it the tests of the page fail.
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || if [ "$$(id -u)" = 0 ] && grep -qs '^ID=debian' /etc/os-release; \
+	then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	else echo "the tests of the page need Chromium: install it (on Debian: apt-get install chromium)"; fi
+
 # Prefixes of the tests that `make quick` leaves out: those that start processes, train, score test sets, or take seconds each.
-SLOW := tests/integration tests/tools tests/cli/test_evaluate.py tests/cli/test_pairs.py tests/data/mining/test_pipeline.py \
+SLOW := tests/integration tests/page tests/tools tests/cli/test_evaluate.py tests/cli/test_pairs.py tests/data/mining/test_pipeline.py \
 	tests/evaluation/test_report_page.py tests/evaluation/test_scoring.py tests/inference/test_upscaler.py::test_small_blocks \
 	tests/models/correspondence/test_exact.py tests/models/correspondence/test_refine.py::test_gradients \
 	tests/models/correspondence/test_refine.py::test_streamed tests/models/test_parity.py tests/models/test_ttsr.py::test_streamed \

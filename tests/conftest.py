@@ -70,6 +70,7 @@ def test_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="write the golden losses anew instead of comparing")
+    parser.addoption("--write-screenshots", action="store_true", help="write docs/images/web-*.png, of `ttsr web`")
     parser.addoption("--device", choices=("cpu", "cuda"), default="cpu", help="where tests with a device compute")
 
 

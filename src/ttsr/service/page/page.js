@@ -208,6 +208,8 @@ if (before) {
     if (element?.type === "checkbox") element.checked = true;
     else if (element) element.value = value;
   }
+  const more = form.querySelector("details");
+  more.open = [...more.querySelectorAll("select, input")].some(({ checked, value }) => checked || !["auto", "true"].includes(value));
   form.elements.model.dispatchEvent(new Event("change"));
   beginWork(before.given.lr.name);
   follow(before.id, before.given);

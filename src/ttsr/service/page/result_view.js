@@ -13,7 +13,7 @@ const IMAGES = {
   provenance: ["provenance", "Provenance: each colour is a place in a reference, each reference a family of hues. Gray: no match."],
 };
 
-let id = "", stem = "";
+let id = "";
 
 function compare() {
   const { value } = choices.find((choice) => choice.checked), [name, meaning, scaled] = IMAGES[value];
@@ -32,7 +32,6 @@ function useOf({ left_out, share, scale, rotation }) {
 function offer() {
   const link = byId("download");
   link.href = resultPath(id, format.value);
-  link.download = `${stem}.${format.value}`;
   link.textContent = `Download ${format.selectedOptions[0].textContent}`;
 }
 format.addEventListener("change", offer);
@@ -41,7 +40,6 @@ format.addEventListener("change", offer);
 export function showResult(job, given) {
   const { width, height } = job.result, { lr } = given;
   id = job.id;
-  stem = `${lr.name.replace(/\.[^.]*$/, "")}_${width}x${height}`;
   choices[0].checked = true;
   for (const choice of choices) choice.parentNode.hidden = !job.result.pictures.includes(choice.value);
   open(picturePath(id, "result"), { width, height });
