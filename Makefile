@@ -3,12 +3,13 @@
 # make quick      a fast subset of the tests: the unit tests of every package, under a minute on two cores
 # make lint       ruff: rules and format
 # make type       pyright
+# make docs       the documentation as a site: site/index.html (builds and reads without a network)
 # make bench      time and memory against the textbook form: benchmarks/results (wants a quiet machine)
 # make quality DEV=... TRAIN=...    measure the models on your test set and training photos: docs/quality.md, docs/models.md
 # make peers DEV=...                networks of others on your test set: benchmarks/results/peers.json (an environment of its own)
 # make ablation DEV=... TRAIN=...   what each part of the network contributes at short training: docs/ablation.md
 # make retrain TRAIN=...            train ttsr-lite, and from it ttsr-lite-gan, from random weights (a day of a CPU; resumes if stopped)
-# make clean      remove .venv and the demo's output
+# make clean      remove .venv, the site and the demo's output
 #
 # Everything is installed into .venv. PYTHON=python3.12 selects another interpreter (3.11 or newer).
 PYTHON ?= python3
@@ -16,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test chromium quick lint type bench quality peers ablation retrain clean
+.PHONY: help demo test chromium quick lint type docs bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +50,11 @@ lint: $(VENV)/.dev
 
 type: $(VENV)/.dev
 	$(BIN)/pyright
+
+# The variable silences an advertisement of the theme.
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "wrote site/index.html"
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/search.py --output benchmarks/results/search.json
@@ -85,7 +91,7 @@ retrain: $(VENV)/.test
 		--start runs/ttsr-lite/ttsr-lite.safetensors
 
 clean:
-	rm -rf $(VENV) $(PEERS) demo
+	rm -rf $(VENV) $(PEERS) demo site
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
