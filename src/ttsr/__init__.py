@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ttsr.models.output import TTSROutput as TTSROutput
     from ttsr.models.ttsr import TTSR as TTSR
     from ttsr.progress import Cancelled as Cancelled, Progress as Progress
+    from ttsr.retrieval.finding import FoundReferences as FoundReferences, find_references as find_references
+    from ttsr.retrieval.photo_index import PhotoIndex as PhotoIndex, index_photos as index_photos
     from ttsr.weights.catalog import available_weights as available_weights
     from ttsr.weights.loading import load as load
     from ttsr.weights.provenance import Provenance as Provenance

@@ -30,6 +30,8 @@ DEFAULT_PRECISION: PrecisionChoice = "auto"
 DEFAULT_SEARCH: Search = "auto"
 DEFAULT_POSE: PoseSearch = "auto"
 DEFAULT_MATCH_COLOUR: MatchColour = "auto"
+DEFAULT_MAX_REFS = 5
+"""References that are chosen for a picture from folders of photos, at most."""
 
 _DEVICE = re.compile(r"auto|(cpu|cuda|mps)(:(0|[1-9]\d?))?")
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from ttsr.errors import ImageError
-from ttsr.images.reading import read_picture
+from ttsr.images.reading import read_picture, read_reduced
+from ttsr.images.resize import resize_bicubic
 
 
 @pytest.fixture
@@ -230,3 +231,27 @@ def test_a_broken_tiff_prints_nothing(
         with pytest.raises(ImageError, match="damaged or cut off"):
             read_picture(source if isinstance(source, Path) else Image.open(source))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_is_read_smaller_for_a_copy(tmp_path: Path, mode: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    smooth = Image.fromarray(np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)).resize((640, 480))
+    smooth.convert(mode).save(tmp_path / "photo.jpg", exif=exif)
+    whole = read_picture(tmp_path / "photo.jpg")
+    picture, size = read_reduced(tmp_path / "photo.jpg", 160)
+    assert size == whole.size and picture.size == tuple(side // 4 for side in size)
+    shrunk = resize_bicubic(whole.rgb, *picture.size)
+    assert np.abs(picture.rgb.astype(int) - shrunk).mean() < 3
+    assert read_reduced(tmp_path / "photo.jpg", 700)[0].size == whole.size
+
+
+def test_other_formats_are_read_whole(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "photo.png")
+    picture, size = read_reduced(tmp_path / "photo.png", 16)
+    assert picture.size == size == (64, 48)
+    (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(ImageError, match=r"cut\.jpg: "):
+        read_reduced(tmp_path / "cut.jpg", 16)

@@ -13,6 +13,7 @@ from ttsr.errors import UserError
 from ttsr.options import (
     DEFAULT_DEVICE,
     DEFAULT_MATCH_COLOUR,
+    DEFAULT_MAX_REFS,
     DEFAULT_MODEL,
     DEFAULT_POSE,
     DEFAULT_PRECISION,
@@ -32,6 +33,8 @@ def compare(
     lr: Path,
     *,
     ref: tuple[Path, ...] = (),
+    max_refs: int = DEFAULT_MAX_REFS,
+    recursive: Annotated[bool, Parameter(name=["--recursive", "-r"])] = False,
     truth: Path | None = None,
     base: Path | None = None,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
@@ -50,7 +53,10 @@ def compare(
 
     Args:
         lr: The picture to upscale.
-        ref: A sharp picture of the same thing; may be given several times.
+        ref: A sharp picture of the same thing; may be given several times. Or a folder, or a pattern in quotes: the
+            photos in it that show the same thing are found and used.
+        max_refs: Of photos in folders and patterns, use at most so many.
+        recursive: Look through folders of references with their sub-folders.
         truth: The ground truth, four times as large as the picture: it is shown too, and the others are scored.
         base: The picture four times larger by another tool, shown too: the textures of references are added to it.
         out: The page to write, .html. Default: NAME_compared.html beside NAME.
@@ -65,12 +71,14 @@ def compare(
         max_memory: The most memory that this process may take, such as 4GiB or 3500MB.
         lossless: Store the images losslessly: the page is about five times as large.
     """
+    from ttsr.cli.chosen_references import ReferenceChooser
     from ttsr.evaluation.comparison import check_sizes, compare as compared
     from ttsr.evaluation.comparison_page import comparison_page
     from ttsr.images.reading import read_picture
     from ttsr.inference.job_files import check_writable
     from ttsr.inference.references import read_reference
     from ttsr.inference.upscaler import Upscaler
+    from ttsr.retrieval.reference_files import list_references
     from ttsr.system.memory import parse_bytes
     from ttsr.system.threads import use_threads
 
@@ -81,13 +89,15 @@ def compare(
         raise UserError(f"{page}: is no page by its name", "name it .html")
     check_writable(page)
     extra = [path for path in (truth, base) if path is not None]
-    refuse_overwriting([page], [lr, *ref, *extra, Path(model)])
+    given = list_references(ref, recursive=recursive)
+    refuse_overwriting([page], [lr, *given.named, *given.candidates, *extra, Path(model)])
+    chooser = ReferenceChooser(given, max_refs, without=extra)
     memory = None if max_memory is None else parse_bytes(max_memory)
     picture = read_picture(lr)
     target, below = (None if path is None else read_picture(path) for path in (truth, base))
     check_sizes(picture, target, lr_name=str(lr), truth_name=str(truth))
-    references = [read_reference(path) for path in ref]
-    read = {lr: picture, **dict(zip(ref, references, strict=True)), truth: target, base: below}
+    references = [read_reference(path) for path in given.named]
+    read = {lr: picture, **dict(zip(given.named, references, strict=True)), truth: target, base: below}
     for path, notes in ((path, each.notes) for path, each in read.items() if each is not None):
         for note in notes:
             say(f"{path}: {note}")
@@ -105,6 +115,11 @@ def compare(
             max_memory=memory,
             progress=progress,
         )
+    if given.candidates:
+        found = chooser.choose(upscaler, lr, picture)
+        references += [reference.original for reference in found.references]
+        if not references:
+            raise UserError(f"{lr}: nothing to compare with", "name a photo of the same thing")
     with progress_bar(lr.name) as progress:
         comparison = compared(upscaler, picture, references, target, base=below, progress=progress)
     how = Path(model).name

@@ -1,13 +1,14 @@
 """`ttsr upscale`."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttsr.cli.bars import progress_bar
+from ttsr.cli.chosen_references import ReferenceChooser
 from ttsr.cli.printing import say
 from ttsr.cli.upscale_options import ComputingOptions, FileOptions, ReferenceOptions
 from ttsr.cli.upscale_report import UpscaleReport, by
@@ -18,6 +19,7 @@ from ttsr.inference.jobs import JobResult, run_jobs
 from ttsr.inference.map_folders import MAP_FILES, check_maps_folder, map_folders
 from ttsr.inference.references import Reference, read_reference
 from ttsr.progress import Progress
+from ttsr.retrieval.reference_files import list_references
 from ttsr.system.files import refuse_overwriting
 from ttsr.system.memory import gigabytes, parse_bytes
 from ttsr.system.shared_work import SharedWork
@@ -104,15 +106,20 @@ def _results(
         raise UserError("--base without --ref: there are no textures to add to it", "give a --ref")
     if base is not None and len(jobs) > 1:
         raise UserError(f"--base {base}: is of one picture, and {len(jobs)} are to be upscaled", "name one picture")
-    inputs = [*references.ref, *(job.source for job in jobs), Path(computing.model), *([base] if base else [])]
     maps = None if files.maps is None else map_folders(jobs, files.maps)
     if files.maps is not None:
         check_maps_folder(files.maps)
     mapped = [folder / name for folder in (maps or {}).values() for name in MAP_FILES]
-    refuse_overwriting([*(job.target for job in jobs), *mapped], inputs)
+    outputs = [*(job.target for job in jobs), *mapped]
+    # What lies among the photos by the name of a result is one of an earlier run; by another name it may be a photo.
+    replaced = [job.target for job in jobs if files.naming.is_for(job)]
+    given = list_references(references.ref, recursive=files.recursive).without([*replaced, *mapped])
+    inputs = [*given.named, *given.candidates, *(job.source for job in jobs), Path(computing.model)]
+    refuse_overwriting(outputs, [*inputs, *([base] if base else [])])
+    chooser = ReferenceChooser(given, references.max_refs, without=outputs, shown=work.is_main)
     max_memory = None if computing.max_memory is None else parse_bytes(computing.max_memory)
     pixels = []
-    for path in references.ref:
+    for path in given.named:
         pixels.append(read_reference(path))
         for note in pixels[-1].notes if work.is_main else ():
             say(f"{path}: {note}")
@@ -156,8 +163,13 @@ def _results(
         report.settings["search"] = upscaler.matching.matcher.name
         return upscaler, encoded
 
+    def choose(job: Job, picture: Picture) -> "Sequence[Reference]":
+        found = chooser.choose(ready()[0], job.source, picture)
+        report.choices[job] = found
+        return found.references
+
     def start(job: Job, picture: Picture, plan: "Plan") -> Progress:
-        for note in picture.notes if job.source not in references.ref else ():  # else said of the reference
+        for note in picture.notes if job.source not in given.named else ():  # else said of the reference
             say(f"{job.source}: {note}")
         if plan.seconds > _ANNOUNCED_S and not computing.plan:
             memory = gigabytes(plan.memory_bytes)
@@ -166,6 +178,7 @@ def _results(
 
     with ExitStack() as bar:
         how = {"size": size, "base": base, "quality": quality, "maps": maps, "plan_only": computing.plan}
+        how["choose"] = choose if given.candidates else None
         for result in run_jobs(todo(), ready, start, **how):
             bar.close()
             yield result

@@ -17,6 +17,7 @@ from ttsr.inference.target_size import TargetSize, parse_size
 from ttsr.options import (
     DEFAULT_DEVICE,
     DEFAULT_MATCH_COLOUR,
+    DEFAULT_MAX_REFS,
     DEFAULT_MODEL,
     DEFAULT_POSE,
     DEFAULT_PRECISION,
@@ -34,7 +35,9 @@ class ReferenceOptions:
     """Where the textures come from.
 
     Attributes:
-        ref: A sharp picture of the same thing; may be given several times.
+        ref: A sharp picture of the same thing; may be given several times. Or a folder, or a pattern such as
+            'photos/*.jpg' in quotes: for each picture the photos in it that show the same thing are found and used.
+        max_refs: Of photos in folders and patterns, use at most so many for a picture.
         ref_every: Of a film: take the sharpest of every so many of its own frames as a reference too, for frames that
             show the subject smaller.
         base: The picture four times larger by another tool, of a single picture to upscale: the textures are added to
@@ -50,6 +53,7 @@ class ReferenceOptions:
     """
 
     ref: tuple[Path, ...] = ()
+    max_refs: int = DEFAULT_MAX_REFS
     ref_every: int | None = None
     base: Path | None = None
     search: Search = DEFAULT_SEARCH
@@ -73,7 +77,8 @@ class FileOptions:
         format: Of files that --out does not name. Default: png.
         quality: Of JPEG and WebP, from 1 to 100, by default 95; of films, by default 80.
         suffix: Between name and extension of files that --out does not name. Default: _x4, as the scale is.
-        recursive: Upscale the pictures in sub-folders too; the output has the same sub-folders.
+        recursive: Upscale the pictures in sub-folders too; the output has the same sub-folders. Folders of references
+            are looked through with their sub-folders.
         skip_existing: Leave out pictures whose output exists already, to go on with an interrupted run.
         maps: A folder for the maps of each picture, in a sub-folder of its name: relevance, match confidence and
             provenance as pictures and arrays, and what came from which reference.

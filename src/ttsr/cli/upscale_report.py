@@ -13,6 +13,7 @@ from ttsr.system.memory import gigabytes
 
 if TYPE_CHECKING:
     from ttsr.inference.plan import Plan
+    from ttsr.retrieval.finding import FoundReferences
 
 
 class UpscaleReport:
@@ -26,11 +27,13 @@ class UpscaleReport:
     Attributes:
         counts: how many pictures this process has upscaled, skipped and failed at.
         totals: those of all processes of the run.
+        choices: the references that were chosen for pictures, from folders of photos.
     """
 
     def __init__(self, as_json: bool, settings: dict[str, Any], *, shown: bool = True) -> None:
         self.settings = settings
         self.counts = self.totals = {"pictures": 0, "skipped": 0, "errors": 0}
+        self.choices: dict[Job, FoundReferences] = {}
         self._errors: list[str] = []
         self._as_json, self._shown = as_json, shown
         self._start = time.perf_counter()
@@ -56,10 +59,11 @@ class UpscaleReport:
         if unmatched is not None:
             say(f"{job.source}: {unmatched}")
         if self._as_json:
-            self._line(_facts(result))
+            self._line(_facts(result, self.choices.get(job)))
         else:
+            chosen = self.choices[job].references if job in self.choices else ()
             for reference in upscaled.references:
-                if reference.fit is not None:
+                if reference.fit is not None and reference not in chosen:  # of these it was said when they were chosen
                     say(f"{job.source}: {reference.source.name}: {reference.fit}")
             tell(
                 f"{job.source} {by(before)} -> {job.target} {by(upscaled.picture)} "
@@ -97,7 +101,7 @@ def by(picture: Picture) -> str:
     return "{}x{}".format(*picture.size)
 
 
-def _facts(result: JobResult) -> dict[str, Any]:
+def _facts(result: JobResult, found: "FoundReferences | None") -> dict[str, Any]:
     before, upscaled = result.picture, result.upscaled
     assert before is not None and upscaled is not None
     return {
@@ -109,12 +113,21 @@ def _facts(result: JobResult) -> dict[str, Any]:
         "seconds": round(upscaled.seconds, 3),
         "peak_memory_bytes": upscaled.peak_memory_bytes,
         "references": [reference_facts(reference) for reference in upscaled.references],
+        "chosen": None if found is None else _choice(found),
         "own_reference": upscaled.own_reference,
         "mean_relevance": round(float(upscaled.relevance.mean()), 4),
         "unmatched": round(upscaled.unmatched, 4),
         "maps": None if result.maps is None else str(result.maps),
         "estimate": _estimate(upscaled.plan),
         "notes": [*upscaled.notes, *result.losses],
+    }
+
+
+def _choice(found: "FoundReferences") -> dict[str, Any]:
+    return {
+        "judged": found.judged,
+        "references": [{"name": str(one.path), "why": one.why, "score": round(one.score, 4)} for one in found.chosen],
+        "unreadable": list(found.unreadable.values()),
     }
 
 

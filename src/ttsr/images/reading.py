@@ -1,6 +1,7 @@
 """Read a picture from a file, Pillow or an array into a `Picture`."""
 
 import io
+import math
 import os
 import stat
 import warnings
@@ -11,17 +12,19 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ttsr.errors import ImageError
 from ttsr.images.deep_reading import FIRST_FRAME, SAVE_INTEGERS, read_deep_png, read_deep_tiff
 from ttsr.images.formats import READ, silence_libtiff
+from ttsr.images.georeference import with_georeference
 from ttsr.images.metadata import read_metadata
 from ttsr.images.picture import Picture, from_array
 
 Source = str | os.PathLike[str] | Image.Image | np.ndarray
 
 _FORMATS = {*READ.values(), "MPO"}  # several JPEGs in one file, as phones write it
+_QUARTER_TURNS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 # Of 16-bit colour that Pillow decodes: PPM, or a Pillow image in place of its file.
 _REDUCED = "it holds 16 bits a channel and was reduced to 8"
 
@@ -29,7 +32,8 @@ _REDUCED = "it holds 16 bits a channel and was reduced to 8"
 def read_picture(source: Source) -> Picture:
     """Read a picture, apply its orientation, and convert it to RGB.
 
-    PNG, TIFF and gray pictures of 16 bits a channel keep them; others become 8 bits, with a note.
+    PNG, TIFF and gray pictures of 16 bits a channel keep them; others become 8 bits, with a note. Of a GeoTIFF that is
+    named by its path the georeference is kept, and pixels without data become transparent, where rasterio is installed.
 
     Args:
         source: a file's path, a Pillow image, or an array: uint8 or uint16 of shape (H, W) or (H, W, 1) for gray,
@@ -47,7 +51,30 @@ def read_picture(source: Source) -> Picture:
     path = Path(source)
     # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be rotated.
     with open_file(path, str(path)) as file, _pillow_errors(str(path)):
-        return _from_file(file)
+        picture = _from_file(file)
+    return with_georeference(picture, path)
+
+
+def read_reduced(source: str | os.PathLike[str], longest_side: int) -> tuple[Picture, tuple[int, int]]:
+    """Read a picture like `read_picture`, smaller where that is quicker: for copies of at most `longest_side` pixels.
+
+    JPEGs are decoded at a half, a quarter or an eighth of their size, others whole.
+
+    Returns:
+        The picture, with `longest_side` pixels along its longer side at least, unless it has fewer; and the upright
+        (width, height) of the whole picture.
+    """
+    path = Path(source)
+    with open_file(path, str(path)) as file, _pillow_errors(str(path)):
+        with _opened(file) as image:
+            if image.format in ("JPEG", "MPO"):
+                width, height = image.size
+                turned = image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
+                shrink = longest_side / max(width, height)
+                image.draft(None, (math.ceil(shrink * width), math.ceil(shrink * height)))
+                return _from_pillow(image), (height, width) if turned else (width, height)
+        picture = _from_file(file)
+        return picture, picture.size
 
 
 def decode_picture(data: bytes, name: str) -> Picture:

@@ -33,8 +33,10 @@ _LR_CELLS, _REFERENCE_CELLS = 11_000, 100_000
 _RADIUS = 4  # of match refinement in that comparison, in pixels
 # The reference as it is competes with its resampled copy only where their scales and angles are near each other.
 _NEAR_SCALE, _NEAR_ROTATION = 1.5, 30.0
-# A reference this small shows no more than the LR does.
-_SMALLEST_SCALE = 0.27
+
+SMALLEST_SCALE = 0.27
+"""Of a reference that is used; one that shows it smaller shows no more than the LR does."""
+
 # Without a pose: correlation times coherence of the matches. 36 pairs of pictures of different things reached 0.34, and
 # 36 of the same things had 0.40 at least.
 _AGREEING = 0.37
@@ -55,6 +57,8 @@ class Fit:
         use: `as it is`; `resampled` by the pose; or `left out`, since nothing in it matches.
         pose: where it shows what the LR picture shows, if that was found.
         colours: the gain and offset of each channel that were applied; None for none.
+        similarity: how well its matches fit, in [0, 1]: the mean fourth power of their correlation. It compares
+            references of the same picture. None where nothing was compared.
     """
 
     original: ReferencePixels
@@ -62,6 +66,7 @@ class Fit:
     use: Literal["as it is", "resampled", "left out"]
     pose: Pose | None = None
     colours: ColourMap | None = None
+    similarity: float | None = None
 
     def __str__(self) -> str:
         """For people, such as `scale 0.48, rotation -12 degrees, colours matched`."""
@@ -119,7 +124,7 @@ class ReferenceFitter:
             pose = estimate_pose(self.keypoints, reference.keypoints, mirrored=choices.mirrored)
         fit = Fit(reference, (self.lr.shape[1], self.lr.shape[0]), "as it is", pose)
         progress.update(0.3)
-        if pose is not None and pose.scale < _SMALLEST_SCALE:
+        if pose is not None and pose.scale < SMALLEST_SCALE:
             return Reference(reference, replace(fit, use="left out"))
         as_is = resampled = None
         if pose is not None:
@@ -132,6 +137,7 @@ class ReferenceFitter:
         if pose is not None and resampled is not None and (as_is is None or resampled.score > as_is.score):
             best, pixels, fit = resampled, self._resampled(reference, pose), replace(fit, use="resampled")
         assert best is not None and pixels is not None, "either was compared, and a smaller copy shows as much"
+        fit = replace(fit, similarity=best.score)
         progress.update(1)
         if choices.pose and pose is None and best.agreement < _AGREEING:
             return Reference(reference, replace(fit, use="left out"))

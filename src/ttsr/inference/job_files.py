@@ -46,6 +46,10 @@ class Naming:
         """The output's name of an input's."""
         return f"{name}{self.suffix}.{self.extension}"
 
+    def is_for(self, job: Job) -> bool:
+        """Whether a job's output is called so."""
+        return job.target.name in (self.of(job.source.stem), self.of(job.source.name))
+
 
 def plan_jobs(
     inputs: Sequence[Path], out: str | None, naming: Naming | None = None, *, recursive: bool = False
@@ -85,15 +89,18 @@ def plan_jobs(
     for folder in folders:
         whole = folder.resolve()
         target = Path(out) if out else whole.with_name(f"{whole.name}{naming.suffix}")
-        found = pictures_in(folder, is_output=_is_output(naming.suffix), recursive=recursive, without=target)
+        found = pictures_in(folder, is_output=output_pattern(naming.suffix), recursive=recursive, without=target)
         if found.left_out:
             notes.append(f"{folder}: {found.left_out} outputs of earlier runs were left out; name them to upscale them")
         placed += [Job(path, target / path.parent.relative_to(folder), makes_folder=True) for path in found.pictures]
     return _named(placed, naming), notes
 
 
-def _is_output(suffix: str) -> "re.Pattern[str]":
-    """Matches an output's name without its extension, with that of the input as the first group."""
+def output_pattern(suffix: str = "") -> "re.Pattern[str]":
+    """Matches an output's name without its extension, with that of the input as the first group.
+
+    Outputs are those of earlier runs by any scale and size, and with `suffix`.
+    """
     own = f"|{re.escape(suffix)}" if suffix else ""
     return re.compile(rf"(.+)(?:{_BY_DEFAULT}{own})", re.DOTALL)
 

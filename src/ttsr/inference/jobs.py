@@ -55,6 +55,7 @@ def run_jobs(
     quality: int = DEFAULT_QUALITY,
     maps: Mapping[Job, Path] | None = None,
     plan_only: bool = False,
+    choose: "Callable[[Job, Picture], Sequence[Reference]] | None" = None,
 ) -> Iterator[JobResult]:
     """Upscale one picture after the other, and yield each result; a bad one does not stop those behind it.
 
@@ -67,6 +68,7 @@ def run_jobs(
         quality: of JPEG and WebP, from 1 to 100.
         maps: for each job the folder to write its maps to, from `map_folders`; by default none are written.
         plan_only: only plan each picture; nothing is written or made.
+        choose: gives more references for a picture, after `ready`.
 
     Raises:
         UserError: something that all pictures need is missing or does not fit into memory.
@@ -93,7 +95,8 @@ def run_jobs(
 
         try:
             # Before the plan, which depends on what is used of them.
-            fitted = upscaler.fit_references(picture, references)
+            more = () if choose is None else choose(job, picture)
+            fitted = upscaler.fit_references(picture, [*references, *more])
             plan = plan_to(upscaler, picture, target, fitted)
             if plan_only:
                 yield JobResult(job, picture, plan=plan)

@@ -43,14 +43,14 @@ def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     Raises:
         UserError: an output is an input; the message names the first.
     """
-    taken = {key for path in inputs for key in _identities(path)}
+    taken = {key for path in inputs for key in identities(path)}
     for path in outputs:
-        if not taken.isdisjoint(_identities(path)):
+        if not taken.isdisjoint(identities(path)):
             raise UserError(f"{path}: is the output and an input", "name another output")
 
 
-def _identities(path: Path) -> Iterator[str | tuple[int, int]]:
-    """What all paths of a file share: the resolved name, and for hard links device and inode."""
+def identities(path: Path) -> Iterator[str | tuple[int, int]]:
+    """What all paths of a file share: the resolved name, and where it exists device and inode, for hard links."""
     yield os.path.realpath(path)
     try:
         status = path.stat()
