@@ -29,7 +29,7 @@ class Phone:
         self.page = page
         self._touch = page.context.new_cdp_session(page)
 
-    def view(self, section: str = "slider") -> tuple[float, float, float]:
+    def view(self, section: str = "slider") -> tuple[float, ...]:
         """Zoom, and offset in fractions of the frame."""
         style = f"getComputedStyle(document.getElementById('{section}'))"
         return tuple(float(self.page.evaluate(f"{style}.getPropertyValue('--{name}')")) for name in ("zoom", "x", "y"))
