@@ -26,6 +26,7 @@ PACKAGES = {
 EXTRAS = {
     "hub": ("models of the Hugging Face Hub", ("huggingface_hub",)),
     "train": ("training, and several processes", ("accelerate", "tensorboard")),
+    "geotiff": ("georeferenced TIFF", ("rasterio",)),
     "video": ("films", ("av",)),
     "wandb": ("logging to Weights & Biases", ("wandb",)),
 }

@@ -74,7 +74,7 @@ class FileOptions:
             passes. Default: 4.
         size: Width and height of the results in pixels instead, such as 1920x1080; 1920x or x1080 keeps the
             proportions.
-        format: Of files that --out does not name. Default: png.
+        format: Of files that --out does not name. Default: png, and tiff of a GeoTIFF.
         quality: Of JPEG and WebP, from 1 to 100, by default 95; of films, by default 80.
         suffix: Between name and extension of files that --out does not name. Default: _x4, as the scale is.
         recursive: Upscale the pictures in sub-folders too; the output has the same sub-folders. Folders of references
@@ -114,7 +114,8 @@ class FileOptions:
         Raises:
             UserError: the suffix cannot be part of a name, or --format is not that of the file that --out names.
         """
-        naming = Naming(self.target_size.suffix if self.suffix is None else self.suffix, self.format or "png")
+        suffix = self.target_size.suffix if self.suffix is None else self.suffix
+        naming = Naming(suffix, self.format or "png", keeps_geotiff=self.format is None)
         named = self.out is not None and READ.get(Path(self.out).suffix.lower())
         if self.format and named and named != format_for(naming.of("x")) and not os.path.isdir(self.out or ""):
             raise UserError(f"{self.out}: is not {self.format} by its name", "leave out --format, or rename it")

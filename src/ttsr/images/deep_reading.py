@@ -57,7 +57,9 @@ def read_deep_tiff(file: IO[bytes]) -> Picture | None:
         return None
     if page.dtype is not None and page.dtype.kind == "f":
         raise ImageError("float pixels have no fixed range", SAVE_INTEGERS)
-    colours = 3 if page.photometric == _RGB else 1
+    # GDAL marks three bands of 16 bits and more as gray and unspecified ones, unless it is told that they are colours.
+    unmarked = page.photometric == _MIN_IS_BLACK and page.samplesperpixel >= 3 and not any(page.extrasamples[:2])
+    colours = 3 if page.photometric == _RGB or unmarked else 1
     understood = page.photometric in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB) and page.imagedepth == 1
     if page.dtype != np.uint16 or not understood or page.samplesperpixel < colours:
         return None

@@ -13,6 +13,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Georeference:
+    """Where on the earth a picture lies, and what a GeoTIFF says of its bands.
+
+    Attributes:
+        size: (width, height) of the picture that `transform` holds for.
+        crs: the coordinate reference system, as well-known text.
+        transform: a, b, c, d, e, f of x = a column + b row + c and y = d column + e row + f, from corners of pixels.
+        nodata: the value of pixels without data.
+        nodata_as_alpha: the picture's transparency was made from that value.
+        descriptions: of the bands, in their order.
+        area_or_point: what a pixel stands for, as GDAL names it.
+    """
+
+    size: tuple[int, int]
+    crs: str | None = None
+    transform: tuple[float, ...] | None = None
+    nodata: float | None = None
+    nodata_as_alpha: bool = False
+    descriptions: tuple[str | None, ...] = ()
+    area_or_point: str | None = None
+
+
+@dataclass(frozen=True)
 class Metadata:
     """What is kept beside the pixels, without what described their old size and orientation.
 
@@ -22,6 +45,7 @@ class Metadata:
         xmp: an XMP packet; empty for none.
         dpi: horizontal and vertical resolution.
         text: PNG's text chunks; the comment of a JPEG or GIF as "Comment".
+        georeference: of a GeoTIFF.
     """
 
     icc_profile: bytes | None = None
@@ -29,6 +53,7 @@ class Metadata:
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
     text: dict[str, str] = field(default_factory=dict)
+    georeference: Georeference | None = None
 
 
 @dataclass(frozen=True)

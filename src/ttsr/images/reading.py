@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 from ttsr.errors import ImageError
 from ttsr.images.deep_reading import FIRST_FRAME, SAVE_INTEGERS, read_deep_png, read_deep_tiff
 from ttsr.images.formats import READ, silence_libtiff
+from ttsr.images.georeference import with_georeference
 from ttsr.images.metadata import read_metadata
 from ttsr.images.picture import Picture, from_array
 
@@ -31,7 +32,8 @@ _REDUCED = "it holds 16 bits a channel and was reduced to 8"
 def read_picture(source: Source) -> Picture:
     """Read a picture, apply its orientation, and convert it to RGB.
 
-    PNG, TIFF and gray pictures of 16 bits a channel keep them; others become 8 bits, with a note.
+    PNG, TIFF and gray pictures of 16 bits a channel keep them; others become 8 bits, with a note. Of a GeoTIFF that is
+    named by its path the georeference is kept, and pixels without data become transparent, where rasterio is installed.
 
     Args:
         source: a file's path, a Pillow image, or an array: uint8 or uint16 of shape (H, W) or (H, W, 1) for gray,
@@ -49,7 +51,8 @@ def read_picture(source: Source) -> Picture:
     path = Path(source)
     # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be rotated.
     with open_file(path, str(path)) as file, _pillow_errors(str(path)):
-        return _from_file(file)
+        picture = _from_file(file)
+    return with_georeference(picture, path)
 
 
 def read_reduced(source: str | os.PathLike[str], longest_side: int) -> tuple[Picture, tuple[int, int]]:

@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from ttsr.errors import ImageError
 from ttsr.images.deep_png import write_deep_png
 from ttsr.images.formats import LOSSY, check_fits_format, format_for
+from ttsr.images.georeference import without_data, write_georeference
 from ttsr.images.metadata import with_pixel_size
 from ttsr.images.picture import Metadata, Picture
 from ttsr.images.tiff_writing import write_tiff
@@ -24,8 +25,8 @@ def write_picture(picture: Picture, path: str | Path, *, quality: int = DEFAULT_
     """Write `picture` with its colour profile and metadata, completely or not at all.
 
     PNG and TIFF are written without loss, with 16 bits a channel where the picture has them. JPEG (without colour
-    subsampling) and WebP are written with a `quality` from 1 to 100. Returned is a sentence for each thing that the
-    format could not hold.
+    subsampling) and WebP are written with a `quality` from 1 to 100. A GeoTIFF stays one. Returned is a sentence
+    for each thing that the format could not hold.
 
     Raises:
         ImageError: the format is unknown or too small, or the file cannot be written.
@@ -34,6 +35,11 @@ def write_picture(picture: Picture, path: str | Path, *, quality: int = DEFAULT_
     format_name = format_for(path)
     metadata = with_pixel_size(picture.metadata, *picture.size)
     notes: list[str] = []
+    lies = metadata.georeference
+    if lies is not None and format_name == "TIFF":
+        picture = without_data(picture)
+    elif lies is not None:
+        notes.append(f"{format_name} has no place for its georeference, which was left out")
     if picture.bit_depth == 16 and format_name in LOSSY:
         picture = picture.in_eight_bits()
         notes.append(f"{format_name} holds 8 bits a channel: the 16 of the picture were rounded")
@@ -46,10 +52,14 @@ def write_picture(picture: Picture, path: str | Path, *, quality: int = DEFAULT_
         with atomic_path(Path(path).resolve()) as temporary:
             if format_name == "TIFF":
                 write_tiff(picture.channels, temporary, metadata)
+                if lies is not None:
+                    write_georeference(temporary, lies, picture.size)
             elif picture.bit_depth == 16:
                 write_deep_png(picture.channels, temporary, options)
             else:
                 _image(picture, format_name, notes).save(temporary, format=format_name, **options)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error.what}", error.remedy) from None
     except (OSError, ValueError, RuntimeError, OverflowError, TypeError, struct.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path}: cannot be written ({reason})") from None

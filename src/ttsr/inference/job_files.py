@@ -12,6 +12,7 @@ from pathlib import Path
 from ttsr.errors import ImageError, UserError
 from ttsr.images.folders import pictures_in
 from ttsr.images.formats import READ, format_for
+from ttsr.images.georeference import keeps_georeference
 
 # Outputs of earlier runs, by any --scale and --size.
 _BY_DEFAULT = r"_x\d+|_\d+x\d*"
@@ -30,12 +31,15 @@ class Job:
 class Naming:
     """How outputs are called that are not named one by one: NAME of NAME.jpg, the suffix, a dot and the extension.
 
+    With `keeps_geotiff`, what is made from a GeoTIFF is one too, whatever the extension.
+
     Raises:
         ImageError: the suffix cannot be part of a file's name, or there is no such extension of a format to write.
     """
 
     suffix: str = "_x4"
     extension: str = "png"
+    keeps_geotiff: bool = False
 
     def __post_init__(self) -> None:
         if any(part in self.suffix for part in ("/", os.sep, "\0")):
@@ -48,7 +52,12 @@ class Naming:
 
     def is_for(self, job: Job) -> bool:
         """Whether a job's output is called so."""
-        return job.target.name in (self.of(job.source.stem), self.of(job.source.name))
+        own = self.for_source(job.source)
+        return job.target.name in (own.of(job.source.stem), own.of(job.source.name))
+
+    def for_source(self, source: Path) -> "Naming":
+        """How the output of this input is called."""
+        return replace(self, extension="tif") if self.keeps_geotiff and keeps_georeference(source) else self
 
 
 def plan_jobs(
@@ -111,7 +120,7 @@ def _named(placed: Sequence[Job], naming: Naming) -> list[Job]:
     jobs = []
     for job in placed:
         name = job.source.stem if count[job.target / job.source.stem] == 1 else job.source.name
-        jobs.append(replace(job, target=job.target / naming.of(name)))
+        jobs.append(replace(job, target=job.target / naming.for_source(job.source).of(name)))
     for target, times in Counter(job.target for job in jobs).items():
         if times > 1:
             raise ImageError(f"{target}: {times} of the inputs would become this file; upscale them apart")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttsr.errors import ImageError
+from ttsr.images.georeference import LOST
 from ttsr.images.picture import Picture
 from ttsr.images.reading import Source, read_picture
 from ttsr.images.resize import SCALE, cut_to_multiple
@@ -128,7 +129,8 @@ def read_reference(source: Source | Picture, number: int = 1) -> ReferencePixels
     if min(width, height) < SCALE:
         raise ImageError(f"{name}: a reference needs at least {SCALE}x{SCALE} pixels and has {width}x{height}")
     sha256 = None if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
-    return ReferencePixels(cut_to_multiple(picture.rgb), ReferenceSource(name, sha256, picture.size), picture.notes)
+    notes = tuple(note for note in picture.notes if note != LOST)  # where it lies does not matter
+    return ReferencePixels(cut_to_multiple(picture.rgb), ReferenceSource(name, sha256, picture.size), notes)
 
 
 def own_reference(lr: np.ndarray) -> np.ndarray:

@@ -1,0 +1,154 @@
+"""Where on the earth a picture lies, as GeoTIFF says it. Needs rasterio, the extra `geotiff`."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from ttsr.errors import ImageError
+from ttsr.images.picture import Georeference, Picture
+
+LOST = 'its georeference is lost; pip install "ttsr[geotiff]" keeps it'
+"""A note on reading."""
+
+_TIFF_SUFFIXES = (".tif", ".tiff")
+_WORLD_SUFFIXES = (".tfw", ".tifw", ".tiffw", ".wld")
+_UPRIGHT = 1
+
+
+def is_georeferenced(path: str | Path) -> bool:
+    """Whether a file is a TIFF that says where it lies, in itself or in a world file beside it."""
+    path = Path(path)
+    if path.suffix.lower() not in _TIFF_SUFFIXES or not path.is_file():
+        return False
+    import tifffile
+
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its warnings go to stderr
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            if tiff.pages.first.is_geotiff:
+                return True
+    except Exception:  # whoever reads it says what is wrong
+        return False
+    return any(path.with_suffix(suffix).is_file() for suffix in _WORLD_SUFFIXES)
+
+
+def keeps_georeference(path: Path) -> bool:
+    """Whether a file has a georeference that can be kept: rasterio is installed."""
+    return is_georeferenced(path) and find_spec("rasterio") is not None
+
+
+def with_georeference(picture: Picture, path: Path) -> Picture:
+    """A picture that was read from a file, with that file's georeference if it has one.
+
+    Pixels without data become transparent, if the picture has no transparency of its own.
+    """
+    if not is_georeferenced(path):
+        return picture
+    rasterio = _rasterio()
+    if rasterio is None:
+        return replace(picture, notes=(*picture.notes, LOST))
+    with _quietly(rasterio):
+        try:
+            with rasterio.open(path) as data:
+                if (data.width, data.height) != picture.size:  # turned by its orientation, which GDAL ignores
+                    raise ValueError("it is to be rotated")
+                lies = None if data.transform.is_identity else tuple(data.transform)[:6]
+                crs = None if data.crs is None else data.crs.to_wkt()
+                if lies is None and crs is None:
+                    note = "it is placed by control points, which are not kept" if data.gcps[0] else ""
+                    return replace(picture, notes=(*picture.notes, note)) if note else picture
+                kept = Georeference(
+                    picture.size,
+                    crs,
+                    lies,
+                    data.nodata,
+                    descriptions=tuple(data.descriptions),
+                    area_or_point=data.tags().get("AREA_OR_POINT"),
+                )
+                bands = data.count
+        except (rasterio.errors.RasterioError, ValueError) as error:
+            note = f"its georeference cannot be read and is lost ({str(error).splitlines()[0]})"
+            return replace(picture, notes=(*picture.notes, note))
+    notes, used = picture.notes, picture.channels.shape[2]
+    if bands > used:
+        notes = (*notes, f"of its {bands} bands the first {used} are used")
+    alpha = None if picture.alpha is not None else _where_data_is(picture, kept.nodata)
+    metadata = replace(picture.metadata, georeference=replace(kept, nodata_as_alpha=alpha is not None))
+    return replace(picture, alpha=picture.alpha if alpha is None else alpha, metadata=metadata, notes=notes)
+
+
+def without_data(picture: Picture) -> Picture:
+    """A picture to be written to a GeoTIFF: with the value for no data in place of the transparency made from it."""
+    kept = picture.metadata.georeference
+    if kept is None or kept.nodata is None or not kept.nodata_as_alpha or picture.alpha is None:
+        return picture
+    missing = picture.alpha < np.iinfo(picture.alpha.dtype).max // 2 + 1
+    value = picture.rgb.dtype.type(int(kept.nodata))
+    # A pixel that has data must not have that value by chance.
+    near = value - 1 if value == np.iinfo(value.dtype).max else value + 1
+    by_chance = (picture.rgb == value).all(axis=2) & ~missing
+    rgb = np.where(missing[..., None], value, np.where(by_chance[..., None], near, picture.rgb))
+    return replace(picture, rgb=rgb.astype(picture.rgb.dtype), alpha=None)
+
+
+def write_georeference(path: Path, kept: Georeference, size: tuple[int, int]) -> None:
+    """Add a georeference to a TIFF of `size` (width, height), which shows the same place at whatever size.
+
+    Raises:
+        ImageError: rasterio is not installed any more, or cannot write it.
+    """
+    rasterio = _rasterio()
+    if rasterio is None:
+        raise ImageError("its georeference needs the package rasterio", 'pip install "ttsr[geotiff]"')
+    # Without PAM nothing is written beside the file.
+    with _quietly(rasterio):
+        try:
+            with rasterio.open(path, "r+") as data:
+                if kept.transform is not None:
+                    across, down = kept.size[0] / size[0], kept.size[1] / size[1]
+                    a, b, c, d, e, f = kept.transform
+                    data.transform = rasterio.Affine(across * a, down * b, c, across * d, down * e, f)
+                if kept.crs is not None:
+                    data.crs = rasterio.crs.CRS.from_wkt(kept.crs)
+                if kept.area_or_point is not None:
+                    data.update_tags(AREA_OR_POINT=kept.area_or_point)
+                if kept.nodata is not None:
+                    data.nodata = kept.nodata
+                for band, description in enumerate(kept.descriptions[: data.count], 1):
+                    if description:
+                        data.set_band_description(band, description)
+        except (rasterio.errors.RasterioError, ValueError) as error:
+            raise ImageError(f"its georeference cannot be written ({str(error).splitlines()[0]})") from None
+
+
+def _where_data_is(picture: Picture, nodata: float | None) -> np.ndarray | None:
+    """Alpha of a picture whose pixels without data have one value in all bands; None where it has all data."""
+    if nodata is None or nodata != nodata or nodata != int(nodata):
+        return None
+    missing = (picture.rgb == int(nodata)).all(axis=2)
+    largest = np.iinfo(picture.rgb.dtype).max
+    return np.where(missing, 0, largest).astype(picture.rgb.dtype) if missing.any() else None
+
+
+def _rasterio() -> ModuleType | None:
+    try:
+        import rasterio
+        import rasterio.crs
+    except ImportError:
+        return None
+    return rasterio
+
+
+@contextmanager
+def _quietly(rasterio: ModuleType) -> Iterator[None]:
+    logging.getLogger("rasterio").addHandler(logging.NullHandler())
+    with warnings.catch_warnings(), rasterio.Env(GDAL_PAM_ENABLED="NO"):
+        warnings.simplefilter("ignore")
+        yield
