@@ -1,5 +1,6 @@
 """A server of `ttsr web` with a tiny network and ttsr-lite, Chromium, and pages that are watched."""
 
+import json
 import os
 import re
 import shutil
@@ -77,6 +78,7 @@ def address(files: Path) -> Iterator[str]:
     try:
         said = re.search(r"the page is (http://127\.0\.0\.1:\d+/)$", "".join(_until(server.stdout, "the page is")))
         assert said is not None, "ttsr web ended before it told its address"
+        alarm.cancel()
         yield said[1]
     finally:
         alarm.cancel()
@@ -112,8 +114,16 @@ class Pages:
         self.errors: list[str] = []
         self._contexts: list[Any] = []
 
-    def open(self, width: int = 1280, height: int = 800, *, address: str | None = None, **options: Any) -> Page:
-        """A page at a width and height, loaded."""
+    def open(
+        self,
+        width: int = 1280,
+        height: int = 800,
+        *,
+        address: str | None = None,
+        job: str | None = None,
+        **options: Any,
+    ) -> Page:
+        """A page at a width and height, loaded; of a job that a tab has remembered, with its result."""
         context = self._browser.new_context(viewport={"width": width, "height": height}, **options)
         self._contexts.append(context)
         context.set_default_timeout(1000 * WITHIN_S)
@@ -121,8 +131,12 @@ class Pages:
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.extend([message.text] if message.type == "error" else []))
+        if job is not None:
+            page.add_init_script(f"sessionStorage.setItem('ttsr.job', {json.dumps(job)})")
         page.goto(address or self.address)
-        if address is None:
+        if job is not None:
+            self.wait_for_result(page)
+        elif address is None:
             page.wait_for_selector("[name=model] option", state="attached")
         return page
 
@@ -157,6 +171,11 @@ class Pages:
         hosts = {urlsplit(url).netloc for url in self.requests if not url.startswith(("blob:", "data:", "file:"))}
         assert hosts <= {urlsplit(self.address).netloc}
         assert self.errors == []
+
+
+@pytest.fixture(scope="session")
+def make_pages() -> type[Pages]:
+    return Pages
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 import { Refused, Unreachable, eventsPath, job } from "./service.js";
 
 const ENDED = new Set(["done", "failed", "cancelled"]);
-const ASK_EVERY_MS = 1000, SILENCE_MS = 5000;
+// The state comes at once, and then with each change: a long silence may be a connection that has ended without a word.
+const ASK_EVERY_MS = 1000, FIRST_WITHIN_MS = 5000, NEXT_WITHIN_MS = 30000;
 
 // Calls `heard(job)` with each state, the last of which is an end; `lost(true)` when the server does not answer and
 // `lost(false)` when it does again; and `refused(error)` when the job is gone. Returns a function that ends the watching.
 export function watch(id, { heard, lost, refused }) {
-  let stopped = false, events = new EventSource(eventsPath(id)), timer = setTimeout(askInstead, SILENCE_MS);
+  let stopped = false, events = new EventSource(eventsPath(id)), timer = setTimeout(askInstead, FIRST_WITHIN_MS);
 
   function stop() {
     stopped = true;
@@ -47,7 +48,7 @@ export function watch(id, { heard, lost, refused }) {
 
   events.onmessage = (event) => {
     clearTimeout(timer);
-    timer = setTimeout(askInstead, SILENCE_MS);
+    timer = setTimeout(askInstead, NEXT_WITHIN_MS);
     hear(JSON.parse(event.data));
   };
   events.onerror = askInstead;

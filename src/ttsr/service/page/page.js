@@ -16,9 +16,11 @@ const small = photoList(byId("small"), { many: false, changed });
 const sharp = photoList(byId("sharp"), { many: true, changed });
 
 const ALONE = "Without a sharp photo no texture is transferred: the result is what the model makes of the photo alone.";
+const TITLE = document.title;
 let mode = "choose";  // or "working", or "shown": what the form is for
-let running = null;  // { id, given, stop } of the job that is waited for
-let shown = null;  // the id of the job whose result is shown
+let running = null;  // { id, stop } of the job that is waited for
+let shown = null;  // { id, given } of the job whose result is shown; `given` is what a job was started with
+let wanted = true;  // whether the job that is being sent was not cancelled meanwhile
 
 function say(element, text) {
   element.textContent = text;
@@ -72,41 +74,45 @@ function endWork() {
   running?.stop();
   running = null;
   work.hidden = true;
+  document.title = TITLE;
   turn("shown");
 }
 
+// There is no result; one of before is shown again.
+function endWithout(text, bad = true) {
+  endWork();
+  if (shown) remember(shown);
+  else forget();
+  result.hidden = !shown;
+  changed();
+  say(trouble, text);
+  trouble.classList.toggle("bad", bad);
+  trouble.focus();
+}
+
 function follow(id, given) {
-  running = { id, given, stop: watch(id, { heard, lost, refused: gone }) };
+  running = { id, stop: watch(id, { heard, lost, refused: (error) => endWithout(error.message) }) };
   function heard(job) {
     lost(false);
     if (job.state === "done") {
       endWork();
-      shown = id;
+      discard();
+      shown = { id, given };
       result.hidden = false;
       showResult(job, given);
       result.focus({ preventScroll: true });
       result.scrollIntoView({ block: "start" });
-    } else if (job.state === "failed" || job.state === "cancelled") {
-      forget();
-      endWork();
-      changed();
-      say(trouble, job.state === "failed" ? job.error || "It failed." : "Cancelled.");
-      trouble.classList.toggle("bad", job.state === "failed");
-      submit.focus();
-    } else showProgress(job, given.lr.name);
-  }
-  function gone(error) {
-    forget();
-    endWork();
-    changed();
-    say(trouble, error.message);
+      document.title = `Done · ${TITLE}`;
+    } else if (job.state === "failed") endWithout(job.error || "It failed.");
+    else if (job.state === "cancelled") endWithout("Cancelled.", false);
+    else showProgress(job, given.lr.name);
   }
 }
 
 function beginWork(name) {
   say(trouble, "");
-  trouble.classList.add("bad");
   result.hidden = true;
+  wanted = true;
   turn("working");
   work.hidden = false;
   beginProgress(name);
@@ -114,7 +120,7 @@ function beginWork(name) {
 
 // A result that is shown no more is not kept for anyone.
 function discard() {
-  if (shown) remove(shown).catch(() => {});
+  if (shown) remove(shown.id).catch(() => {});
   shown = null;
 }
 
@@ -131,23 +137,23 @@ form.addEventListener("submit", async (event) => {
   work.scrollIntoView({ block: "nearest" });
   try {
     const { id } = await start(asked);
-    discard();
     remember({ id, given });
     follow(id, given);
+    if (!wanted) await cancel();
   } catch (error) {
-    endWork();
-    changed();
-    say(trouble, error.message);
+    endWithout(error.message);
     refused(error);
-    submit.focus();
   }
 });
 
-byId("cancel").addEventListener("click", async () => {
-  if (!running) return;
-  tellCancelling();
-  // The events tell the end. Where the server does not answer, the next try is the user's.
+// The events tell the end. Where the server does not answer, the next try is the user's.
+async function cancel() {
   await remove(running.id).catch((error) => { if (error instanceof Unreachable) lost(true); });
+}
+byId("cancel").addEventListener("click", () => {
+  tellCancelling();
+  wanted = false;
+  if (running) cancel();
 });
 
 byId("change").addEventListener("click", () => {
@@ -159,6 +165,7 @@ byId("change").addEventListener("click", () => {
 byId("another").addEventListener("click", () => {
   discard();
   forget();
+  document.title = TITLE;
   result.hidden = true;
   small.clear();
   changed();

@@ -32,7 +32,9 @@ export function showProgress(job, name) {
   if (!begun) begun = performance.now();
   const fraction = Math.min(1, Math.max(0, job.fraction ?? 0)), remaining = left(fraction, job.plan?.seconds);
   bar.value = fraction;
-  const percent = `${Math.floor(100 * fraction)} %`, what = job.stage ? `: ${STAGES[job.stage] ?? job.stage}` : "";
+  const percent = `${Math.floor(100 * fraction)} %`;
+  document.title = `${percent} · ttsr`;
+  const what = job.stage ? `: ${STAGES[job.stage] ?? job.stage}` : "";
   // A screen reader is told of each stage and each twentieth, not of each step.
   tell(`${what} ${Math.floor(fraction / TELL_EVERY)}`,
     `${percent}${what}${remaining === null ? "" : `, ${duration(remaining)} left`}`);
