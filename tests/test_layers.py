@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "ttsr"
 GROUND = {"errors", "progress", "lazy_imports", "options", "geometry"}
 LAYERS = ["system", "images", "models", "registration", "weights", "losses", "data"]
-LAYERS += ["inference", "retrieval", "video", "evaluation", "service", "training", "cli"]
+LAYERS += ["inference", "retrieval", "video", "export", "evaluation", "service", "training", "cli"]
 PARTS = sorted(path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists())
 
 

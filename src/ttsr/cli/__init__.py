@@ -81,6 +81,12 @@ _COMMANDS = {
 
         Provenance (source, recipe, scores, licence) is copied from the source where it is known.
         """,
+    "export": """Write a model for other programs.
+
+        In parts, so that what a reference gives can be kept: extractor, matching, synthesis, and the trunk alone for
+        pictures without a reference. They take pictures of any size, and each is compared with the model. Poses,
+        colours and the fast search are not part of them.
+        """,
     "info": """Show versions, devices, models and what is missing.
 
         Nothing is downloaded. The output belongs into a report of a bug.

@@ -48,6 +48,10 @@ EXAMPLES = {
         "To the layout of the authors' code": "ttsr convert model.safetensors TTSR.pt",
         "A checkpoint of MMagic to ours, in 16 bits": "ttsr convert ttsr-rec.pth rec.safetensors --half",
     },
+    "export": {
+        "For onnxruntime": "ttsr export --model model.safetensors --out onnx/",
+        "For PyTorch without ttsr": "ttsr export --model model.safetensors --format torch --out pt2/",
+    },
     "info": {
         "For people": "ttsr info",
         "For programs": "ttsr info --json",

@@ -16,7 +16,7 @@ from ttsr.system.precision import at_least_float32
 OFFSETS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 
 # The norm of a patch is never taken below this, so that an all-zero patch has cosine 0 with everything.
-_EPSILON = 1e-12
+PATCH_EPSILON = 1e-12
 
 
 def empty_table(like: Tensor, grid: Grid, depth: int) -> Tensor:
@@ -70,7 +70,7 @@ def patch_norm(features: Tensor) -> Tensor:
 
 def patch_norm_of_squares(squares: Tensor) -> Tensor:
     """The same from each cell's sum of squares (B, H, W)."""
-    return F.avg_pool2d(squares[:, None], 3, 1, 1, divisor_override=1)[:, 0].clamp_min(_EPSILON**2).sqrt()
+    return F.avg_pool2d(squares[:, None], 3, 1, 1, divisor_override=1)[:, 0].clamp_min(PATCH_EPSILON**2).sqrt()
 
 
 def split_references(index: Tensor, grids: Sequence[Grid]) -> Iterator[tuple[int, Tensor, Tensor]]:

@@ -19,12 +19,12 @@ from ttsr.progress import Progress
 from ttsr.system.threads import in_threads
 
 # A cell's window: its own 4x4 pixels and so many about them, as far as a 3x3 patch of cells goes.
-_HALO = 4
-_WINDOW = SCALE + 2 * _HALO
+HALO = 4
+WINDOW = SCALE + 2 * HALO
 # Added to the sum of squares about the mean, of luma in [0, 1]: windows flatter than 8-bit rounding do not correlate.
-_EPSILON = 1e-3
+EPSILON = 1e-3
 # Correlations that differ by less are equal: what is left of a flat window is rounding.
-_TIE = 1e-5
+TIE = 1e-5
 # Cells at a time, whose windows of the reference stay small beside the network's features.
 _CELLS = 2**11
 # Neighbours whose displacements differ by no more than this, in pixels, show one surface.
@@ -49,20 +49,20 @@ def refine(
     batch, height, width = index.shape
     number, row, column = places_of(index, [(r.shape[1] // SCALE, r.shape[2] // SCALE) for r in references])
     top, left = SCALE * row, SCALE * column
-    around = F.pad(lr_up[:, None], (_HALO,) * 4, mode="replicate")
+    around = F.pad(lr_up[:, None], (HALO,) * 4, mode="replicate")
     flat = torch.cat([r.flatten() for r in references])
     sizes = [(r.shape[1], r.shape[2]) for r in references]
-    moves = _moves(radius, index.device)
+    moves = torch.tensor(moves_within(radius), device=index.device)
     moved, zncc = torch.empty_like(index), lr_up.new_empty(batch, height, width)
     rows = max(1, _CELLS // (batch * width))
 
     def search(part: slice, _: Progress) -> None:
-        strip = around[:, :, SCALE * part.start : SCALE * part.stop + 2 * _HALO]
-        windows = F.unfold(strip, _WINDOW, stride=SCALE).transpose(1, 2).reshape(-1, _WINDOW, _WINDOW)
-        candidates = _windows(flat, sizes, number[:, part], top[:, part], left[:, part], _HALO + radius)
+        strip = around[:, :, SCALE * part.start : SCALE * part.stop + 2 * HALO]
+        windows = F.unfold(strip, WINDOW, stride=SCALE).transpose(1, 2).reshape(-1, WINDOW, WINDOW)
+        candidates = _windows(flat, sizes, number[:, part], top[:, part], left[:, part], HALO + radius)
         scores = _zncc(windows, candidates, moves + radius)
         # The first, and so the nearest, of all that are as good as the best.
-        which = (scores >= scores.amax(1, keepdim=True) - _TIE).byte().argmax(1)
+        which = (scores >= scores.amax(1, keepdim=True) - TIE).byte().argmax(1)
         zncc[:, part] = scores.gather(1, which[:, None]).view(batch, -1, width)
         moved[:, part] = which.view(batch, -1, width)
 
@@ -91,11 +91,11 @@ def coherence(matches: Refinement) -> Tensor:
     return (agreeing - 1) / 8
 
 
-def _moves(radius: int, device: torch.device) -> Tensor:
-    """(M, 2) moves down and right within the radius, the nearest first."""
-    steps = torch.arange(-radius, radius + 1, device=device)
-    moves = torch.cartesian_prod(steps, steps).view(-1, 2)
-    return moves[moves.square().sum(1).argsort(stable=True)]
+def moves_within(radius: int) -> list[tuple[int, int]]:
+    """All moves down and right by up to so many pixels each way, the nearest first."""
+    steps = range(-radius, radius + 1)
+    moves = [(down, right) for down in steps for right in steps]
+    return sorted(moves, key=lambda move: move[0] ** 2 + move[1] ** 2)
 
 
 def _windows(flat: Tensor, grids: list[Grid], number: Tensor, top: Tensor, left: Tensor, halo: int) -> Tensor:
@@ -115,13 +115,13 @@ def _windows(flat: Tensor, grids: list[Grid], number: Tensor, top: Tensor, left:
 def _zncc(windows: Tensor, seen: Tensor, corners: Tensor) -> Tensor:
     """Correlation of windows (N, s, s) with those of `seen` (N, S, S) at each corner (M, 2): (N, M)."""
     windows = windows - windows.mean((1, 2), keepdim=True)
-    windows = windows / (windows.square().sum((1, 2), keepdim=True) + _EPSILON).sqrt()
+    windows = windows / (windows.square().sum((1, 2), keepdim=True) + EPSILON).sqrt()
     side = windows.shape[1]
     # About their own mean, so that the sums of squares do not cancel.
     seen = seen - seen.mean((1, 2), keepdim=True)
     sums = F.avg_pool2d(seen[:, None], side, 1, divisor_override=1)[:, 0]
     squares = F.avg_pool2d(seen.square()[:, None], side, 1, divisor_override=1)[:, 0]
-    inverse = (squares - sums.square() / side**2 + _EPSILON).rsqrt()
+    inverse = (squares - sums.square() / side**2 + EPSILON).rsqrt()
     products = [
         (windows * seen[:, y : y + side, x : x + side]).sum((1, 2)) * inverse[:, y, x] for y, x in corners.tolist()
     ]

@@ -1,0 +1,93 @@
+"""A part of a network as a program of `torch.export`, and that as a file: `.pt2`, or ONNX."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from ttsr.errors import UserError
+from ttsr.export.graph_inputs import Part, dimensions
+
+OPSET = 20
+"""Of ONNX."""
+
+METADATA_FILE = "metadata.json"
+"""Of a `.pt2`, which is a ZIP file."""
+
+# Before, loops could not be exported to ONNX.
+_OLDEST = (2, 10)
+
+
+def check_ready(file_format: str) -> None:
+    """Check that what exporting needs is installed.
+
+    Raises:
+        UserError: PyTorch is too old, or packages are missing.
+    """
+    found = tuple(int(number) for number in torch.__version__.split("+")[0].split(".")[:2] if number.isdigit())
+    if found < _OLDEST:
+        wanted = ".".join(map(str, _OLDEST))
+        raise UserError(f"PyTorch {torch.__version__} cannot export the search", f"install {wanted} or newer")
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if file_format == "onnx" and missing:
+        raise UserError(f"export to ONNX needs {', '.join(missing)}", "pip install 'ttsr[export]'")
+
+
+def exported(part: Part) -> ExportedProgram:
+    """The part as a program for pictures of all sizes."""
+    dims, values = dimensions(), {value.name: value.example for value in part.given}
+    dynamic = tuple(None if value is None else value.dynamic(dims) for value in part.inputs)
+    with torch.no_grad(), _quiet():
+        arguments = tuple(part.arguments(values))
+        return torch.export.export(part.module.eval(), arguments, dynamic_shapes=dynamic, strict=False)
+
+
+def save_program(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]) -> None:
+    """Write a `.pt2`, with its metadata as `metadata.json` in it."""
+    torch.export.save(program, path, extra_files={METADATA_FILE: json.dumps(metadata)})
+
+
+def save_onnx(program: ExportedProgram, part: Part, path: Path, metadata: Mapping[str, Any]) -> None:
+    """Write ONNX; metadata that are no text as JSON."""
+    from onnxscript import ir, optimizer
+
+    with _quiet():
+        made = torch.onnx.export(
+            program,
+            (),
+            dynamo=True,
+            input_names=[value.name for value in part.given],
+            output_names=[value.name for value in part.outputs],
+            opset_version=OPSET,
+            optimize=False,  # takes longer than all the rest, and runtimes do it again
+            verbose=False,
+        )
+        assert made is not None
+        optimizer.fold_constants(made.model)
+        optimizer.remove_unused_nodes(made.model)
+    graph = made.model.graph
+    for tensor, value in zip([*graph.inputs, *graph.outputs], [*part.given, *part.outputs], strict=True):
+        tensor.shape = ir.Shape(value.shape)
+    for name, stated in metadata.items():
+        made.model.metadata_props[name] = stated if isinstance(stated, str) else json.dumps(stated)
+    ir.save(made.model, path)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what PyTorch's exporter says of its own workings."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
