@@ -100,6 +100,10 @@ def test_maps_are_explained(pages: Pages, job: str, files: Path) -> None:
         assert page.locator("#left").evaluate("(image) => image.naturalWidth / image.naturalHeight") == 160 / 96
         assert page.locator("#scale").is_visible() == (name in ("relevance", "confidence"))
         assert len(page.inner_text("#meaning")) > 20
+    # The references are the key to the last one.
+    for image in page.locator(".reference img").all():
+        image.evaluate("(image) => image.decode()")
+        assert (image.get_attribute("src") or "").endswith("/colours")
     alone = pages.open()
     pages.upscale(alone, files / "small.png")
     shown = [choice.get_attribute("value") for choice in alone.locator("[name=compared]").all() if choice.is_visible()]

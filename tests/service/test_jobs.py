@@ -96,7 +96,12 @@ def test_all_pictures_of_a_job_can_be_asked_for(finished: dict[str, Any], client
     assert len({picture.tobytes() for picture in shown.values()}) >= 5
     reference = client.get(f"{finished['location']}/references/0")
     assert reference.headers["content-type"] == "image/jpeg" and pixels(reference.content).shape == (160, 200, 3)
-    assert client.get(f"{finished['location']}/references/1").status_code == 404
+    colours = client.get(f"{finished['location']}/references/0/colours")
+    assert colours.headers["content-type"] == "image/jpeg" and pixels(colours.content).shape == (160, 200, 3)
+    # Darker from top to bottom.
+    assert pixels(colours.content)[:20].mean() > pixels(colours.content)[-20:].mean() + 50
+    for path in ("references/1", "references/1/colours", "references/-1/colours"):
+        assert client.get(f"{finished['location']}/{path}").status_code == 404
     assert client.get(f"{finished['location']}/pictures/nothing").status_code == 422
 
 
@@ -294,6 +299,7 @@ def test_what_the_service_says_of_itself(client: httpx.Client) -> None:
         "/v1/jobs/{job_id}/result",
         "/v1/jobs/{job_id}/pictures/{what}",
         "/v1/jobs/{job_id}/references/{number}",
+        "/v1/jobs/{job_id}/references/{number}/colours",
         "/v1/jobs/{job_id}/source",
     }
     assert client.get("/docs").status_code == client.get("/redoc").status_code == 404

@@ -1,5 +1,6 @@
 """Short calls to a worker about a finished job: its pictures, and where a place of the result came from."""
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,7 @@ from PIL import Image
 
 from ttsr.images.heat_maps import over_gray, viridis
 from ttsr.images.picture import Picture
-from ttsr.images.provenance_maps import MappedReference, place_colours
+from ttsr.images.provenance_maps import MappedReference, place_colours, reference_in_colours
 from ttsr.images.reading import read_picture
 from ttsr.images.resize import SCALE, resize_bicubic
 from ttsr.images.writing import write_picture
@@ -23,6 +24,7 @@ from ttsr.system.files import atomic_path
 
 Drawn = Literal["bicubic", "relevance", "confidence", "provenance"]
 _REFERENCE_QUALITY = 92
+_COLOURED_SIDE = 2048  # pixels of the longest side, at most
 
 
 @lru_cache(maxsize=8)
@@ -50,9 +52,14 @@ def _map(what: Drawn, result: StoredMatches, lr: Picture) -> Image.Image:
     if what == "confidence":
         return over_gray(viridis(result.confidence.mean(-1)), lr.rgb, longest_side=side)
     index = matched_index(result)
-    sizes = [lr.size] if result.own_reference else [reference.source.size for reference in result.references]
-    mapped = [MappedReference(np.empty(0), size, ()) for size in sizes]
-    return over_gray(place_colours(index, mapped), lr.rgb, index[..., 0] >= 0, longest_side=side)
+    return over_gray(place_colours(index, _mapped(result, lr.size)), lr.rgb, index[..., 0] >= 0, longest_side=side)
+
+
+def _mapped(result: StoredMatches, lr_size: Size) -> list[MappedReference]:
+    """The references, without their pixels; those from which nothing came have no colours."""
+    sizes = [lr_size] if result.own_reference else [reference.source.size for reference in result.references]
+    used = {*np.unique(result.index[..., 0]).tolist()}
+    return [MappedReference(np.empty(0), size, (), used=number in used) for number, size in enumerate(sizes)]
 
 
 def draw_reference(models: None, progress: Progress, stored: StoredPicture, target: Path) -> None:
@@ -60,6 +67,18 @@ def draw_reference(models: None, progress: Progress, stored: StoredPicture, targ
     picture = read_stored(stored).in_eight_bits()
     with atomic_path(target) as temporary:
         Image.fromarray(picture.rgb).save(temporary, quality=_REFERENCE_QUALITY, subsampling=0)
+
+
+def draw_reference_colours(
+    models: None, progress: Progress, stored: StoredPicture, number: int, matches: Path, target: Path
+) -> None:
+    """Write a reference in gray under the colours that its places have in the provenance map, as JPEG."""
+    picture, result = read_stored(stored).in_eight_bits(), _matches(matches)
+    mapped = _mapped(result, stored.size)
+    mapped[number] = replace(mapped[number], pixels=picture.rgb)
+    image = reference_in_colours(number, mapped, min(_COLOURED_SIDE, max(picture.size)))
+    with atomic_path(target) as temporary:
+        image.save(temporary, quality=_REFERENCE_QUALITY, subsampling=0)
 
 
 def convert(models: None, progress: Progress, source: Path, target: Path) -> None:

@@ -1,7 +1,7 @@
 """Routes under `/v1/jobs`."""
 
 from collections.abc import AsyncIterator
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
@@ -112,7 +112,16 @@ async def read_picture(service: Service, job: FinishedJob, what: Shown) -> FileR
 @job_routes.get("/{job_id}/references/{number}", response_class=FileResponse)
 async def read_reference(service: Service, job: FoundJob, number: int) -> FileResponse:
     """A reference, upright, in its own pixels, as JPEG."""
-    file = await service.reference(job, number)
+    return _reference(job, await service.reference(job, number))
+
+
+@job_routes.get("/{job_id}/references/{number}/colours", response_class=FileResponse)
+async def read_reference_colours(service: Service, job: FinishedJob, number: int) -> FileResponse:
+    """A reference in gray under the colours that its places have in the provenance map, as JPEG, the map's key."""
+    return _reference(job, await service.reference_colours(job, number))
+
+
+def _reference(job: Job, file: Path | None) -> FileResponse:
     if file is None:
         raise HTTPException(404, f"the job has {len(job.request.references)} references, counted from 0")
     return FileResponse(file, media_type="image/jpeg")

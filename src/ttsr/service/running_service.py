@@ -19,7 +19,7 @@ from ttsr.service.picture_store import PictureStore, TooLarge, received, shown_n
 from ttsr.service.private_folder import private_folder
 from ttsr.service.service_metrics import ServiceMetrics
 from ttsr.service.settings import ServiceSettings
-from ttsr.service.worker_calls import CONVERT, DRAW, DRAW_REFERENCE, INSPECT, ORIGIN, PLAN
+from ttsr.service.worker_calls import CONVERT, DRAW, DRAW_REFERENCE, DRAW_REFERENCE_COLOURS, INSPECT, ORIGIN, PLAN
 from ttsr.service.worker_pool import WorkerPool
 from ttsr.service.worker_process import ServiceFault
 
@@ -189,6 +189,16 @@ class RunningService:
         target = job.folder / f"reference_{number}.jpg"
         if not target.exists():
             await self._draw(job, DRAW_REFERENCE, job.request.references[number], target)
+        return target
+
+    async def reference_colours(self, job: Job, number: int) -> Path | None:
+        """A reference of a finished job in the colours of the provenance map, as JPEG; None where it has no such."""
+        if not 0 <= number < len(job.request.references):
+            return None
+        target = job.folder / f"reference_{number}_colours.jpg"
+        if not target.exists():
+            stored = job.request.references[number]
+            await self._draw(job, DRAW_REFERENCE_COLOURS, stored, number, job.folder / MATCHES, target)
         return target
 
     async def origin(self, job: Job, x: int, y: int) -> TextureOrigin | None:

@@ -9,6 +9,7 @@ PLAN = "ttsr.service.picture_calls:plan"
 UPSCALE = "ttsr.service.upscale_call:upscale"
 DRAW = "ttsr.service.drawing_calls:draw"
 DRAW_REFERENCE = "ttsr.service.drawing_calls:draw_reference"
+DRAW_REFERENCE_COLOURS = "ttsr.service.drawing_calls:draw_reference_colours"
 CONVERT = "ttsr.service.drawing_calls:convert"
 ORIGIN = "ttsr.service.drawing_calls:origin"
 

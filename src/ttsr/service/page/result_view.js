@@ -1,6 +1,6 @@
 // The result of a job: the images to compare it with, facts, and the download.
 import { picturePath, resultPath } from "./service.js";
-import { openSources } from "./texture_source.js";
+import { openSources, showColours } from "./texture_source.js";
 import { compareWith, open } from "./viewer.js";
 
 const byId = (id) => document.getElementById(id);
@@ -10,7 +10,7 @@ const IMAGES = {
   without: ["no reference", "The same model without any reference."],
   relevance: ["relevance", "Relevance: how alike each place and its match are. High on anything smooth: look at the confidence first.", "scaled"],
   confidence: ["confidence", "Confidence: how far the textures of the references were let in.", "scaled"],
-  provenance: ["provenance", "Provenance: each colour is a place in a reference, each reference a family of hues. Gray: no match."],
+  provenance: ["provenance", "Provenance: each place has the colour of its source, as the references show them. Gray: no match."],
 };
 
 let id = "";
@@ -20,6 +20,7 @@ function compare() {
   compareWith(picturePath(id, value), name);
   byId("meaning").textContent = meaning;
   byId("scale").hidden = !scaled;
+  showColours(value === "provenance");
 }
 for (const choice of choices) choice.addEventListener("change", compare);
 
@@ -43,9 +44,9 @@ export function showResult(job, given) {
   choices[0].checked = true;
   for (const choice of choices) choice.parentNode.hidden = !job.result.pictures.includes(choice.value);
   open(picturePath(id, "result"), { width, height });
-  compare();
   offer();
   openSources(id, { width, height }, job.result.references.map((reference) => ({ ...reference, note: useOf(reference) })));
+  compare();
   byId("result-title").textContent = `${lr.name}, enlarged`;
   byId("facts").textContent = [
     `${lr.width} × ${lr.height} became ${width} × ${height}`,

@@ -57,4 +57,5 @@ export const source = (id, x, y, signal) => ask(`${jobPath(id)}/source?x=${x}&y=
 export const eventsPath = (id) => `${jobPath(id)}/events`;
 export const resultPath = (id, format) => `${jobPath(id)}/result?format=${format}`;
 export const picturePath = (id, name) => `${jobPath(id)}/pictures/${name}`;
+export const coloursPath = (id, number) => `${jobPath(id)}/references/${number}/colours`;
 export const referencePath = (id, number) => `${jobPath(id)}/references/${number}`;

@@ -1,6 +1,6 @@
 // A place of the result is marked, and where its texture came from lights up in the reference.
 import { joinZoom, place, show, viewOf } from "./synchronized_zoom.js";
-import { referencePath, source } from "./service.js";
+import { coloursPath, referencePath, source } from "./service.js";
 import { viewer } from "./viewer.js";
 
 const told = document.getElementById("told"), list = document.getElementById("references");
@@ -43,6 +43,14 @@ function figureOf({ name, width, height, note }, number) {
   section.append(figure);
   joinZoom(section);
   return section;
+}
+
+// The references in the colours of the provenance map, which they are the key to, or as they are.
+export function showColours(on) {
+  for (const [number, section] of [...list.children].entries()) {
+    const path = (on && !references[number].left_out ? coloursPath : referencePath)(job, number), image = section.querySelector("img");
+    if (image.getAttribute("src") !== path) image.src = path;
+  }
 }
 
 function unmark() {
