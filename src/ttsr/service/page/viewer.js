@@ -4,7 +4,7 @@ import { STEP, anchor, joinZoom, place, show, viewOf, zoomAt } from "./synchroni
 const KEY_STEP = .02, LARGE_STEP = .1;
 const byId = (id) => document.getElementById(id);
 export const viewer = byId("viewer");
-const divider = byId("divider"), left = byId("left"), right = byId("right");
+const divider = byId("divider"), left = byId("left"), right = byId("right"), tags = viewer.querySelectorAll(".tag");
 
 // A zoomed view follows the mouse wheel while it has the focus, so that the page can still be scrolled past it.
 joinZoom(viewer);
@@ -59,14 +59,21 @@ export function open(path, { width, height }) {
   right.src = path;
   right.alt = "result";
   viewer.style.setProperty("--ratio", width / height);
-  viewer.querySelectorAll(".tag")[1].textContent = "result";
+  tags[1].textContent = "result";
   show(viewer, 1, 0, 0);
   divide(.5);
 }
 
-// Shows the image at the address `path`, called `name`, beside the result.
+// Shows the image at the address `path`, called `name`, beside the result. Until it has come, the one before stays, faint.
 export function compareWith(path, name) {
+  left.classList.add("loading");
   left.src = path;
-  left.alt = viewer.querySelectorAll(".tag")[0].textContent = name;
+  left.alt = name;
+  tags[0].textContent = `${name} …`;
   divide(share);
 }
+left.addEventListener("load", () => {
+  left.classList.remove("loading");
+  tags[0].textContent = left.alt;
+});
+left.addEventListener("error", () => { tags[0].textContent = `${left.alt}: the server does not have it any more`; });
