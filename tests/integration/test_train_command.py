@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,17 @@ def run(*arguments: str | Path, launcher: tuple[str, ...] = ()) -> subprocess.Co
     return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=ALONE)
 
 
+@pytest.fixture
+def run_here(capsys: pytest.CaptureFixture[str], one_thread: None) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`run` in this process, which has imported everything: for what needs no process of its own."""
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        code = main(["train", *map(str, arguments), "--workers=0"])
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    return run
+
+
 def losses(folder: Path) -> list[dict[str, float]]:
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [{name: value for name, value in line.items() if name not in ("seconds", "step_s")} for line in lines]
@@ -40,12 +52,12 @@ def last_step(folder: Path) -> int:
     return read_checkpoint(folder)["step"]
 
 
-def test_train_stop_resume_and_use(photos, tmp_path):
+def test_train_stop_resume_and_use(photos, tmp_path, run_here):
     folder = tmp_path / "run"
-    stopped = run("debug", "--data", photos, "--out", folder, "--max-time", "0")
+    stopped = run_here("debug", "--data", photos, "--out", folder, "--max-time", "0")
     assert stopped.returncode == 3, stopped.stderr
     assert "step 1 of 20" in stopped.stdout and "--resume" in stopped.stdout
-    again = run("debug", "--data", photos, "--out", folder)
+    again = run_here("debug", "--data", photos, "--out", folder)
     assert again.returncode == 2 and "holds a run already" in again.stderr
     done = run("debug", "--data", photos, "--out", folder, "--resume")
     assert "debug: continues after step 1, 2 pairs a step (batch_per: run)" in done.stdout
@@ -85,10 +97,10 @@ def test_a_signal_to_the_process_group_stops_and_saves(photos, tmp_path, how):
     assert losses(folder)[-1]["step"] == last_step(folder)
 
 
-def test_a_killed_command_resumes_bit_for_bit(photos, tmp_path):
+def test_a_killed_command_resumes_bit_for_bit(photos, tmp_path, run_here):
     """SIGKILL to the process and its workers, wherever it happens to be, twice."""
     arguments = ["debug", "--data", photos, "--checkpoint_steps", "3", "--schedule.steps", "40"]
-    assert run(*arguments, "--out", tmp_path / "whole").returncode == 0
+    assert run_here(*arguments, "--out", tmp_path / "whole").returncode == 0
     folder = tmp_path / "killed"
     for wanted, more in ((8, []), (21, ["--resume"])):
         command = [sys.executable, "-m", "ttsr", "train", *map(str, arguments), "--out", str(folder), *more]
@@ -99,14 +111,14 @@ def test_a_killed_command_resumes_bit_for_bit(photos, tmp_path):
         os.killpg(child.pid, signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL
     assert last_step(folder) < 40
-    assert run(*arguments, "--out", folder, "--resume").returncode == 0
+    assert run_here(*arguments, "--out", folder, "--resume").returncode == 0
     assert losses(folder) == losses(tmp_path / "whole")
 
 
-def test_a_full_disk_keeps_the_last_checkpoint(photos, tmp_path):
+def test_a_full_disk_keeps_the_last_checkpoint(photos, tmp_path, run_here):
     """The system refuses files above a size, as it refuses them on a full disk."""
     folder = tmp_path / "run"
-    assert run("debug", "--data", photos, "--out", folder, "--max-time", "0").returncode == 3
+    assert run_here("debug", "--data", photos, "--out", folder, "--max-time", "0").returncode == 3
     size = (folder / "checkpoints" / "step-00000001.pt").stat().st_size
     command = [sys.executable, "-m", "ttsr", "train", "debug", "--data", str(photos), "--out", str(folder), "--resume"]
     full = subprocess.run(
@@ -121,7 +133,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(photos, tmp_path):
     assert "cannot be written (File too large)" in complaint
     assert all(line.startswith("ttsr: debug: step ") for line in lines)
     assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step-00000001.pt"]
-    assert run("debug", "--data", photos, "--out", folder, "--resume").returncode == 0
+    assert run_here("debug", "--data", photos, "--out", folder, "--resume").returncode == 0
 
 
 ADVERSARIAL = [
@@ -142,14 +154,14 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_two_processes_give_the_losses_of_one(photos, tmp_path, kind):
+def test_two_processes_give_the_losses_of_one(photos, tmp_path, run_here, kind):
     """Over gloo on the CPU, the gradient penalty included.
 
     The rates are low: a rounding error must not grow until it tips a match or the direction of a step.
     """
     arguments = ["debug", "--data", photos, "--device", "cpu", "--batch_size=4", "--losses.contrastive_group=2"]
     arguments += [*KINDS[kind], "--schedule.steps=10", "--optimizer.lr=1e-4", "--optimizer.extractor_lr=1e-5"]
-    single = run(*arguments, "--out", tmp_path / "one")
+    single = run_here(*arguments, "--out", tmp_path / "one")
     assert single.returncode == 0, single.stderr
     two = run(*arguments, "--out", tmp_path / "two", launcher=TORCHRUN)
     assert two.returncode == 0, two.stderr
@@ -162,14 +174,14 @@ def test_two_processes_give_the_losses_of_one(photos, tmp_path, kind):
         assert line == pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
-def test_two_processes_stop_together_and_go_on(photos, tmp_path):
+def test_two_processes_stop_together_and_go_on(photos, tmp_path, run_here):
     """A run of one process may even go on as two, and the other way round."""
     arguments = ["debug", "--data", photos, "--device", "cpu", "--losses.contrastive_group=1", "--schedule.steps=6"]
     begun = run(*arguments, "--out", tmp_path, "--max-time=0", launcher=TORCHRUN)
     assert "step 1 of 6" in begun.stdout and begun.stdout.count("stopped, continue with") == 1, begun.stderr
     assert begun.returncode != 0 and last_step(tmp_path) == 1
     assert (tmp_path / "debug.safetensors").exists()
-    done = run(*arguments, "--out", tmp_path, "--resume")
+    done = run_here(*arguments, "--out", tmp_path, "--resume")
     assert done.returncode == 0 and [line["step"] for line in losses(tmp_path)] == [1, 2, 3, 4, 5, 6]
     environment = json.loads((tmp_path / "environment.json").read_text())
     assert [part["processes"] for part in environment] == [2, 1]

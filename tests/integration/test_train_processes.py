@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ttsr.cli import main
 from ttsr.system.folder_lock import lock_folder
 from ttsr.training.checkpoint import read_checkpoint
 
@@ -50,23 +51,24 @@ def launch(count: int, *arguments: str | Path) -> subprocess.CompletedProcess[st
     return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
 
 
-def test_a_batch_per_process_is_that_many_times_larger(photos, tmp_path):
-    """Three processes with a pair each take the steps of one with three, and go on as two if they may."""
+def test_a_batch_per_process_is_that_many_times_larger(photos, tmp_path, capsys, one_thread):
+    """Two processes with a pair each take the steps of one with two, and go on as one if they may."""
     steps = ["--schedule.steps=3", "--schedule.contrastive_steps=1"]
-    one = launch(1, *SMALL, *steps, "--batch_size=3", "--data", photos, "--out", tmp_path / "one")
-    assert one.returncode == 0, one.stderr
-    per_process = [*SMALL, "--batch_size=1", "--batch_per=process", "--data", photos, "--out", tmp_path / "three"]
-    three = launch(3, *per_process, *steps)
-    assert three.returncode == 0, three.stderr
-    assert "debug: starts, 3 pairs a step = 3 processes x 1 (batch_per: process)" in three.stdout
-    for line, expected in zip(losses(tmp_path / "three"), losses(tmp_path / "one"), strict=True):
+    places = ["--data", str(photos), "--out"]
+    assert main(["train", *SMALL, *steps, "--batch_size=2", *places, str(tmp_path / "one")]) == 0
+    per_process = [*SMALL, "--batch_size=1", "--batch_per=process", *places, str(tmp_path / "two")]
+    two = launch(2, *per_process, *steps)
+    assert two.returncode == 0, two.stderr
+    assert "debug: starts, 2 pairs a step = 2 processes x 1 (batch_per: process)" in two.stdout
+    for line, expected in zip(losses(tmp_path / "two"), losses(tmp_path / "one"), strict=True):
         assert line == pytest.approx(expected, rel=1e-4, abs=1e-5)
     longer = [*per_process, "--schedule.steps=4", "--schedule.contrastive_steps=1", "--resume"]
-    refused = launch(1, *longer)
-    assert refused.returncode == 2 and "pairs in a step of all processes: 3 -> 1" in refused.stderr
-    assert launch(1, *longer, "--accept-changes").returncode == 0
-    state = read_checkpoint(tmp_path / "three")
-    assert (state["step"], state["pairs"], state["batch"]) == (4, 3 * 3 + 1, 1)
+    capsys.readouterr()
+    assert main(["train", *longer]) == 2
+    assert "pairs in a step of all processes: 2 -> 1" in capsys.readouterr().err
+    assert main(["train", *longer, "--accept-changes"]) == 0
+    state = read_checkpoint(tmp_path / "two")
+    assert (state["step"], state["pairs"], state["batch"]) == (4, 2 * 3 + 1, 1)
 
 
 def test_the_example_of_slurm_trains_once_and_is_queued_until_it_is_finished(photos, tmp_path):

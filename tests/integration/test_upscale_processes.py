@@ -1,4 +1,4 @@
-"""`ttsr upscale` of a folder on two processes, as torchrun starts them."""
+"""`ttsr upscale` of a folder on two processes, as torchrun or another launcher starts them."""
 
 import json
 import os
@@ -30,17 +30,38 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def launched(port: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
+# The processes find out for themselves that there is no GPU.
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def by_torchrun(port: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
     launch = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port), "-m", "ttsr"]
-    # The processes find out for themselves that there is no GPU.
-    env = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run([sys.executable, *launch, *arguments], capture_output=True, text=True, timeout=300, env=env)
+    command = [sys.executable, *launch, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+
+
+def by_variables(port: int, *arguments: str) -> tuple[list[int], str, str]:
+    """As any launcher does it, without the one that PyTorch has. Exit codes, and what all print."""
+    world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "ttsr", *arguments],
+            env=ENVIRONMENT | world | {"RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in "01"
+    ]
+    printed = [process.communicate(timeout=300) for process in processes]
+    out, err = ("".join(parts) for parts in zip(*printed, strict=True))
+    return [process.returncode for process in processes], out, err
 
 
 def test_two_processes_share_a_folder(folder: Path, free_port: int) -> None:
     model = ["--model", str(folder / "m.safetensors"), "--ref", str(folder / "in" / "a.png")]
     shared = ["upscale", str(folder / "in"), "-r", *model, "--skip-existing", "--json", "-o", str(folder / "two")]
-    done = launched(free_port, *shared)
+    done = by_torchrun(free_port, *shared)
     # torchrun's own exit code, where its processes exit with 2.
     assert done.returncode == 1 and done.stderr.count("bad.png: not a picture that can be read") == 1
     assert "exitcode  : 2" in done.stderr
@@ -61,12 +82,12 @@ def test_an_interrupted_run_goes_on_and_errors_for_all_are_said_once(folder: Pat
     shared = ["upscale", str(folder / "in"), "-r", "--model", str(folder / "m.safetensors"), "--skip-existing"]
     (folder / "in_x4" / "sub").mkdir(parents=True)
     (folder / "in_x4" / "sub" / "c_x4.png").touch()
-    done = launched(free_port, *shared)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("3 upscaled, 1 skipped, 0 failed") == 1
-    assert done.stderr.count("each picture serves as its own reference") == 1
-    assert done.stdout.count("8x6 ->") == 3
+    codes, out, err = by_variables(free_port, *shared)
+    assert codes == [0, 0], err
+    assert err.count("3 upscaled, 1 skipped, 0 failed") == 1
+    assert err.count("each picture serves as its own reference") == 1
+    assert out.count("8x6 ->") == 3
     assert (folder / "in_x4" / "sub" / "c_x4.png").stat().st_size == 0
 
-    done = launched(free_port, *shared, "--ref", str(folder / "absent.png"))
-    assert done.stderr.count("absent.png: there is no such file") == 1
+    codes, _, err = by_variables(free_port, *shared, "--ref", str(folder / "absent.png"))
+    assert codes == [2, 2] and err.count("absent.png: there is no such file") == 1
