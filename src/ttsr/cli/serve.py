@@ -42,7 +42,7 @@ class LimitOptions:
     max_refs: int = _DEFAULTS.references
     max_seconds: float = _DEFAULTS.job_seconds
     keep: float = _DEFAULTS.keep_seconds
-    keep_bytes: str = "4GiB"
+    keep_bytes: str = "2GiB"
 
 
 _LIMIT_OPTIONS = LimitOptions()

@@ -56,7 +56,7 @@ class ServiceSettings:
     upload_bytes: int = 64 * MIB
     request_bytes: int = 256 * MIB
     stored_bytes: int = 2 * GIB
-    result_bytes: int = 4 * GIB
+    result_bytes: int = 2 * GIB
     pixels: int = 4_000_000
     reference_pixels: int = 50_000_000
     references: int = 8
