@@ -91,7 +91,7 @@ def compare(
     extra = [path for path in (truth, base) if path is not None]
     given = list_references(ref, recursive=recursive)
     refuse_overwriting([page], [lr, *given.named, *given.candidates, *extra, Path(model)])
-    chooser = ReferenceChooser(given, max_refs, without=extra)
+    chooser = ReferenceChooser(given, max_refs, without=extra, processes=threads)
     memory = None if max_memory is None else parse_bytes(max_memory)
     picture = read_picture(lr)
     target, below = (None if path is None else read_picture(path) for path in (truth, base))

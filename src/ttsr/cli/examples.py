@@ -8,6 +8,7 @@ EXAMPLES = {
     "upscale": {
         "One picture, to small_x4.png": "ttsr upscale small.jpg --ref sharp.jpg",
         "A folder of pictures, with two references": "ttsr upscale scans/ --ref a.jpg --ref b.jpg --out results/",
+        "With the photos of a folder that show the same thing": "ttsr upscale small.jpg --ref photos/",
         "How long it will take, and how much memory": "ttsr upscale small.jpg --ref sharp.jpg --plan",
         "With maps of where it came from": "ttsr upscale small.jpg --ref sharp.jpg --maps maps/",
     },

@@ -116,7 +116,9 @@ def _results(
     given = list_references(references.ref, recursive=files.recursive).without([*replaced, *mapped])
     inputs = [*given.named, *given.candidates, *(job.source for job in jobs), Path(computing.model)]
     refuse_overwriting(outputs, [*inputs, *([base] if base else [])])
-    chooser = ReferenceChooser(given, references.max_refs, without=outputs, shown=work.is_main)
+    chooser = ReferenceChooser(
+        given, references.max_refs, without=outputs, processes=computing.threads, shown=work.is_main
+    )
     max_memory = None if computing.max_memory is None else parse_bytes(computing.max_memory)
     pixels = []
     for path in given.named:

