@@ -1,10 +1,6 @@
-"""`ttsr evaluate` on two processes, as torchrun starts them."""
+"""`ttsr evaluate` on two processes."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +30,6 @@ def folder(tmp_path: Path) -> Path:
     return data
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def without_times(report: dict[str, Any]) -> dict[str, Any]:
     for row in report["rows"]:
         for picture in row["pictures"]:
@@ -47,22 +37,14 @@ def without_times(report: dict[str, Any]) -> dict[str, Any]:
     return report
 
 
-def test_two_processes_find_what_one_does(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_processes_find_what_one_does(folder: Path, launch: Any, capsys: pytest.CaptureFixture[str]) -> None:
     one, two = folder.parent / "one", folder.parent / "two"
     options = ["evaluate", str(folder), "--model", str(folder.parent / "m.safetensors")]
     options += ["--reference", "1", "--reference", "none"]
     assert main([*options, "--device", "cpu", "--json", f"{one}.json", "--html", f"{one}.html"]) == 0
     printed = capsys.readouterr().out
-    launch = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(free_port()), "-m", "ttsr"]
-    done = subprocess.run(
-        [sys.executable, *launch, *options, "--json", f"{two}.json", "--html", f"{two}.html"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        # The processes find out for themselves that there is no GPU.
-        env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "80"},
-    )
-    assert done.returncode == 0, done.stderr
+    done = launch(2, *options, "--json", f"{two}.json", "--html", f"{two}.html")
+    assert done.codes == [0, 0], done.stderr
     assert done.stdout.count("paper-y") == printed.count("paper-y") == 1
     reports = [without_times(json.loads(Path(f"{path}.json").read_text())) for path in (one, two)]
     assert reports[0] == reports[1]

@@ -154,7 +154,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_two_processes_give_the_losses_of_one(photos, tmp_path, run_here, kind):
+def test_two_processes_give_the_losses_of_one(photos, tmp_path, run_here, launch, kind):
     """Over gloo on the CPU, the gradient penalty included.
 
     The rates are low: a rounding error must not grow until it tips a match or the direction of a step.
@@ -163,8 +163,8 @@ def test_two_processes_give_the_losses_of_one(photos, tmp_path, run_here, kind):
     arguments += [*KINDS[kind], "--schedule.steps=10", "--optimizer.lr=1e-4", "--optimizer.extractor_lr=1e-5"]
     single = run_here(*arguments, "--out", tmp_path / "one")
     assert single.returncode == 0, single.stderr
-    two = run(*arguments, "--out", tmp_path / "two", launcher=TORCHRUN)
-    assert two.returncode == 0, two.stderr
+    two = launch(2, "train", *arguments, "--out", tmp_path / "two")
+    assert two.codes == [0, 0], two.stderr
     assert two.stdout.count("finished") == 1
     ours, theirs = losses(tmp_path / "two"), losses(tmp_path / "one")
     assert len(ours) == len(theirs) == 10

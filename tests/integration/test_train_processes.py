@@ -43,22 +43,14 @@ def losses(folder: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in line.items() if name not in left_out} for line in lines]
 
 
-def launch(count: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    launcher = (
-        ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m"] if count > 1 else ["-m"]
-    )
-    command = [sys.executable, *launcher, "ttsr", "train", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
-
-
-def test_a_batch_per_process_is_that_many_times_larger(photos, tmp_path, capsys, one_thread):
+def test_a_batch_per_process_is_that_many_times_larger(photos, tmp_path, capsys, launch, one_thread):
     """Two processes with a pair each take the steps of one with two, and go on as one if they may."""
     steps = ["--schedule.steps=3", "--schedule.contrastive_steps=1"]
     places = ["--data", str(photos), "--out"]
     assert main(["train", *SMALL, *steps, "--batch_size=2", *places, str(tmp_path / "one")]) == 0
     per_process = [*SMALL, "--batch_size=1", "--batch_per=process", *places, str(tmp_path / "two")]
-    two = launch(2, *per_process, *steps)
-    assert two.returncode == 0, two.stderr
+    two = launch(2, "train", *per_process, *steps)
+    assert two.codes == [0, 0], two.stderr
     assert "debug: starts, 2 pairs a step = 2 processes x 1 (batch_per: process)" in two.stdout
     for line, expected in zip(losses(tmp_path / "two"), losses(tmp_path / "one"), strict=True):
         assert line == pytest.approx(expected, rel=1e-4, abs=1e-5)
@@ -104,10 +96,11 @@ def test_the_example_of_slurm_trains_once_and_is_queued_until_it_is_finished(pho
     assert (tmp_path / "requeued").read_text().count("requeue") == 1
 
 
-def test_a_folder_that_another_run_writes_to_is_refused_in_one_line(photos, tmp_path):
+def test_a_folder_that_another_run_writes_to_is_refused_in_one_line(photos, tmp_path, launch):
     with lock_folder(tmp_path / "run"):
-        second = launch(1, *SMALL, "--data", photos, "--out", tmp_path / "run", "--resume")
+        arguments = [*SMALL, "--data", str(photos), "--out", str(tmp_path / "run"), "--resume"]
+        second = launch(1, "train", *arguments)
         files = [path.name for path in (tmp_path / "run").iterdir()]
-    assert second.returncode == 2 and second.stderr.count("\n") == 1
+    assert second.codes == [2] and second.stderr.count("\n") == 1
     assert f"ttsr: {tmp_path / 'run'}: another run is writing here (process {os.getpid()} on " in second.stderr
     assert files == [".lock"]

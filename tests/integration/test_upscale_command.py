@@ -200,16 +200,15 @@ def test_names_that_the_terminal_cannot_show(weights: Path) -> None:
     assert Path(f"{name}_x4.png").exists()
 
 
-def test_json_is_all_of_stdout(weights: Path) -> None:
+def test_json_is_all_of_stdout(weights: Path, capfd: pytest.CaptureFixture[str]) -> None:
     picture("a.png", 4, 6, 3)
     Path("b.png").write_bytes(b"no picture")
-    command = [sys.executable, "-m", "ttsr", "upscale", "b.png", "a.png", "--model", str(weights), "--json"]
-    done = subprocess.run([*command, "--device", "cpu"], capture_output=True, text=True)
-    assert done.returncode == 2
-    error, entry, run = lines(done.stdout)
+    assert main(["upscale", "b.png", "a.png", "--model", str(weights), "--json", "--device", "cpu"]) == 2
+    out, err = capfd.readouterr()
+    error, entry, run = lines(out)
     assert (error["type"], error["input"]) == ("error", "b.png")
     assert "not a picture" in error["error"]
-    assert "not a picture" in done.stderr
+    assert "not a picture" in err
     assert (entry["type"], entry["input"], entry["output"]) == ("picture", "a.png", "a_x4.png")
     assert (entry["input_size"], entry["output_size"]) == ([6, 4], [24, 16])
     assert entry["peak_memory_bytes"] > 10**7

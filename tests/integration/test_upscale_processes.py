@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,32 +31,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-# The processes find out for themselves that there is no GPU.
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-
-
 def by_torchrun(port: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
     launch = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port), "-m", "ttsr"]
-    command = [sys.executable, *launch, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
-
-
-def by_variables(port: int, *arguments: str) -> tuple[list[int], str, str]:
-    """As any launcher does it, without the one that PyTorch has. Exit codes, and what all print."""
-    world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "ttsr", *arguments],
-            env=ENVIRONMENT | world | {"RANK": rank, "LOCAL_RANK": rank},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in "01"
-    ]
-    printed = [process.communicate(timeout=300) for process in processes]
-    out, err = ("".join(parts) for parts in zip(*printed, strict=True))
-    return [process.returncode for process in processes], out, err
+    # The processes find out for themselves that there is no GPU.
+    env = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run([sys.executable, *launch, *arguments], capture_output=True, text=True, timeout=300, env=env)
 
 
 def test_two_processes_share_a_folder(folder: Path, free_port: int) -> None:
@@ -77,17 +57,17 @@ def test_two_processes_share_a_folder(folder: Path, free_port: int) -> None:
         np.testing.assert_array_equal(Image.open(folder / "two" / path), Image.open(folder / "one" / path))
 
 
-def test_an_interrupted_run_goes_on_and_errors_for_all_are_said_once(folder: Path, free_port: int) -> None:
+def test_an_interrupted_run_goes_on_and_errors_for_all_are_said_once(folder: Path, launch: Any) -> None:
     (folder / "in" / "bad.png").unlink()
     shared = ["upscale", str(folder / "in"), "-r", "--model", str(folder / "m.safetensors"), "--skip-existing"]
     (folder / "in_x4" / "sub").mkdir(parents=True)
     (folder / "in_x4" / "sub" / "c_x4.png").touch()
-    codes, out, err = by_variables(free_port, *shared)
+    codes, out, err = launch(2, *shared)
     assert codes == [0, 0], err
     assert err.count("3 upscaled, 1 skipped, 0 failed") == 1
     assert err.count("each picture serves as its own reference") == 1
     assert out.count("8x6 ->") == 3
     assert (folder / "in_x4" / "sub" / "c_x4.png").stat().st_size == 0
 
-    codes, _, err = by_variables(free_port, *shared, "--ref", str(folder / "absent.png"))
+    codes, _, err = launch(2, *shared, "--ref", str(folder / "absent.png"))
     assert codes == [2, 2] and err.count("absent.png: there is no such file") == 1
