@@ -38,7 +38,13 @@ class Progress:
 
         `stage` is the part's name where its own updates give none.
         """
-        part = Progress(lambda fraction, name: self.update(start + (end - start) * fraction, name or stage))
+
+        def show(fraction: float, name: str) -> None:
+            # Exactly the end where all is done: the next part starts there, and progress does not go back by rounding.
+            at = end if fraction >= 1 else min(end, start + (end - start) * fraction)
+            self.update(at, name or stage)
+
+        part = Progress(show)
         part._cancelled = self._cancelled
         return part
 
