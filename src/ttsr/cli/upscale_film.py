@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttsr.cli.bars import progress_bar
+from ttsr.cli.chosen_references import ReferenceChooser
 from ttsr.cli.printing import say, tell
 from ttsr.errors import UserError
-from ttsr.inference.references import ReferencePixels, read_reference
+from ttsr.images.picture import Picture
+from ttsr.inference.references import Reference, ReferencePixels, read_reference
+from ttsr.retrieval.reference_files import list_references
 from ttsr.system.files import refuse_overwriting
 from ttsr.system.memory import gigabytes, parse_bytes
 from ttsr.system.shared_work import SharedWork
 
 if TYPE_CHECKING:
     from ttsr.cli.upscale_options import ComputingOptions, FileOptions, ReferenceOptions
-    from ttsr.inference.references import Reference
     from ttsr.inference.upscaler import Upscaler
     from ttsr.video.film import Film
     from ttsr.video.film_upscaling import FilmResult
@@ -41,7 +43,10 @@ def upscale_one_film(
     source, size = Path(lr[0]), files.target_size
     suffix = size.suffix if files.suffix is None else files.suffix
     target = film_target(source, files.out, suffix)
-    refuse_overwriting([target, unfinished_folder(target)], [source, *references.ref, Path(computing.model)])
+    given = list_references(references.ref, recursive=files.recursive)
+    inputs = [source, *given.named, *given.candidates, Path(computing.model)]
+    refuse_overwriting([target, unfinished_folder(target)], inputs)
+    chooser = ReferenceChooser(given, references.max_refs, processes=computing.threads)
     if files.skip_existing and os.path.exists(target):
         say(f"{target}: is there already, and was skipped")
         return 0
@@ -50,11 +55,14 @@ def upscale_one_film(
         target.parent.mkdir(parents=True, exist_ok=True)
     for note in check_film(film, target, size)[1]:
         say(f"{source}: {note}")
-    pixels = [read_reference(path) for path in references.ref]
+    pixels = [read_reference(path) for path in given.named]
     for reference in pixels:
         for note in reference.notes:
             say(f"{reference.source.name}: {note}")
     upscaler, encoded = _ready(film, target, pixels, references, computing)
+    if given.candidates:
+        found = chooser.choose(upscaler, source, Picture(next(film.frames()).rgb))
+        encoded += tuple(Reference(reference.original) for reference in found.references)
     if computing.plan:
         _tell_plan(upscaler, film, encoded, target, files)
         return 0

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from ttsr.geometry import compose
+from ttsr.geometry import Homography, compose, normalize
 from ttsr.images.picture import to_pixels, to_tensor
 from ttsr.images.resize import SCALE, blur_by_resize, cut_to_multiple, resize_bicubic, upscale4
 from ttsr.inference.matching_choices import MatchingChoices
@@ -145,6 +145,23 @@ class ReferenceFitter:
         if colours is None or np.all(np.abs(colours - [1, 0]) < [_SAME_GAIN, _SAME_OFFSET]):
             return Reference(pixels, fit)
         return Reference(replace(pixels, rgb=apply_colours(pixels.rgb, colours)), replace(fit, colours=colours))
+
+    @torch.inference_mode()
+    def moved(self, reference: Reference, motion: Homography) -> Reference:
+        """A reference that was resampled to fit another frame, as it fits this one; others as they are.
+
+        `motion` maps points of this frame, enlarged four times, to those of the other one.
+        """
+        fit = reference.fit
+        if fit is None or fit.pose is None or fit.use != "resampled":
+            return reference
+        pose = replace(fit.pose, to_reference=normalize(compose(fit.pose.to_reference, motion)))
+        pixels = self._resampled(fit.original, pose)
+        if pixels is None:  # it shows nothing of this frame
+            return reference
+        if fit.colours is not None:
+            pixels = replace(pixels, rgb=apply_colours(pixels.rgb, fit.colours))
+        return Reference(pixels, replace(fit, pose=pose))
 
     def _frame(self, shrink: float = 1.0) -> tuple[int, int]:
         """(width, height) of the enlarged LR picture, or of that of its smaller copy."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ttsr.errors import ImageError
+from ttsr.geometry import Homography
 from ttsr.images.picture import Picture, to_pixels
 from ttsr.images.reading import Source, read_picture
 from ttsr.images.resize import SCALE
@@ -135,6 +136,20 @@ class Upscaler:
             fitted = iter(fitter.fit([r.pixels if r.fit is None else r.fit.original for r in todo], progress))
         return tuple(next(fitted) if r in todo else r for r in references)
 
+    def move_references(
+        self, picture: Picture, references: Sequence[Reference], motion: Homography
+    ) -> tuple[Reference, ...]:
+        """Move references that were fitted to another frame of a film along with the camera, which is quicker.
+
+        Args:
+            picture: the frame at hand.
+            references: from `fit_references` with the other frame, of the same size.
+            motion: (3, 3), from points of this frame, enlarged four times, to those of the other one.
+        """
+        with self._passes.computing():
+            fitter = ReferenceFitter(self.model, picture.rgb, self.matching)
+            return tuple(fitter.moved(reference, motion) for reference in references)
+
     def keep(self, references: Sequence[Reference], *, progress: Progress | None = None) -> None:
         """Encode references that were fitted to one picture and serve others of its size too, such as frames of a film.
 
@@ -154,9 +169,7 @@ class Upscaler:
         """
         self._references = self.encode_references(references, progress=progress)
 
-    def plan(
-        self, picture: Picture, references: Sequence[Reference] | None = None, *, free: int | None = None
-    ) -> Plan:
+    def plan(self, picture: Picture, references: Sequence[Reference] | None = None, *, free: int | None = None) -> Plan:
         """Estimate the time and memory that `upscale` will take with the same arguments.
 
         Of references that are not fitted to the picture, as if they were used as they are. `free` are the bytes of

@@ -155,8 +155,8 @@ def upscale_film(
         if ref_every is not None:
             more = nearer_frames(sharp_frames(film, ref_every, progress=progress.part(0, scanned)))
         frames = FrameUpscaler(upscaler, references, even, more)
-        if state.fitted_to is not None:
-            frames.resume(state.fitted_to, state.fitted_at, state.matches)
+        if state.scene is not None:
+            frames.resume(state.scene)
         resumed_at, times = state.done, []
         for frame in film.frames():
             times.append(frame.time)
@@ -168,21 +168,14 @@ def upscale_film(
             part = progress.part(*share)
             own = Progress(lambda fraction, _, part=part, stage=stage: part.update(fraction, stage))
             result = frames.upscale(frame.rgb, frame.number, own)
-            state = State(
-                frame.number + 1,
-                frames.fitted_to,
-                frames.fitted_at,
-                frames.matches,
-                state.relevance + float(result.relevance.mean()),
-                state.fits + frames.fits,
-            )
-            frames.fits = 0
+            relevance, fits = state.relevance + float(result.relevance.mean()), state.fits + frames.fits
+            frames.fits, state = 0, State(frame.number + 1, frames.scene, relevance, fits)
             work.add(result.picture.rgb, state)
         join(film, work.pieces(), times[: state.done], target, PIECE_FRAMES)
     seconds, memory = time.perf_counter() - began, peak_bytes(upscaler.device)
     relevance = state.relevance / state.done
     notes = (*notes, *film.damage)
-    return FilmResult(even, state.done, resumed_at, seconds, memory, relevance, state.fits, frames.fitted, notes)
+    return FilmResult(even, state.done, resumed_at, seconds, memory, relevance, state.fits, frames.references, notes)
 
 
 def _settings(upscaler: Upscaler, film: Film, references: Sequence[Reference], ref_every: int | None) -> dict[str, Any]:

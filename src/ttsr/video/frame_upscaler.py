@@ -1,31 +1,50 @@
 """Upscale the frames of a film one after the other, each with what was found for the one before.
 
-References are fitted and encoded once, for as long as the picture stays about the same, and the matches of a frame are
-tried for the next one too. That is faster, and textures stay where they are.
+References are fitted once for as long as a scene lasts, and move along with the camera. The matches of a frame, moved
+along too, are tried for the next one. That is faster than to begin anew, and textures stay where they are.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ttsr.geometry import Homography
 from ttsr.images.picture import Picture
-from ttsr.images.resize import resize_bicubic
+from ttsr.images.resize import SCALE
 from ttsr.inference.references import Reference
 from ttsr.inference.sizes import plan_to, upscale_to
 from ttsr.inference.upscaled import Upscaled
 from ttsr.inference.upscaler import Upscaler
 from ttsr.progress import Progress
+from ttsr.registration.pose import PoseKeypoints
+from ttsr.video.camera_motion import camera_motion, carried_matches, differ, distance, since
 
-# Frames are compared on copies of so many pixels along their longer side.
-_THUMBNAIL = 32
-# The mean difference of such copies, of values in [0, 1], from which on a frame is another picture.
-_CHANGED = 0.02
+# Pixels of the result by which references lag behind the camera before they are moved: less is an error of estimation.
+_LAG = 0.75
 _FITTING_SHARE = 0.5  # of the time of a frame to which references are fitted, about
 
 MoreReferences = Callable[[int, NDArray[Any]], Sequence[Reference]]
 """Gives further references for a frame, by its number and its pixels (h, w, 3)."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the next frame's work depends on.
+
+    Attributes:
+        fitted_to: (h, w, 3), the frame that the references were fitted to.
+        fitted_at: its number.
+        motion: (3, 3), from points of the last frame, enlarged four times, to those of that one.
+        index: (h, w, 3), `Upscaled.index` of the last frame; all -1 where nothing was matched.
+    """
+
+    fitted_to: NDArray[Any]
+    fitted_at: int
+    motion: Homography
+    index: NDArray[np.int32]
 
 
 class FrameUpscaler:
@@ -38,10 +57,8 @@ class FrameUpscaler:
         more: gives further references for a frame, where references are fitted.
 
     Attributes:
-        fitted: the references as they are fitted now.
-        fitted_to: the frame, (h, w, 3), that the references are fitted to; None before the first.
-        fitted_at: its number.
-        matches: those of the last frame, if the next may begin with them.
+        references: as they are fitted now.
+        scene: what the next frame begins with; None before the first.
         fits: how often references were fitted.
     """
 
@@ -52,17 +69,18 @@ class FrameUpscaler:
         size: tuple[int, int],
         more: MoreReferences | None = None,
     ) -> None:
-        self._upscaler, self._references, self._size, self._more = upscaler, tuple(references), size, more
-        self.fitted: tuple[Reference, ...] = ()
-        self.fitted_to: NDArray[Any] | None = None
-        self.fitted_at = 0
-        self.matches: NDArray[np.int64] | None = None
+        self._upscaler, self._given, self._size, self._more = upscaler, tuple(references), size, more
+        self._fitted: tuple[Reference, ...] = ()  # to the frame that they were fitted to; `references` have moved on
+        self._fitted_keypoints: PoseKeypoints | None = None
+        self.references: tuple[Reference, ...] = ()
+        self.scene: Scene | None = None
         self.fits = 0
 
-    def resume(self, fitted_to: NDArray[Any], fitted_at: int, matches: NDArray[np.int64] | None) -> None:
-        """Go on behind a frame, from what the attributes of the same names were then."""
-        self._fit(fitted_to, fitted_at, Progress())
-        self.matches = matches
+    def resume(self, scene: Scene) -> None:
+        """Go on behind a frame, from what `scene` was then."""
+        self._fit(scene.fitted_to, scene.fitted_at, Progress())
+        self._move(Picture(scene.fitted_to), scene.motion, Progress())
+        self.scene = scene
 
     def upscale(self, rgb: NDArray[Any], number: int, progress: Progress | None = None) -> Upscaled:
         """Upscale the next frame, (h, w, 3) uint8 or uint16.
@@ -71,41 +89,52 @@ class FrameUpscaler:
             UserError: as `Upscaler.upscale`.
             Cancelled: through `progress`.
         """
-        progress = progress or Progress()
-        done = 0.0
-        if self.fitted_to is None or differ(rgb, self.fitted_to):
-            done = _FITTING_SHARE
+        progress, picture, scene = progress or Progress(), Picture(rgb), self.scene
+        start, done = None, _FITTING_SHARE
+        if scene is None or differ(rgb, scene.fitted_to):
             self._fit(rgb, number, progress.part(0, done))
             self.fits += 1
-        picture = Picture(rgb)
-        plan = plan_to(self._upscaler, picture, self._size, self.fitted)
+            fitted_to, fitted_at, motion = rgb, number, np.eye(3)
+        else:
+            fitted_to, fitted_at, done = scene.fitted_to, scene.fitted_at, 0.1
+            motion = self._follow(picture, scene.motion, progress.part(0, done))
+            if scene.index.min() >= 0:
+                start = carried_matches(scene.index, since(motion, scene.motion), self.references)
         result = upscale_to(
             self._upscaler,
             picture,
             self._size,
-            self.fitted,
-            start=self.matches,
-            plan=plan,
+            self.references,
+            start=start,
+            plan=plan_to(self._upscaler, picture, self._size, self.references),
             progress=progress.part(done, 1),
         )
-        self.matches = result.matches if result.matches.min() >= 0 and not result.own_reference else None
+        index = np.full_like(result.index, -1) if result.own_reference else result.index
+        self.scene = Scene(fitted_to, fitted_at, motion, index)
         return result
 
     def _fit(self, rgb: NDArray[Any], number: int, progress: Progress) -> None:
         more = () if self._more is None else self._more(number, rgb)
-        fitted = self._upscaler.fit_references(Picture(rgb), (*self._references, *more), progress=progress.part(0, 0.8))
-        self._upscaler.keep(fitted, progress=progress.part(0.8, 1))
-        self.fitted, self.fitted_to, self.fitted_at, self.matches = fitted, rgb, number, None
+        given = (*self._given, *more)
+        self._fitted = self._upscaler.fit_references(Picture(rgb), given, progress=progress.part(0, 0.8))
+        self._fitted_keypoints = PoseKeypoints(rgb, SCALE)
+        self._keep(self._fitted, progress.part(0.8, 1))
 
+    def _follow(self, picture: Picture, before: Homography, progress: Progress) -> Homography:
+        """Move the references along with the camera; the motion that they have now."""
+        assert self._fitted_keypoints is not None
+        if not any(r.fit is not None and r.fit.use == "resampled" for r in self._fitted):
+            return before
+        motion = camera_motion(PoseKeypoints(picture.rgb, SCALE), self._fitted_keypoints)
+        if motion is None or distance(motion, before, picture.size) < _LAG:
+            return before
+        self._move(picture, motion, progress)
+        return motion
 
-def differ(frame: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Whether two frames show different pictures: another scene, other light, or a camera that has moved on."""
-    here, there = _thumbnail(frame), _thumbnail(other)
-    return here.shape != there.shape or float(np.abs(here - there).mean()) > _CHANGED
+    def _move(self, picture: Picture, motion: Homography, progress: Progress) -> None:
+        if (motion != np.eye(3)).any():
+            self._keep(self._upscaler.move_references(picture, self._fitted, motion), progress)
 
-
-def _thumbnail(frame: NDArray[Any]) -> NDArray[np.float64]:
-    height, width = frame.shape[:2]
-    shrink = max(1.0, max(height, width) / _THUMBNAIL)
-    small = resize_bicubic(frame, max(1, round(width / shrink)), max(1, round(height / shrink)))
-    return small.astype(np.float64) / np.iinfo(frame.dtype).max
+    def _keep(self, references: tuple[Reference, ...], progress: Progress) -> None:
+        self._upscaler.keep(references, progress=progress)
+        self.references = references

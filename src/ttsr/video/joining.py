@@ -70,8 +70,7 @@ def join(film: Film, pieces: Sequence[Path], times: Sequence[int], target: Path,
         original = source.streams.video[0]
         video.metadata.update(_kept(original.metadata))
         output.metadata.update({k: v for k, v in source.metadata.items() if k not in _OF_THE_FORMAT})
-        with suppress(AttributeError, ValueError):
-            output.set_chapters(source.chapters())
+        output.set_chapters(source.chapters())
         copied = _copied_streams(source, output, _supported(target))
         packets = [_timed(film, pieces, times, piece_frames, video), _others(source, copied)]
         for _, packet in heapq.merge(*packets, key=lambda entry: entry[0]):

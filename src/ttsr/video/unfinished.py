@@ -16,6 +16,7 @@ from ttsr.options import Precision
 from ttsr.system.files import TEMPORARY, atomic_path
 from ttsr.system.folder_lock import lock_folder
 from ttsr.video.encoding import Encoding, encode_piece
+from ttsr.video.frame_upscaler import Scene
 
 PIECE_FRAMES = 24
 """Frames that are encoded together. Those that are not yet encoded lie in the folder without compression."""
@@ -25,21 +26,17 @@ _SETTINGS, _STATE = "settings.json", "state.npz"
 
 @dataclass(frozen=True)
 class State:
-    """What the next frame's work depends on.
+    """How far a run has come.
 
     Attributes:
         done: how many frames are finished.
-        fitted_to: (h, w, 3), the frame that the references were fitted to last; None before the first.
-        fitted_at: its number.
-        matches: (h, w), those of the last frame; None where the next one begins without.
+        scene: what the next frame begins with; None before the first.
         relevance: the sum of the mean relevance of all finished frames.
         fits: how often references were fitted.
     """
 
     done: int = 0
-    fitted_to: NDArray[Any] | None = None
-    fitted_at: int = 0
-    matches: NDArray[np.int64] | None = None
+    scene: Scene | None = None
     relevance: float = 0.0
     fits: int = 0
 
@@ -65,10 +62,9 @@ class Unfinished:
         """
         with atomic_path(self._frame(state.done - 1)) as temporary, temporary.open("wb") as file:
             np.save(file, rgb, allow_pickle=False)
-        known = {"fitted_to": state.fitted_to, "matches": state.matches}
-        arrays: dict[str, Any] = {name: array for name, array in known.items() if array is not None}
+        scene: dict[str, Any] = {} if state.scene is None else vars(state.scene)
         with atomic_path(self.folder / _STATE) as temporary, temporary.open("wb") as file:
-            np.savez(file, counts=[state.done, state.fitted_at, state.fits], relevance=state.relevance, **arrays)
+            np.savez(file, done=state.done, relevance=state.relevance, fits=state.fits, **scene)
         self.state = state
         self._encode_what_is_whole()
 
@@ -155,9 +151,8 @@ def unfinished(target: Path, settings: Mapping[str, Any], encoding: Encoding) ->
 def _read_state(folder: Path) -> State:
     try:
         with np.load(folder / _STATE, allow_pickle=False) as stored:
-            done, fitted_at, fits = (int(number) for number in stored["counts"])
-            arrays = {name: stored[name] for name in ("fitted_to", "matches") if name in stored}
-            return State(done, fitted_at=fitted_at, relevance=float(stored["relevance"]), fits=fits, **arrays)
+            scene = Scene(stored["fitted_to"], int(stored["fitted_at"]), stored["motion"], stored["index"])
+            return State(int(stored["done"]), scene, float(stored["relevance"]), int(stored["fits"]))
     except FileNotFoundError:
         return State()
     except (OSError, ValueError, KeyError, BadZipFile):
