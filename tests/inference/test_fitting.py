@@ -32,6 +32,12 @@ def without(upscaler: Upscaler, aloe: Pixels, leuven: Pixels) -> Upscaled:
     return upscaled(upscaler, aloe[80:240, 120:360], leuven)
 
 
+@pytest.fixture(scope="module")
+def upright(upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels) -> Upscaled:
+    """The middle of `aloe` with another view of the same."""
+    return upscaled(upscaler, aloe[80:240, 120:360], aloe_ref)
+
+
 def test_a_reference_of_something_else_is_left_out(without: Upscaled, aloe: Pixels) -> None:
     (reference,) = without.references
     assert reference.fit is not None and reference.left_out
@@ -41,10 +47,9 @@ def test_a_reference_of_something_else_is_left_out(without: Upscaled, aloe: Pixe
 
 
 def test_a_rotated_and_larger_reference_helps_as_the_upright_one(
-    upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels, without: Upscaled
+    upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels, without: Upscaled, upright: Upscaled
 ) -> None:
     hr = aloe[80:240, 120:360]
-    upright = upscaled(upscaler, hr, aloe_ref)
     height, width = aloe_ref.shape[:2]
     rotated = np.ascontiguousarray(np.rot90(resize_bicubic(aloe_ref, 2 * width, 2 * height), -1))
     result = upscaled(upscaler, hr, rotated)
@@ -131,9 +136,9 @@ def test_off_uses_references_as_they_are(upscaler: Upscaler, aloe: Pixels, leuve
     assert reference.fit is None and result.relevance.any()
 
 
-def test_16_bits_are_fitted_as_8(upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels) -> None:
+def test_16_bits_are_fitted_as_8(upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels, upright: Upscaled) -> None:
     hr, deep = aloe[80:240, 120:360], aloe_ref.astype(np.uint16) * 257
-    shallow = upscaled(upscaler, hr, aloe_ref).picture.rgb
+    shallow = upright.picture.rgb
     lr = Picture(downscale4(hr).astype(np.uint16) * 257)
     result = upscaler.upscale(lr, upscaler.encode_references(Picture(deep)))
     difference = np.abs(result.picture.rgb / 257 - shallow)

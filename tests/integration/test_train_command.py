@@ -145,7 +145,6 @@ ADVERSARIAL = [
     "--discriminator.lr=1e-6",
     "--schedule.pixel_steps=6",
 ]
-TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node=2")
 KINDS = {
     "rec": [],
     "gan": [*ADVERSARIAL, "--losses.adversarial_kind=bce", "--discriminator.first=false"],
@@ -174,12 +173,12 @@ def test_two_processes_give_the_losses_of_one(photos, tmp_path, run_here, launch
         assert line == pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
-def test_two_processes_stop_together_and_go_on(photos, tmp_path, run_here):
+def test_two_processes_stop_together_and_go_on(photos, tmp_path, run_here, launch):
     """A run of one process may even go on as two, and the other way round."""
     arguments = ["debug", "--data", photos, "--device", "cpu", "--losses.contrastive_group=1", "--schedule.steps=6"]
-    begun = run(*arguments, "--out", tmp_path, "--max-time=0", launcher=TORCHRUN)
+    begun = launch(2, "train", *arguments, "--out", tmp_path, "--max-time=0")
     assert "step 1 of 6" in begun.stdout and begun.stdout.count("stopped, continue with") == 1, begun.stderr
-    assert begun.returncode != 0 and last_step(tmp_path) == 1
+    assert begun.codes == [3, 3] and last_step(tmp_path) == 1
     assert (tmp_path / "debug.safetensors").exists()
     done = run_here(*arguments, "--out", tmp_path, "--resume")
     assert done.returncode == 0 and [line["step"] for line in losses(tmp_path)] == [1, 2, 3, 4, 5, 6]

@@ -324,7 +324,7 @@ def test_a_nan_score_is_never_the_best(photos, debug, test_set, tmp_path, monkey
 
 
 def test_validating_changes_no_step(photos, unbroken, debug, losses, test_set, tmp_path):
-    recipe = debug("rec", "--validation_steps=3")
+    recipe = debug("rec", "--validation_steps=7")
     train(recipe, photos, tmp_path / "run", test_set=test_set, num_workers=0)
     assert losses(tmp_path / "run") == losses(unbroken("rec", recipe))
 
