@@ -44,7 +44,9 @@ def zoomed(page: Page, selector: str) -> list[float]:
 
 
 def overflow(page: Page) -> int:
-    return page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    """Pixels that the page is wider than the screen: `innerWidth` grows with it on phones."""
+    assert page.viewport_size is not None
+    return page.evaluate("document.documentElement.scrollWidth") - page.viewport_size["width"]
 
 
 def told_place(page: Page) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -191,6 +193,8 @@ def test_by_keyboard_alone(pages: Pages, files: Path) -> None:
                 return
         raise AssertionError(f"{name} is not reached")
 
+    # From here on, or else the first key might come before Chromium is told that somebody waits for it.
+    page.on("filechooser", lambda _: None)
     for photo in ("small.png", "sharp.png"):
         tab_to("file")
         with page.expect_file_chooser() as chooser:
