@@ -39,5 +39,5 @@ def test_the_library_names_no_flags_of_the_command_line():
     assert flag.search("give --out") and flag.search("-o '': names no file") and not flag.search("a - b, well-known")
     found = [f"{file.name}: {text}" for file in library for text in texts(file) if flag.search(text)]
     # They call git, set a variable of CSS, and show a command to the readers of a model card.
-    others = ("environment.py", "comparison_page.py", "hub_card.py")
+    others = ("environment.py", "html_page.py", "hub_card.py")
     assert [entry for entry in found if not entry.startswith(others)] == []
