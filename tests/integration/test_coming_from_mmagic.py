@@ -31,7 +31,7 @@ from ttsr.weights.saving import save
 
 PAGE = Path(__file__).parents[2] / "docs" / "coming-from-mmagic.md"
 COMMANDS = re.findall(r"\| `((?:ttsr|torchrun|srun) [^`]*)` \|$", PAGE.read_text(), flags=re.MULTILINE)
-PUBLISHED = re.compile(r"https://\S+\.pth|mmagic/ttsr-gan")
+PUBLISHED = re.compile(r"https://\S+\.pth|mmagic/ttsr-(gan|rec)")
 
 SMALL = [
     *("--model.channels", "4", "--model.num_blocks", "[1, 1, 1, 1]", "--model.extractor_channels", "[4, 4, 4]"),
@@ -117,7 +117,7 @@ def free_port() -> int:
 
 
 def test_the_page_has_every_command() -> None:
-    assert len(COMMANDS) == 17
+    assert len(COMMANDS) == 18
     assert sum(command.startswith("torchrun --nproc-per-node 8") for command in COMMANDS) == 2
     assert sum(command.startswith("srun") for command in COMMANDS) == 2
 
