@@ -1,6 +1,7 @@
 """A service on a port, until the command is stopped."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -43,6 +44,8 @@ def serve_until_stopped(
         what = f"the service needs {error.name}, which is not installed"
         raise UserError(what, "pip install 'ttsr[web]'") from None
 
+    # Its warnings are of clients' mistakes, any number of them.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     application = create_application(settings)
     if extend is not None:
         extend(application)
@@ -59,6 +62,11 @@ def serve_until_stopped(
         limit_concurrency=1000,
     )
 
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await application.state.service.queue.stop()  # which ends the streams of events
+            await super().shutdown(sockets)
+
     async def run(listening: socket.socket) -> None:
         async with application.router.lifespan_context(application):
             name = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -66,7 +74,7 @@ def serve_until_stopped(
             tell(f"ttsr listens at {address}")
             if started is not None:
                 started(address)
-            await uvicorn.Server(config).serve([listening])
+            await Server(config).serve([listening])
 
     if settings.token is None:
         say("no token is set: every user and program of this machine has access")

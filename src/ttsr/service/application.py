@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -45,9 +46,17 @@ def create_application(settings: ServiceSettings) -> FastAPI:
         finally:
             await service.stop()
 
-    # Without the pages that describe it, which load scripts from elsewhere.
+    # `Access` checks the token; here it is described only.
+    described = [] if settings.token is None else [Depends(HTTPBearer(auto_error=False))]
     application = FastAPI(
-        title="ttsr", version=__version__, description=_ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="ttsr",
+        version=__version__,
+        description=_ABOUT,
+        lifespan=lifespan,
+        dependencies=described,
+        # Their scripts come from elsewhere.
+        docs_url=None,
+        redoc_url=None,
     )
     application.include_router(picture_routes)
     application.include_router(job_routes)

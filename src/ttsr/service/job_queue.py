@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
+import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -68,11 +70,11 @@ class JobQueue:
 
     async def stop(self) -> None:
         """Take no more jobs, and end those that there are."""
+        for job in self._jobs.values():
+            job.end("cancelled", error="the service was stopped")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for job in self._jobs.values():
-            job.end("cancelled", error="the service was stopped")
 
     def get(self, job_id: str) -> Job | None:
         """A job by its secret."""
@@ -165,10 +167,8 @@ class JobQueue:
             job, start = await self._next(worker), time.monotonic()
             if job is None:
                 continue
-            try:
-                await self._run(worker, job)
-            finally:
-                self._finish(job, time.monotonic() - start)
+            await self._run(worker, job)  # not finished where the service stops: the folder of all jobs goes then
+            self._finish(job, time.monotonic() - start)
 
     async def _run(self, worker: WorkerProcess, job: Job) -> None:
         def show(fraction: float, stage: str) -> None:
@@ -195,6 +195,9 @@ class JobQueue:
             job.end("cancelled")
         except WorkerGone:
             job.end("failed", error=KILLED)
+        except Exception:  # the next job is to find its worker all the same
+            traceback.print_exc(file=sys.stderr)
+            job.end("failed", error="an error of the service, which its log describes")
         finally:
             stop.cancel()
             call.cancel()

@@ -12,7 +12,7 @@ from ttsr.inference.references import Reference, ReferencePixels, ReferenceSourc
 from ttsr.inference.sizes import plan_to
 from ttsr.models.config import SCALE
 from ttsr.progress import Progress
-from ttsr.service.job_request import JobPlan, JobRequest, Size, StoredPicture
+from ttsr.service.job_request import Choices, JobPlan, JobRequest, Size, StoredPicture
 from ttsr.service.worker_models import WorkerModels
 
 
@@ -30,6 +30,16 @@ def inspect(models: WorkerModels, progress: Progress, file: Path, name: str, pix
         return (width, height), False
     picture = decode_picture(data, name)
     return picture.size, picture.alpha is not None and not is_constant(picture.alpha)
+
+
+def calibrate(models: WorkerModels, progress: Progress) -> None:
+    """Let the plans of the default model measure how fast this machine is: they do so once, best while it is idle.
+
+    Raises:
+        UserError: not even a small picture fits into the worker's memory.
+    """
+    lr, reference = (StoredPicture(Path(), "", "a small picture", size, False, 0) for size in ((64, 64), (256, 256)))
+    plan(models, progress, JobRequest(lr, (reference,), Choices(next(iter(models.places)))))
 
 
 def plan(models: WorkerModels, progress: Progress, request: JobRequest) -> JobPlan:

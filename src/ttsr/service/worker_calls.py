@@ -5,6 +5,7 @@ from typing import Any
 
 SHARE = "ttsr.service.worker_models:share"
 INSPECT = "ttsr.service.picture_calls:inspect"
+CALIBRATE = "ttsr.service.picture_calls:calibrate"
 PLAN = "ttsr.service.picture_calls:plan"
 UPSCALE = "ttsr.service.upscale_call:upscale"
 DRAW = "ttsr.service.drawing_calls:draw"

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ttsr.service.worker_models import WorkerModels
 
 _UPDATE_S = 0.1
+_FAULT = "an error of the service, which its log describes"
 
 
 def work(connection: Connection, settings: WorkerSettings | None) -> None:
@@ -83,12 +85,13 @@ class _Worker:
         except MemoryError:
             answer = Failed(call.number, "memory ran out: take a smaller picture, or smaller or fewer references", True)
         except Exception:
-            traceback.print_exc(file=sys.stderr)
-            answer = Failed(call.number, "an error of the service, which its log describes")
+            if not progress.is_cancelled:  # else its files may be gone already
+                traceback.print_exc(file=sys.stderr)
+            answer = Failed(call.number, None if progress.is_cancelled else _FAULT)
         del self._progress[call.number]
         self._send(answer)
 
-    def _reporter(self, number: int):
+    def _reporter(self, number: int) -> Callable[[float, str], None]:
         last = 0.0
 
         def show(fraction: float, stage: str) -> None:

@@ -10,7 +10,7 @@ import psutil
 from ttsr.errors import UserError
 from ttsr.service.change import Change
 from ttsr.service.settings import ServiceSettings, public_name
-from ttsr.service.worker_calls import SHARE, WorkerSettings
+from ttsr.service.worker_calls import CALIBRATE, SHARE, WorkerSettings
 from ttsr.service.worker_process import ServiceFault, WorkerGone, WorkerProcess
 from ttsr.system.memory import cgroup_room
 
@@ -62,6 +62,7 @@ class WorkerPool:
         for process in both:
             await process.call(SHARE, threads, self.share_bytes)
             process.settings = base  # for the one that replaces it
+        await self.ask(CALIBRATE)
         self.workers += [
             WorkerProcess(
                 replace(base, device=devices[number % len(devices)]), f"ttsr worker {number}", self.changes.tell
