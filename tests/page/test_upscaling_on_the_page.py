@@ -95,6 +95,21 @@ def test_bad_files_are_named_with_what_is_wrong(pages: Pages, files: Path) -> No
     page.wait_for_selector(f"{SUBMIT}:enabled")
 
 
+def test_too_many_and_too_large_files_are_not_sent(pages: Pages, files: Path) -> None:
+    page = pages.open()
+    assert page.request.get(f"{pages.address}page/limits.json").json() == {"references": 32, "upload_bytes": 2**28}
+    size = (files / "sharp.png").stat().st_size
+    page.route("**/limits.json", lambda route: route.fulfill(json={"references": 2, "upload_bytes": size - 1}))
+    page.reload()
+    page.wait_for_selector("[name=model] option", state="attached")
+    pages.requests.clear()
+    page.set_input_files("#sharp input >> nth=0", [files / name for name in ("sharp.png", "small.png", "tall.png")])
+    expect(page.locator("#sharp .left-out")).to_have_text("At most 2 photos are taken: 1 was left out.")
+    expect(page.locator("#sharp li.bad")).to_contain_text("sharp.pnghas more than 1 MB: choose a smaller copy")
+    expect(page.locator("#sharp li:not(.bad) small")).to_have_text("40 × 24")
+    assert len([url for url in pages.requests if url.endswith("/v1/images")]) == 1
+
+
 def test_folders_drops_and_pastes(pages: Pages, files: Path) -> None:
     page = pages.open()
     names = page.locator("#sharp .what b")

@@ -57,6 +57,13 @@ def page(request: Request) -> Response:
     return _answer("index.html", request)
 
 
+@page_routes.get("/page/limits.json")
+def page_limits(request: Request) -> dict[str, int]:
+    """What the service takes of photos, so that the page can say so before it sends them."""
+    settings = request.app.state.service.settings
+    return {"references": settings.references, "upload_bytes": settings.upload_bytes}
+
+
 @page_routes.get("/page/{name}")
 def page_file(request: Request, name: str) -> Response:
     """A file that the page loads."""

@@ -1,5 +1,6 @@
 // The models that the service offers.
 import { useToken } from "./access_token.js";
+import { learnLimits } from "./limits.js";
 import { Refused, Unreachable, models } from "./service.js";
 
 const ABOUT = {
@@ -26,7 +27,7 @@ function askForToken() {
 export async function offerModels(select, lost) {
   for (;;)
     try {
-      const known = await models();
+      const [known] = await Promise.all([models(), learnLimits()]);
       select.replaceChildren(...known.map(({ name, default: chosen }) => new Option(name, name, chosen, chosen)));
       break;
     } catch (error) {

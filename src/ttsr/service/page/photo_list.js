@@ -1,5 +1,7 @@
 // The photos of one of the two fields: chosen, dropped or pasted, uploaded at once, and shown with what became of them.
 import { filesOf, picturesOf } from "./dropped_files.js";
+import { limits } from "./limits.js";
+import { bytes } from "./plain_units.js";
 import { upload } from "./service.js";
 
 const AT_ONCE = 3;
@@ -35,7 +37,7 @@ function thumbnail(photo) {
 
 // `changed()` is called whenever a photo comes, goes, or has been uploaded. Of a list that is not `many`, a new photo replaces the old.
 export function photoList(field, { many, changed }) {
-  const list = field.querySelector(".photos");
+  const list = field.querySelector(".photos"), leftOut = field.querySelector(".left-out");
   let photos = [];
 
   function card(photo) {
@@ -65,6 +67,7 @@ export function photoList(field, { many, changed }) {
 
   function drop(photo) {
     photo.gone?.abort();
+    if (leftOut) leftOut.textContent = "";
     photo.item.remove();
     photos = photos.filter((other) => other !== photo);
     changed();
@@ -90,11 +93,18 @@ export function photoList(field, { many, changed }) {
   function add(files) {
     if (!files.length) return;
     if (!many) for (const photo of photos) drop(photo);
-    for (const file of many ? files : files.slice(0, 1)) {
+    const room = many ? Math.max(0, limits.references - photos.length) : 1;
+    const over = files.length - room;
+    if (leftOut) leftOut.textContent = over > 0 ? `At most ${limits.references} photos are taken: ${over} ${over === 1 ? "was" : "were"} left out.` : "";
+    for (const file of files.slice(0, room)) {
       const photo = card({ name: file.name, file });
       photos.push(photo);
       list.append(photo.item);
-      send(photo);
+      if (file.size <= limits.upload_bytes) send(photo);
+      else {
+        photo.problem = `has more than ${bytes(limits.upload_bytes)}: choose a smaller copy`;
+        tell(photo);
+      }
     }
     changed();
   }

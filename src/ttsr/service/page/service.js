@@ -42,6 +42,8 @@ const jobPath = (id) => `v1/jobs/${encodeURIComponent(id)}`;
 
 export const models = async () => (await ask("v1/models")).models;
 
+export const limits = () => ask("page/limits.json");
+
 export function upload(file, signal) {
   const body = new FormData();
   body.append("file", file, file.name);
