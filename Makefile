@@ -4,6 +4,7 @@
 # make lint       ruff: rules and format
 # make type       pyright
 # make docs       the documentation as a site: site/index.html (builds and reads without a network)
+# make browser    a page that upscales in the browser, on ttsr-lite: http://127.0.0.1:8000
 # make bench      time and memory against the textbook form: benchmarks/results (wants a quiet machine)
 # make quality DEV=... TRAIN=...    measure the models on your test set and training photos: docs/quality.md, docs/models.md
 # make peers DEV=...                networks of others on your test set: benchmarks/results/peers.json (an environment of its own)
@@ -17,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test chromium quick lint type docs bench quality peers ablation retrain clean
+.PHONY: help demo test chromium quick lint type docs browser bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -25,7 +26,7 @@ help:
 demo: $(VENV)/.core
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.test chromium
+test: $(VENV)/.test $(VENV)/.browser-example chromium
 	$(BIN)/python -m pytest
 
 # Root on Debian gets it from there. Without it the tests of the page fail.
@@ -55,6 +56,10 @@ type: $(VENV)/.dev
 docs: $(VENV)/.test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "wrote site/index.html"
+
+browser: $(VENV)/.test $(VENV)/.browser-example
+	$(BIN)/ttsr export --out examples/browser/model
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory examples/browser 8000
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/search.py --output benchmarks/results/search.json
@@ -91,10 +96,19 @@ retrain: $(VENV)/.test
 		--start runs/ttsr-lite/ttsr-lite.safetensors
 
 clean:
-	rm -rf $(VENV) $(PEERS) demo site
+	rm -rf $(VENV) $(PEERS) demo site examples/browser/onnxruntime examples/browser/model
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# What examples/browser needs of onnxruntime-web; with npm, which comes with Node.js.
+ORT_FILES := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
+$(VENV)/.browser-example: examples/browser/package-lock.json $(VENV)/.python
+	mkdir -p $(VENV)/npm examples/browser/onnxruntime
+	cp examples/browser/package.json examples/browser/package-lock.json $(VENV)/npm
+	npm ci --prefix $(VENV)/npm --no-audit --no-fund --ignore-scripts --loglevel=error
+	cp $(ORT_FILES:%=$(VENV)/npm/node_modules/onnxruntime-web/dist/%) examples/browser/onnxruntime
 	touch $@
 
 $(VENV)/.core: $(VENV)/.python pyproject.toml constraints.txt

@@ -4,6 +4,7 @@ Each part is given what the network computed, so that the difference of one is n
 are as good as each other may be chosen differently, and then show different textures.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -58,14 +59,24 @@ def difference(model: TTSR, runs: Mapping[str, Run]) -> Difference:
     for number, (grid, grids) in enumerate(SIZES):
         case = _Case(model, number, grid, grids)
         for name, off in case.compare(runs).items():
-            found[name] = max(found[name], off)
-        other, cells = other + case.other_matches, cells + grid[0] * grid[1]
-    for name, off in found.items():
+            found[name] = off if math.isnan(off) else max(found[name], off)
+        other, cells = other + case.other_matches, cells + len(grids) * grid[0] * grid[1]
+    return within(found, other / cells)
+
+
+def within(by_part: Mapping[str, float], other_matches: float) -> Difference:
+    """The differences, where they are small enough.
+
+    Raises:
+        UserError: they are not.
+    """
+    remedy = "report it, with what ttsr info prints"
+    for name, off in by_part.items():
         if not off <= TOLERANCE:  # not a number either
-            raise UserError(f"the exported {name} differs from the network by {off:.2g}", "report it, with ttsr info")
-    if other > _OTHER_MATCHES * cells:
-        raise UserError(f"the exported matching differs in {other} of {cells} places", "report it, with ttsr info")
-    return Difference(found, other / cells)
+            raise UserError(f"the exported {name} differs from the network by {off:.2g}", remedy)
+    if other_matches > _OTHER_MATCHES:
+        raise UserError(f"the exported matching finds other matches in {100 * other_matches:.0f} % of places", remedy)
+    return Difference(by_part, other_matches)
 
 
 class _Case:

@@ -3,8 +3,7 @@
 Each pixel is the mean of nine: what its own cell and its eight neighbours, each moved along with its own match, show
 there. Folding overlapping patches of 3x3 cells is the same, with zeros beyond the borders instead of repeated pixels.
 
-The nine are a loop of the graph, and places one long list each: written out, with grids of unknown sizes, the export
-takes minutes.
+The nine are a loop of the graph, and places one long list each: with nine copies of it exporting takes minutes.
 """
 
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from torch._higher_order_ops.while_loop import while_loop
 
 from ttsr.models.config import SCALE
 from ttsr.models.correspondence.patches import OFFSETS
+from ttsr.models.correspondence.types import Grid
 
 
 class Neighbours(NamedTuple):
@@ -33,9 +33,9 @@ class Neighbours(NamedTuple):
     start: Tensor
 
 
-def neighbours(reference: Tensor, place: Tensor, sizes: Tensor) -> Neighbours:
-    """Of matches as `SynthesisPart` takes them, int64."""
-    height, width = reference.shape[1:]
+def neighbours(reference: Tensor, place: Tensor, sizes: Tensor, grid: Grid) -> Neighbours:
+    """Of the matches of a grid of cells, as `SynthesisPart` takes them, int64."""
+    height, width = grid
     cells = torch.arange(height * width)
     row = cells // width
     column = cells - row * width  # the exporter knows no remainder by a size
@@ -48,18 +48,18 @@ def neighbours(reference: Tensor, place: Tensor, sizes: Tensor) -> Neighbours:
     shift = place[0].flatten(1).t() - SCALE * torch.stack([row, column], 1)
     return Neighbours(
         (near_y == y) & (near_x == x),
-        shift.index_select(0, near).reshape(len(OFFSETS), -1, 2),
-        sizes.index_select(0, number).reshape(len(OFFSETS), -1, 2),
-        (areas.cumsum(0) - areas).index_select(0, number).reshape(len(OFFSETS), -1),
+        shift.index_select(0, near).reshape(len(OFFSETS), height * width, 2),
+        sizes.index_select(0, number).reshape(len(OFFSETS), height * width, 2),
+        (areas.cumsum(0) - areas).index_select(0, number).reshape(len(OFFSETS), height * width),
     )
 
 
-def gathered_textures(matches: Neighbours, width: int, texture: Tensor, cell: int, *, repeat: bool) -> Tensor:
+def gathered_textures(matches: Neighbours, grid: Grid, texture: Tensor, cell: int, *, repeat: bool) -> Tensor:
     """Textures of a level at the matches.
 
     Args:
         matches: of the LR's cells, row by row, and their neighbours.
-        width: of the LR.
+        grid: (h, w).
         texture: (P, C), the level's pixels of each reference, row by row, one reference after the other.
         cell: pixels along a cell's side at this level.
         repeat: beyond a border repeat the last pixels or matches, as `pixel_transfer`; else zeros, as `cell_transfer`.
@@ -67,10 +67,12 @@ def gathered_textures(matches: Neighbours, width: int, texture: Tensor, cell: in
     Returns:
         (1, C, cell h, cell w).
     """
-    pixels = torch.arange(matches.start.shape[1] * cell * cell)
-    y_own = pixels // (cell * width)
-    x_own = pixels - y_own * (cell * width)
-    of_cell = (y_own // cell) * width + x_own // cell
+    # All sizes are said in terms of these two: inferred from one another, they cost minutes of symbolic arithmetic.
+    height, width = cell * grid[0], cell * grid[1]
+    pixels = torch.arange(height * width)
+    y_own = pixels // width
+    x_own = pixels - y_own * width
+    of_cell = (y_own // cell) * grid[1] + x_own // cell
     # In pixels of the level, rounded to the nearest.
     shifts, sizes = (matches.shift * cell + SCALE // 2) // SCALE, matches.size * cell
     starts, knowns = matches.start * cell * cell, matches.known
@@ -90,6 +92,6 @@ def gathered_textures(matches: Neighbours, width: int, texture: Tensor, cell: in
             gathered = gathered * ((seen_y == y) & (seen_x == x) & known)[:, None]
         return number + 1, total + gathered
 
-    none = texture.new_zeros(pixels.shape[0], texture.shape[1])
+    none = texture.new_zeros(height * width, texture.shape[1])
     _, total = while_loop(unfinished, add, (torch.zeros(1, dtype=torch.long), none))
-    return (total / len(OFFSETS)).reshape(1, -1, cell * width, texture.shape[1]).permute(0, 3, 1, 2)
+    return (total / len(OFFSETS)).reshape(1, height, width, texture.shape[1]).permute(0, 3, 1, 2)

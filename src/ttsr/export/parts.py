@@ -35,7 +35,7 @@ class ExtractorPart(nn.Module):
             (16 H W, C1); and where matches are refined the luma (1, 4H, 4W).
         """
         levels = self.extractor(image)
-        tables = [level[0].permute(1, 2, 0).reshape(-1, level.shape[1]) for level in levels]
+        tables = [level[0].flatten(1).t() for level in levels]
         return (levels[0], *tables, *([luma(image)] if self.with_luma else []))
 
 
@@ -105,13 +105,14 @@ class SynthesisPart(nn.Module):
         if self.confidence is None:
             attention = relevance.expand(-1, 3, -1, -1)
         else:
-            own = [SCALE * torch.arange(side) for side in place.shape[2:]]
+            own = [SCALE * torch.arange(side) for side in lr.shape[2:]]
             shift = place - torch.stack(torch.broadcast_tensors(own[0][:, None], own[1][None]))
             refinement = Refinement(reference, shift, cast(Tensor, zncc))
             attention = self.confidence(relevance, refinement.zncc, coherence(refinement))
-        matches, width, repeat = neighbours(reference, place, sizes), lr.shape[3], self.confidence is not None
+        grid, repeat = (lr.shape[2], lr.shape[3]), self.confidence is not None
+        matches = neighbours(reference, place, sizes, grid)
         tables = zip((texture1, texture2, texture4), CELLS, strict=True)
-        coarse, middle, fine = (gathered_textures(matches, width, table, cell, repeat=repeat) for table, cell in tables)
+        coarse, middle, fine = (gathered_textures(matches, grid, table, cell, repeat=repeat) for table, cell in tables)
         x1, x2, detail = self.synthesis.coarse(2 * lr - 1, attention, coarse, middle)
         base = _base(lr_up, detail) if self.on_bicubic else None
         rgb = self.synthesis.fine(x1, x2, attention, fine, base)
