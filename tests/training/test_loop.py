@@ -155,9 +155,9 @@ def test_the_extractor_alone_is_trained_first(photos, debug, tmp_path):
 
 
 def test_it_learns(photos, debug, losses, tmp_path):
-    trainer, _ = train(debug("rec", "--schedule.steps=80", "--ema=0"), photos, tmp_path, num_workers=0)
+    trainer, _ = train(debug("rec", "--schedule.steps=48", "--ema=0"), photos, tmp_path, num_workers=0)
     rec = [line["rec"] for line in losses(tmp_path) if "rec" in line]
-    assert sum(rec[-20:]) < 0.97 * sum(rec[:20])
+    assert sum(rec[-20:]) < 0.9 * sum(rec[:20])
     model, average = trainer.model.state_dict(), trainer.averaged_model().state_dict()
     assert all(torch.equal(model[name], average[name]) for name in model)
 
