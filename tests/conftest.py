@@ -2,6 +2,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -54,6 +55,20 @@ def aloe_ref() -> NDArray[np.uint8]:
 @pytest.fixture(scope="session")
 def leuven() -> NDArray[np.uint8]:
     return np.asarray(Image.open(EXAMPLES / "leuven_hr.png"))
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory, aloe: NDArray[np.uint8]) -> Path:
+    """Three frames of 16x12 pixels."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = 12, 16
+        for number in range(3):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(aloe[4 * number :, :64][:48][::4, ::4]))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
 
 
 @pytest.fixture(scope="session")

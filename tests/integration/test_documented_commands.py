@@ -213,3 +213,8 @@ def test_commands_within_the_text_have_the_options_that_they_name(page: Path) ->
         known |= {f"--{field}" for field in field_descriptions()} if name == "train" else set()
         named = {word for word in words if re.match(r"--?[a-z]", word)}
         assert named <= known | {"--help"}, f"{page.name}: {found}"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_documented(command: str) -> None:
+    assert any(f"ttsr {command}" in page.read_text("utf-8") for page in PAGES)
