@@ -10,8 +10,10 @@ import ttsr
 from ttsr.errors import ImageError, UserError
 from ttsr.images.resize import downscale4
 from ttsr.inference.upscaler import Upscaler
+from ttsr.registration.pose import PoseKeypoints
 from ttsr.retrieval.finding import FoundReferences, find_references
 from ttsr.retrieval.photo_index import PhotoIndex, index_photos
+from ttsr.retrieval.ranking import rank_photos
 
 Pixels = NDArray[np.uint8]
 BOX = np.s_[80:240, 120:360]
@@ -111,11 +113,24 @@ def test_a_photo_that_is_gone_since_is_told(
     assert not found.chosen and "there is no such file" in found.unreadable[tmp_path / "gone.png"]
 
 
-def test_a_mirrored_photo_where_asked_for(folder: Path, tmp_path: Path, upscaler: Upscaler) -> None:
+def test_a_mirrored_photo_where_asked_for(folder: Path, tmp_path: Path, aloe: Pixels) -> None:
     Image.open(folder / "view.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "mirrored.png")
-    mirrored = Upscaler(upscaler.model, device="cpu", precision="fp32", pose="mirrored")
-    found = find_references(mirrored, folder / "picture.png", tmp_path / "*.png")
-    assert names(found) == ["mirrored.png"] and "mirrored" in found.chosen[0].why
+    photos = index_photos([folder / "street.png", tmp_path / "mirrored.png"]).photos
+    lr = PoseKeypoints(downscale4(aloe[BOX]), 4)
+    ranked = rank_photos(lr, photos, mirrored=True)
+    assert [one.photo.path.name for one in ranked] == ["mirrored.png", "street.png"]
+    assert ranked[0].inliers >= 8 and ranked[1].inliers == 0
+    assert max(one.inliers for one in rank_photos(lr, photos)) == 0
+
+
+def test_a_photo_of_a_smaller_scale_counts_for_less(folder: Path, tmp_path: Path, aloe: Pixels) -> None:
+    view = Image.open(folder / "view.png")
+    view.resize((view.width // 2, view.height // 2), Image.Resampling.LANCZOS).save(tmp_path / "half.png")
+    photos = index_photos([tmp_path / "half.png", folder / "view.png"]).photos
+    whole, half = rank_photos(PoseKeypoints(downscale4(aloe[BOX]), 4), photos)
+    assert (whole.photo.path.name, half.photo.path.name) == ("view.png", "half.png")
+    assert half.scale == pytest.approx(0.5, rel=0.1) and half.weight < 0.8 * half.inliers
+    assert whole.scale == pytest.approx(1, rel=0.15)
 
 
 def test_a_folder_without_photos_is_an_error(upscaler: Upscaler, folder: Path, tmp_path: Path) -> None:
