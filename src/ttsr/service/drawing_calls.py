@@ -24,7 +24,7 @@ from ttsr.system.files import atomic_path
 
 Drawn = Literal["bicubic", "relevance", "confidence", "provenance"]
 _REFERENCE_QUALITY = 92
-_COLOURED_SIDE = 2048  # pixels of the longest side, at most
+_COLOURED_SIDE = 1024  # pixels of the longest side, at most
 
 
 @lru_cache(maxsize=8)

@@ -76,4 +76,4 @@ left.addEventListener("load", () => {
   left.classList.remove("loading");
   tags[0].textContent = left.alt;
 });
-left.addEventListener("error", () => { tags[0].textContent = `${left.alt}: the server does not have it any more`; });
+left.addEventListener("error", () => { tags[0].textContent = `${left.alt}: could not be loaded`; });
