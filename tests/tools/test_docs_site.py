@@ -1,16 +1,18 @@
 """The documentation as a site: it builds strictly, and its pages load nothing from another host."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import pytest
 import docs_site
+import pytest
 from architecture_figures import figures
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
 # Elements whose address is fetched with the page; those of `a` are only followed.
@@ -72,10 +74,26 @@ def test_nothing_is_loaded_from_another_host(site: Path) -> None:
             assert (file.parent / unquote(path)).is_file(), f"{file}: {address}"
 
 
-def test_no_page_has_what_the_script_of_the_theme_would_load(site: Path) -> None:
-    pages = [page.read_text("utf-8") for page in site.rglob("*.html")]
-    # Diagrams by Mermaid, and facts about a repository.
-    assert not any('class="mermaid"' in page or 'data-md-component="source"' in page for page in pages)
+def test_read_from_the_disk_it_asks_for_nothing_else_and_can_be_searched(site: Path) -> None:
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    assert program is not None, "the test needs Chromium: apt-get install chromium (Debian)"
+    asked: list[str] = []
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(color_scheme="dark")
+        page.set_default_timeout(120_000)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto((site / "architecture.html").as_uri())
+        shown = page.locator("article img:visible")
+        assert [str(image.get_attribute("src")).partition("#")[2] for image in shown.all()] == ["gh-dark-mode-only"] * 2
+        page.locator("input[name=query]").press_sequentially("relevance")
+        page.locator(".md-search-result__link").first.click()
+        page.wait_for_url(re.compile("h=relevance"))
+        browser.close()
+    assert len(asked) > 10 and errors == []
+    assert {address for address in asked if not address.startswith((site.as_uri(), "data:"))} == set()
 
 
 def test_files_outside_of_docs_are_part_of_it(site: Path) -> None:
