@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from ttsr.service.access import Access, client_address
+from ttsr.service.application import create_application
 from ttsr.service.settings import ServiceSettings
 
 TOKEN = "0123456789abcdefg"
@@ -79,6 +80,16 @@ def test_with_the_token_everything() -> None:
         headers = {"Authorization": f"{scheme} {TOKEN}", "Host": "any.example"}
         assert guarded.get("/metrics", headers=headers).status_code == 200
         assert guarded.post("/v1/jobs", headers=headers).status_code == 200
+
+
+def test_pages_of_an_origin_that_is_allowed_may_ask() -> None:
+    settings = ServiceSettings(allow_origins=("https://friend.example",))
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    application = TestClient(create_application(settings), base_url="http://127.0.0.1")
+    friend = application.options("/v1/jobs", headers={"Origin": "https://friend.example", **asked})
+    assert friend.headers["access-control-allow-origin"] == "https://friend.example"
+    other = application.options("/v1/jobs", headers={"Origin": "https://evil.example", **asked})
+    assert other.status_code == 400 and "access-control-allow-origin" not in other.headers
 
 
 def test_headers_of_every_answer() -> None:

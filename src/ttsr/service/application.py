@@ -1,5 +1,6 @@
 """The service as an ASGI application."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -137,7 +138,18 @@ def _add_errors(application: FastAPI) -> None:
 
     @application.exception_handler(StarletteHTTPException)
     async def http(request: Request, error: StarletteHTTPException) -> JSONResponse:
-        return answer(error.status_code, str(error.detail), dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # the framework names the methods of one route, where a path has several
+            headers["Allow"] = ", ".join(sorted(_methods(request)))
+        return answer(error.status_code, str(error.detail), headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Those that the path of a request takes."""
+    described = request.app.openapi()["paths"].items()
+    patterns = {re.sub(r"\{\w+\}", "[^/]+", path): methods for path, methods in described}
+    found = next((methods for path, methods in patterns.items() if re.fullmatch(path, request.url.path)), {"get": None})
+    return {method.upper() for method in found}
 
 
 def _line(error: dict[str, Any]) -> str:

@@ -67,7 +67,8 @@ class RunningService:
             await self.stop()
             raise
         self.queue.start()
-        self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self.pool.prepare_painter())]
+        kept = (self.pool.keep(process) for process in (self.pool.assistant, self.pool.painter))
+        self._tasks = [asyncio.create_task(task) for task in (self._sweep(), *kept)]
 
     async def stop(self) -> None:
         """End the processes, and remove all files."""

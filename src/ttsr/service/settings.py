@@ -61,7 +61,7 @@ class ServiceSettings:
     reference_pixels: int = 50_000_000
     references: int = 8
     job_seconds: float = 600
-    upload_seconds: float = 120
+    upload_seconds: float = 600
     keep_seconds: float = 3600
     grace_seconds: float = 2
     allow_origins: tuple[str, ...] = ()

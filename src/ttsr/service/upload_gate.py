@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ttsr.service.settings import ServiceSettings
 
-_FORMS = ("/v1/images", "/v1/plan", "/v1/jobs")
+_FORMS = [("POST", path) for path in ("/v1/images", "/v1/plan", "/v1/jobs")]
 _AT_ONCE = 4  # so many of the largest bodies may be on their way at the same time
 
 
@@ -44,7 +44,7 @@ class UploadGate:
         length, kind = headers.get("content-length", ""), headers.get("content-type", "")
         try:
             self._check(scope)
-            if scope["path"] in _FORMS and not kind.startswith("multipart/form-data"):
+            if (scope["method"], scope["path"]) in _FORMS and not kind.startswith("multipart/form-data"):
                 raise HTTPException(415, "send a form, as multipart/form-data")
             if length.isdecimal() and int(length) > self._settings.request_bytes:
                 raise self._too_large()

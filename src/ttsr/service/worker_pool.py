@@ -34,8 +34,8 @@ class WorkerPool:
             raise UserError(f"models {', '.join(settings.models)}: two have the same name", "rename a file")
         first = WorkerSettings(self.models, settings.device, settings.threads or 1, None)
         self.changes = Change()
-        self.assistant = WorkerProcess(first, "ttsr assistant")
-        self.painter = WorkerProcess(None, "ttsr painter")
+        self.assistant = WorkerProcess(first, "ttsr assistant", self.changes.tell)
+        self.painter = WorkerProcess(None, "ttsr painter", self.changes.tell)
         self.workers = [WorkerProcess(first, "ttsr worker 0", self.changes.tell)]
         self.share_bytes = 0
         self.restarts = 0
@@ -70,10 +70,14 @@ class WorkerPool:
             for number in range(1, count)
         ]
 
-    async def prepare_painter(self) -> None:
-        """Start the painter before it is asked for the first time."""
-        async with self._locks[self.painter]:
-            await self.revive(self.painter)
+    async def keep(self, process: WorkerProcess) -> None:
+        """Start the assistant or the painter whenever it is not there, before it is asked."""
+        while True:
+            if process.is_ready:
+                await self.changes.wait()
+                continue
+            async with self._locks[process]:
+                await self._replace(process)
 
     async def revive(self, worker: WorkerProcess) -> None:
         """Start a process if it is not there, again and again if need be."""
@@ -100,14 +104,17 @@ class WorkerPool:
 
     async def _ask(self, process: WorkerProcess, function: str, arguments: tuple[Any, ...]) -> Any:
         async with self._locks[process]:
-            if not process.is_ready:
-                self.restarts += process.pid is not None
-                await self.revive(process)
+            await self._replace(process)
             try:
                 return await asyncio.wait_for(process.call(function, *arguments), _QUESTION_S)
             except (WorkerGone, TimeoutError):
                 await process.kill()
                 raise ServiceFault(_TOO_MUCH) from None
+
+    async def _replace(self, process: WorkerProcess) -> None:
+        if not process.is_ready:
+            self.restarts += process.pid is not None
+            await self.revive(process)
 
     async def stop(self) -> None:
         """End all processes."""
