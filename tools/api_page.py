@@ -20,7 +20,19 @@ from docstring_parser import Docstring, DocstringStyle, parse
 import ttsr
 
 PAGE = Path(__file__).parents[1] / "docs/api.md"
-PACKAGES = ("images", "inference", "retrieval", "models", "weights", "evaluation", "data", "losses", "training", "system")
+PACKAGES = (
+    "images",
+    "inference",
+    "retrieval",
+    "video",
+    "models",
+    "weights",
+    "evaluation",
+    "data",
+    "losses",
+    "training",
+    "system",
+)
 _WIDTH = 100
 
 _BEGINNING = """\

@@ -23,12 +23,13 @@ TWO_HOURS, STOPPED = "--max-time 7200", 3
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory, test_set: Path) -> Path:
+def files(tmp_path_factory: pytest.TempPathFactory, test_set: Path, film: Path) -> Path:
     """What the examples name: small pictures, photos of the same things, a test set, and a small network."""
     folder = tmp_path_factory.mktemp("examples")
     for name in ("scans", "photos"):
         (folder / name).mkdir()
     shutil.copytree(test_set, folder / "CUFED5")
+    shutil.copy(film, folder)
     for photo in sorted((ROOT / "examples" / "pairs").glob("aloe_*.png")):
         shutil.copy(photo, folder / "photos")
         for name in ("sharp.jpg", "a.jpg", "b.jpg"):

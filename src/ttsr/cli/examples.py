@@ -10,6 +10,7 @@ EXAMPLES = {
         "A folder of pictures, with two references": "ttsr upscale scans/ --ref a.jpg --ref b.jpg --out results/",
         "With the photos of a folder that show the same thing": "ttsr upscale small.jpg --ref photos/",
         "How long it will take, and how much memory": "ttsr upscale small.jpg --ref sharp.jpg --plan",
+        "A film, with its sound, to film_x4.mp4": "ttsr upscale film.mp4 --ref sharp.jpg",
         "With maps of where it came from": "ttsr upscale small.jpg --ref sharp.jpg --maps maps/",
     },
     "compare": {
