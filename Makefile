@@ -26,8 +26,9 @@ help:
 demo: $(VENV)/.core
 	$(BIN)/python examples/demo.py
 
+# A process for each core, of one thread; the tests of a file stay together, as they share what is expensive.
 test: $(VENV)/.test $(VENV)/.browser-example chromium
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 # Root on Debian gets it from there. Without it the tests of the page fail.
 chromium:
