@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from ttsr.cli import main
 from ttsr.evaluation.protocols import PAPER_Y
 from ttsr.images.resize import downscale4, upscale4
 
@@ -304,15 +303,3 @@ def keep_screenshot(page: Page, name: str, width: int) -> None:
     shown = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
     few = shown.quantize(256, kmeans=1)
     few.save(ROOT / "docs" / "images" / f"web-{name}.png", optimize=True)
-
-
-def test_pages_of_compare_zoom_in_step_too(pages: Pages, files: Path, tmp_path: Path) -> None:
-    file, model = tmp_path / "page.html", files / "tiny.safetensors"
-    references = ["--ref", str(files / "sharp.png"), "--device", "cpu", "--model", str(model)]
-    assert main(["compare", str(files / "small.png"), *references, "-o", str(file)]) == 0
-    page = pages.open(address=file.as_uri())
-    page.locator("#all img").nth(1).click()
-    page.keyboard.press("+")
-    assert zoomed(page, "#left") == zoomed(page, "#all img >> nth=0") != [1, 0, 0]
-    expect(page.locator("#told")).to_contain_text("of reference 1, sharp.png")
-    assert page.locator(".reference.marked").count() == 1
