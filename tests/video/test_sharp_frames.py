@@ -14,7 +14,7 @@ from ttsr.images.picture import Picture
 from ttsr.inference.references import ReferencePixels, ReferenceSource
 from ttsr.inference.upscaler import Upscaler
 from ttsr.video.film import open_film
-from ttsr.video.sharp_frames import SharpFrame, nearer_frames, sharp_frames
+from ttsr.video.sharp_frames import SharpFrame, find_sharp_frames, nearer_frames
 
 
 def test_the_sharpest_of_every_so_many(
@@ -27,13 +27,13 @@ def test_the_sharpest_of_every_so_many(
     ]
     frames[7] = pictures[6] // 2  # less contrast
     film = open_film(write_film(tmp_path / "film.mp4", frames))
-    found = sharp_frames(film, 3)
+    found = find_sharp_frames(film, 3)
     assert [frame.number for frame in found] == [1, 3, 6]
     assert [frame.pixels.source.name for frame in found] == ["frame 1", "frame 3", "frame 6"]
     np.testing.assert_array_equal(found[1].pixels.rgb, next(film.frames(3)).rgb)
-    assert len(sharp_frames(film, 100)) == 1
+    assert len(find_sharp_frames(film, 100)) == 1
     with pytest.raises(UserError, match="a sharp frame out of every 1: is not possible"):
-        sharp_frames(film, 1)
+        find_sharp_frames(film, 1)
 
 
 def test_frames_in_which_the_camera_is_nearer_show_more(leuven: NDArray[np.uint8]) -> None:

@@ -14,6 +14,6 @@ if TYPE_CHECKING:
         upscale_film as upscale_film,
     )
     from ttsr.video.frame_upscaler import FrameUpscaler as FrameUpscaler
-    from ttsr.video.sharp_frames import sharp_frames as sharp_frames
+    from ttsr.video.sharp_frames import find_sharp_frames as find_sharp_frames
 
 __getattr__ = lazy_imports(__name__, __file__)

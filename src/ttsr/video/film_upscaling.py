@@ -22,7 +22,7 @@ from ttsr.video.film import Film
 from ttsr.video.frame_upscaler import FrameUpscaler
 from ttsr.video.joining import check_container, join
 from ttsr.video.pyav import pyav
-from ttsr.video.sharp_frames import nearer_frames, sharp_frames
+from ttsr.video.sharp_frames import find_sharp_frames, nearer_frames
 from ttsr.video.unfinished import PIECE_FRAMES, State, unfinished
 
 _SCANNING_SHARE = 0.02  # of the progress, for sharp frames
@@ -153,7 +153,7 @@ def upscale_film(
         scanned = 0.0 if ref_every is None else _SCANNING_SHARE
         more = None
         if ref_every is not None:
-            more = nearer_frames(sharp_frames(film, ref_every, progress=progress.part(0, scanned)))
+            more = nearer_frames(find_sharp_frames(film, ref_every, progress=progress.part(0, scanned)))
         frames = FrameUpscaler(upscaler, references, even, more)
         if state.scene is not None:
             frames.resume(state.scene)

@@ -35,7 +35,7 @@ class SharpFrame:
     pixels: ReferencePixels
 
 
-def sharp_frames(film: Film, every: int, *, progress: Progress | None = None) -> tuple[SharpFrame, ...]:
+def find_sharp_frames(film: Film, every: int, *, progress: Progress | None = None) -> tuple[SharpFrame, ...]:
     """The sharpest of every so many frames in a row, by the mean square of the luma's Laplacian.
 
     Raises:
