@@ -3,6 +3,8 @@
 import re
 import shlex
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,14 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
         other.listen()
         assert main(["serve", "--port", str(other.getsockname()[1])]) == 2
     assert "cannot be listened at (Address already in use): take another" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "sse_starlette"])
+def test_without_the_extra(missing: str) -> None:
+    program = f"import sys; sys.modules['{missing}'] = None; from ttsr.cli import main; sys.exit(main(['serve']))"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    expected = f"ttsr: the service needs {missing}, which is not installed: pip install 'ttsr[web]'\n"
+    assert (ended.returncode, ended.stderr) == (2, expected)
 
 
 def test_a_model_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
