@@ -19,7 +19,7 @@ from ttsr.progress import Progress
 from ttsr.system.memory import peak_bytes
 from ttsr.video.encoding import DEFAULT_QUALITY, Encoding, choose_encoder
 from ttsr.video.film import Film
-from ttsr.video.frame_upscaler import FrameUpscaler
+from ttsr.video.frame_upscaler import FrameUpscaler, seconds_to_follow
 from ttsr.video.joining import check_container, join
 from ttsr.video.pyav import pyav
 from ttsr.video.sharp_frames import find_sharp_frames, nearer_frames
@@ -108,7 +108,8 @@ def plan_film(
     fitted = upscaler.fit_references(first, references)
     upscaler.keep(fitted)
     plan = plan_to(upscaler, first, even, fitted)
-    return FilmPlan(even, film.num_frames, film.num_frames * plan.seconds, plan.memory_bytes, notes)
+    following = seconds_to_follow(upscaler, first, fitted)
+    return FilmPlan(even, film.num_frames, film.num_frames * (plan.seconds + following), plan.memory_bytes, notes)
 
 
 def upscale_film(

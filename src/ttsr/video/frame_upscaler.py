@@ -4,6 +4,7 @@ References are fitted once for as long as a scene lasts, and move along with the
 along too, are tried for the next one. That is faster than to begin anew, and textures stay where they are.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,7 +124,7 @@ class FrameUpscaler:
     def _follow(self, picture: Picture, before: Homography, progress: Progress) -> Homography:
         """Move the references along with the camera; the motion that they have now."""
         assert self._fitted_keypoints is not None
-        if not any(r.fit is not None and r.fit.use == "resampled" for r in self._fitted):
+        if not any(map(_is_resampled, self._fitted)):
             return before
         motion = camera_motion(PoseKeypoints(picture.rgb, SCALE), self._fitted_keypoints)
         if motion is None or distance(motion, before, picture.size) < _LAG:
@@ -138,3 +139,18 @@ class FrameUpscaler:
     def _keep(self, references: tuple[Reference, ...], progress: Progress) -> None:
         self._upscaler.keep(references, progress=progress)
         self.references = references
+
+
+def seconds_to_follow(upscaler: Upscaler, frame: Picture, fitted: Sequence[Reference]) -> float:
+    """Measure how long it takes to move references that were fitted to a frame along with the camera, once."""
+    if not any(map(_is_resampled, fitted)):
+        return 0.0
+    began, keypoints = time.perf_counter(), (PoseKeypoints(frame.rgb, SCALE), PoseKeypoints(frame.rgb, SCALE))
+    motion = camera_motion(*keypoints)
+    moved = upscaler.move_references(frame, fitted, np.eye(3) if motion is None else motion)
+    upscaler.keep(moved)
+    return time.perf_counter() - began
+
+
+def _is_resampled(reference: Reference) -> bool:
+    return reference.fit is not None and reference.fit.use == "resampled"
