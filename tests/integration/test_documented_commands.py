@@ -100,7 +100,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, test_set: Path, film: Pa
             (folder / name).mkdir(exist_ok=True)
             shutil.copy(photo, folder / name)
         large = "sharp.jpg new.jpg a.jpg b.jpg left.jpg right.jpg photo1.jpg photo2.jpg large.png low.tif fields/b.tif"
-        large += " album/1.jpg"
+        large += " album/1.jpg album/2.png"
         small = "small.jpg photo.jpg old.jpg scans/1.png small.tif high.tif tiles/1.tif"
         crop = Image.open(photo).convert("RGB").crop((0, 0, 64, 48))
         picture(folder, crop, small=small, large=large)
@@ -125,8 +125,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, test_set: Path, film: Pa
 def light(words: list[str]) -> list[str]:
     """The same command with less to do."""
     words = [DOWNLOADED.sub("ttsr-rec.pth", word) for word in words]
-    if words[0] == "upscale":
-        return ["upscale", *(["scans/"] if words[1] == "photos/" else words[1:2]), *words[2:]]
+    if words[0] == "upscale":  # the photos to train on are large
+        return [re.sub("^photos/", "album/", word) for word in words]
     if words[0] != "train":
         return words
     if "--max-time" in words:
