@@ -41,7 +41,8 @@ class Model:
         if part not in self.sessions:
             self.sessions[part] = onnxruntime.InferenceSession(self.folder / stated["file"])
         inputs = {name: values[name] for name in stated["inputs"]}
-        return dict(zip(stated["outputs"], self.sessions[part].run(list(stated["outputs"]), inputs), strict=True))
+        outputs = self.sessions[part].run(list(stated["outputs"]), inputs)
+        return {name: np.asarray(output) for name, output in zip(stated["outputs"], outputs, strict=True)}
 
 
 def read(path: Path) -> Image.Image:
@@ -56,7 +57,7 @@ def resized(image: Image.Image, width: int, height: int) -> Image.Image:
 
 def as_input(image: Image.Image) -> NDArray[np.float32]:
     """(1, 3, H, W) in [0, 1]."""
-    return np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
+    return np.asarray(image, np.float32).transpose(2, 0, 1)[None] / np.float32(255)
 
 
 def encoded_reference(model: Model, image: Image.Image) -> Arrays:
@@ -83,7 +84,7 @@ def cached_reference(model: Model, path: Path) -> Arrays:
     return encoded
 
 
-def tiles(height: int, width: int, side: int, overlap: int) -> Iterator[tuple[slice, slice, slice, slice]]:
+def tiles(height: int, width: int, side: int, overlap: int) -> Iterator[tuple[slice, slice, tuple[slice, slice]]]:
     """Of each tile the rows and columns that it sees, and of these the ones to keep."""
     for top in range(0, height, side):
         for left in range(0, width, side):
@@ -91,7 +92,7 @@ def tiles(height: int, width: int, side: int, overlap: int) -> Iterator[tuple[sl
             bottom, right = min(height, top + side), min(width, left + side)
             seen = slice(first_row, bottom + overlap), slice(first_column, right + overlap)
             kept = slice(top - first_row, bottom - first_row), slice(left - first_column, right - first_column)
-            yield *seen, *kept
+            yield *seen, kept
 
 
 def cut(array: NDArray[Any], rows: slice, columns: slice, times: int = 1) -> NDArray[Any]:
@@ -108,7 +109,7 @@ def matches(model: Model, enlarged: Arrays, references: list[Arrays]) -> Arrays:
         "zncc": np.zeros((1, 1, *size), np.float32),
     }
     best |= {"place": np.zeros((1, 2, *size), np.int32), "reference": np.zeros((1, 1, *size), np.int32)}
-    for rows, columns, *kept in tiles(*size, MATCHED, model.facts["matching_overlap"]):
+    for rows, columns, kept in tiles(size[0], size[1], MATCHED, model.facts["matching_overlap"]):
         queries = cut(enlarged["features"], rows, columns)
         luma = cut(enlarged["luma"], rows, columns, SCALE) if "luma" in enlarged else queries
         here = {name: cut(cut(array, rows, columns), *kept) for name, array in best.items()}
@@ -131,7 +132,7 @@ def upscaled(model: Model, image: Image.Image, references: list[Arrays]) -> NDAr
         shared = {name: np.concatenate([reference[name] for reference in references]) for name in TEXTURES}
         shared["sizes"] = np.array([reference["keys"].shape[2:] for reference in references], np.int32)
     out = np.empty_like(lr_up)
-    for rows, columns, *kept in tiles(image.height, image.width, SYNTHESISED, model.facts["synthesis_overlap"]):
+    for rows, columns, kept in tiles(image.height, image.width, SYNTHESISED, model.facts["synthesis_overlap"]):
         here = {name: cut(array, rows, columns) for name, array in picture.items()}
         sr = model.run(part, lr_up=cut(lr_up, rows, columns, SCALE), **here, **shared)["sr"]
         cut(cut(out, rows, columns, SCALE), *kept, SCALE)[...] = cut(sr, *kept, SCALE)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 from torch.export import ExportedProgram
+from torch.fx import GraphModule
 
 from ttsr.errors import UserError
 from ttsr.export.graph_inputs import Part, dimensions
@@ -43,10 +45,14 @@ def check_ready(file_format: str) -> None:
 def exported(part: Part) -> ExportedProgram:
     """The part as a program for pictures of all sizes."""
     dims, values = dimensions(), {value.name: value.example for value in part.given}
-    dynamic = tuple(None if value is None else value.dynamic(dims) for value in part.inputs)
+    dynamic = (tuple(value.dynamic(dims) for value in part.given),)
     with torch.no_grad(), _quiet():
-        arguments = tuple(part.arguments(values))
-        return torch.export.export(part.module.eval(), arguments, dynamic_shapes=dynamic, strict=False)
+        arguments = tuple(values[value.name] for value in part.given)
+        program = torch.export.export(_OfGiven(part).eval(), arguments, dynamic_shapes=dynamic, strict=False)
+    for module in program.graph_module.modules():
+        for node in module.graph.nodes if isinstance(module, GraphModule) else ():
+            node.meta.pop("stack_trace", None)  # paths of this machine
+    return program
 
 
 def save_program(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]) -> None:
@@ -73,11 +79,27 @@ def save_onnx(program: ExportedProgram, part: Part, path: Path, metadata: Mappin
         optimizer.fold_constants(made.model)
         optimizer.remove_unused_nodes(made.model)
     graph = made.model.graph
+    for node in graph.all_nodes():
+        node.metadata_props.clear()
+        for output in node.outputs:
+            output.metadata_props.clear()
     for tensor, value in zip([*graph.inputs, *graph.outputs], [*part.given, *part.outputs], strict=True):
         tensor.shape = ir.Shape(value.shape)
     for name, stated in metadata.items():
         made.model.metadata_props[name] = stated if isinstance(stated, str) else json.dumps(stated)
     ir.save(made.model, path)
+
+
+class _OfGiven(nn.Module):
+    """A part that takes only the inputs that its network has."""
+
+    def __init__(self, part: Part) -> None:
+        super().__init__()
+        self.part, self.module = part, part.module
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        names = [value.name for value in self.part.given]
+        return self.module(*self.part.arguments(dict(zip(names, given, strict=True))))
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def run_program(path: Path, part: Part) -> Run:
 
     def run(values: dict[str, Tensor]) -> dict[str, Tensor]:
         with torch.no_grad():
-            outputs = module(*part.arguments(values))
+            outputs = module(*(values[value.name] for value in part.given))
         return {value.name: output for value, output in zip(part.outputs, outputs, strict=True)}
 
     return run
