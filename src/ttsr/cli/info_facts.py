@@ -28,6 +28,7 @@ EXTRAS = {
     "train": ("training, and several processes", ("accelerate", "tensorboard")),
     "geotiff": ("georeferenced TIFF", ("rasterio",)),
     "video": ("films", ("av",)),
+    "export": ("export to ONNX", ("onnx", "onnxscript", "onnxruntime")),
     "wandb": ("logging to Weights & Biases", ("wandb",)),
 }
 
