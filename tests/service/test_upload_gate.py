@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from ttsr.service.settings import ServiceSettings
 from ttsr.service.upload_gate import UploadGate
 
-SETTINGS = ServiceSettings(request_bytes=100, upload_seconds=0.05)
+SETTINGS = ServiceSettings(request_bytes=100)
 
 
 async def reads(scope: Scope, receive: Receive, send: Send) -> None:
@@ -24,8 +24,12 @@ async def reads(scope: Scope, receive: Receive, send: Send) -> None:
 def nothing(_: Any) -> None: ...
 
 
-def gate(check: Callable[[Scope], None] = nothing, received: Callable[[int], None] = nothing) -> UploadGate:
-    return UploadGate(reads, SETTINGS, check, received)
+def gate(
+    check: Callable[[Scope], None] = nothing,
+    received: Callable[[int], None] = nothing,
+    settings: ServiceSettings = SETTINGS,
+) -> UploadGate:
+    return UploadGate(reads, settings, check, received)
 
 
 async def answer(gate: UploadGate, parts: list[bytes], *headers: tuple[bytes, bytes], wait: float = 0) -> str:
@@ -64,7 +68,7 @@ def test_a_body_that_says_that_it_is_too_long_is_not_read() -> None:
 
 def test_a_slow_body_is_given_up() -> None:
     with pytest.raises(HTTPException, match="408"):
-        asyncio.run(answer(gate(), [b"x"], wait=60))
+        asyncio.run(answer(gate(settings=ServiceSettings(upload_seconds=0.05)), [b"x"], wait=600))
 
 
 def test_a_body_is_not_read_where_there_is_no_room_for_its_job() -> None:

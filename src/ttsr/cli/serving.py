@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from ttsr.cli.printing import say, tell
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _GRACE_S = 5
+_TELLING_S = 0.2
 
 
 def serve_until_stopped(
@@ -63,9 +65,20 @@ def serve_until_stopped(
     )
 
     class Server(uvicorn.Server):
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            await application.state.service.queue.stop()  # which ends the streams of events
-            await super().shutdown(sockets)
+        """Ends jobs before connections, so that streams of events tell it; at once when it is asked again."""
+
+        stopping = None
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if self.stopping is None:
+                self.stopping = asyncio.run_coroutine_threadsafe(self._end_jobs(sig), asyncio.get_running_loop())
+            else:
+                super().handle_exit(sig, frame)
+
+        async def _end_jobs(self, sig: int) -> None:
+            await application.state.service.queue.stop()
+            await asyncio.sleep(_TELLING_S)
+            super().handle_exit(sig, None)
 
     async def run(listening: socket.socket) -> None:
         async with application.router.lifespan_context(application):
