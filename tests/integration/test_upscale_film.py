@@ -114,13 +114,19 @@ def test_without_pyav_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys
     assert capsys.readouterr().err == 'ttsr: films need the package av (PyAV): pip install "ttsr[video]"\n'
 
 
+def heed_ctrl_c() -> None:
+    """Also where the tests run in the background of a shell, which has its processes ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_run_stopped_by_ctrl_c_leaves_what_is_done(
     aloe: NDArray[np.uint8], capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_film(Path("long.mp4"), [aloe[n : n + 12, n : n + 16] for n in range(300)])
     command = [sys.executable, "-m", "ttsr", "upscale", "long.mp4", "--ref", "sharp.png", *COMMON]
     state = Path("long_x4.mp4.unfinished/state.npz")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed_ctrl_c) as process:
         while not state.exists() and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
