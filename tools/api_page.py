@@ -25,6 +25,8 @@ PACKAGES = (
     "inference",
     "retrieval",
     "video",
+    "export",
+    "service",
     "models",
     "weights",
     "evaluation",

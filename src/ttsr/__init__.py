@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         UserError as UserError,
         WeightsError as WeightsError,
     )
+    from ttsr.export.exporting import export_model as export_model
     from ttsr.images.picture import Picture as Picture
     from ttsr.images.reading import read_picture as read_picture
     from ttsr.images.writing import write_picture as write_picture
@@ -27,8 +28,21 @@ if TYPE_CHECKING:
     from ttsr.models.output import TTSROutput as TTSROutput
     from ttsr.models.ttsr import TTSR as TTSR
     from ttsr.progress import Cancelled as Cancelled, Progress as Progress
-    from ttsr.retrieval.finding import FoundReferences as FoundReferences, find_references as find_references
+    from ttsr.retrieval.finding import (
+        FoundReference as FoundReference,
+        FoundReferences as FoundReferences,
+        find_references as find_references,
+    )
     from ttsr.retrieval.photo_index import PhotoIndex as PhotoIndex, index_photos as index_photos
+    from ttsr.service.application import create_application as create_application
+    from ttsr.service.settings import ServiceSettings as ServiceSettings
+    from ttsr.video.film import Film as Film, open_film as open_film
+    from ttsr.video.film_upscaling import (
+        FilmPlan as FilmPlan,
+        FilmResult as FilmResult,
+        plan_film as plan_film,
+        upscale_film as upscale_film,
+    )
     from ttsr.weights.catalog import available_weights as available_weights
     from ttsr.weights.loading import load as load
     from ttsr.weights.provenance import Provenance as Provenance
