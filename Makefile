@@ -26,9 +26,10 @@ help:
 demo: $(VENV)/.core
 	$(BIN)/python examples/demo.py
 
-# A process for each core, of one thread; the tests of a file stay together, as they share what is expensive.
+# A process for each core, of one thread. The tests of a file stay together, as they share what is expensive; files in their
+# order, in which short ones come last and no process waits long for the other.
 test: $(VENV)/.test $(VENV)/.browser-example chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Root on Debian gets it from there. Without it the tests of the page fail.
 chromium:
