@@ -1,5 +1,6 @@
 import io
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -135,7 +136,13 @@ def running_server(folder: Path, *arguments: str, **variables: str) -> Iterator[
     environment.pop("TTSR_TOKEN", None) if "TTSR_TOKEN" not in variables else None
     command = [sys.executable, "-m", "ttsr", "serve", "--port", "0", "--device", "cpu", "--threads", "1", *arguments]
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=(folder / "log").open("w"), text=True
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=(folder / "log").open("w"),
+        text=True,
+        # A shell's background jobs inherit SIGINT ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout is not None

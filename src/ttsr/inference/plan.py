@@ -93,7 +93,8 @@ def make_plan(
     if needed + alive * max(smallest, min(largest, _ENOUGH_BLOCK)) > room:
         needed, half = fixed(half=True), True
     if needed + alive * smallest > room:
-        raise _too_little(used + needed + alive * smallest, used + room, max_memory)
+        limit = used + room if max_memory is None else min(used + room, max_memory)  # which may be exceeded already
+        raise _too_little(used + needed + alive * smallest, limit, max_memory)
     block = max(smallest, min(largest, (room - needed) // alive))
     matching = matcher.cost(lr, [*kept, *new], config.extractor_channels[2], 4)
     stages = _stage_seconds(config, lr, kept, new, matching, keep, block, device, precision, matcher)
