@@ -20,7 +20,8 @@ from ttsr.service.access import client_address
 from ttsr.service.job_request import Choices, JobRequest, StoredPicture
 from ttsr.service.running_service import Refused, RunningService
 
-_Digest = Annotated[str, Form(pattern="^[0-9a-f]{64}$", description="SHA-256 of a picture that was uploaded before")]
+_SHA256 = "^[0-9a-f]{64}$"
+_Digest = Annotated[str, Form(pattern=_SHA256, description="SHA-256 of a picture that was uploaded before")]
 # The values of a form are text.
 _Scale = Annotated[Literal[2, 3, 4, 8], BeforeValidator(int)]
 
@@ -37,7 +38,7 @@ async def job_form(
     request: Request,
     service: Service,
     lr: Annotated[UploadFile | None, File(description="the picture to upscale")] = None,
-    lr_digest: Annotated[str | None, Form(pattern="^[0-9a-f]{64}$", description="or its digest")] = None,
+    lr_digest: Annotated[str | None, Form(pattern=_SHA256, description="or its digest")] = None,
     reference: Annotated[list[UploadFile], File(description="sharp pictures of the same thing")] = [],  # noqa: B006
     reference_digest: Annotated[list[_Digest], Form(description="or their digests")] = [],  # noqa: B006
     model: Annotated[str | None, Form(description="one of `/v1/models`; by default the first")] = None,

@@ -26,6 +26,7 @@ from ttsr.video.camera_motion import camera_motion, carried_matches, differ, dis
 # Pixels of the result by which references lag behind the camera before they are moved: less is an error of estimation.
 _LAG = 0.75
 _FITTING_SHARE = 0.5  # of the time of a frame to which references are fitted, about
+_FOLLOWING_SHARE = 0.1  # where they only move along
 
 MoreReferences = Callable[[int, NDArray[Any]], Sequence[Reference]]
 """Gives further references for a frame, by its number and its pixels (h, w, 3)."""
@@ -97,7 +98,7 @@ class FrameUpscaler:
             self.fits += 1
             fitted_to, fitted_at, motion = rgb, number, np.eye(3)
         else:
-            fitted_to, fitted_at, done = scene.fitted_to, scene.fitted_at, 0.1
+            fitted_to, fitted_at, done = scene.fitted_to, scene.fitted_at, _FOLLOWING_SHARE
             motion = self._follow(picture, scene.motion, progress.part(0, done))
             if scene.index.min() >= 0:
                 start = carried_matches(scene.index, since(motion, scene.motion), self.references)
