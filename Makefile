@@ -3,6 +3,8 @@
 # make quick      a fast subset of the tests: the unit tests of every package, under a minute on two cores
 # make lint       ruff: rules and format
 # make type       pyright
+# make coverage   all tests, and which lines and branches of src/ they never reach; fails under 90 %
+# make mutation   small mistakes made in the code one by one: do the tests notice each? (an hour of a CPU; GROUP=... for one group)
 # make docs       the documentation as a site: site/index.html (builds and reads without a network)
 # make browser    a page that upscales in the browser, on ttsr-lite: http://127.0.0.1:8000
 # make bench      time and memory against the textbook form: benchmarks/results (wants a quiet machine)
@@ -18,7 +20,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test chromium quick lint type docs browser bench quality peers ablation retrain clean
+.PHONY: help demo test coverage mutation chromium quick lint type docs browser bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -28,8 +30,19 @@ demo: $(VENV)/.core
 
 # A process for each core, of one thread. The tests of a file stay together, as they share what is expensive; files in their
 # order, in which short ones come last and no process waits long for the other.
+PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: $(VENV)/.test $(VENV)/.browser-example chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL)
+
+# Half as long again as the tests.
+coverage: $(VENV)/.test $(VENV)/.browser-example chromium
+	$(BIN)/coverage erase
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest $(PARALLEL)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+mutation: $(VENV)/.test
+	PYTHONPATH=tools $(BIN)/python -m mutation $(GROUP)
 
 # Root on Debian gets it from there. Without it the tests of the page fail.
 chromium:
