@@ -1,9 +1,11 @@
 """Pictures of 16 bits a channel from PNG and TIFF files, which Pillow cuts to 8 or cannot read."""
 
 import logging
+import math
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -12,38 +14,46 @@ from PIL.ExifTags import Base
 from ttsr.errors import ImageError
 from ttsr.images.metadata import read_metadata
 from ttsr.images.picture import Picture, from_array
+from ttsr.images.png_chunks import SIGNATURE, chunks, is_of_pixels
 
 FIRST_FRAME = "it has several frames, of which the first was used"
 SAVE_INTEGERS = "save the picture with 8 or 16 bits a channel first"
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _PLANAR = 2
+# None, LZW, Deflate (three numbers), PackBits, LZMA and Zstandard (two): their decoders are told how much to decode.
+# Others go by what the compressed data says of itself.
+_COMPRESSIONS = (1, 5, 8, 32946, 50013, 32773, 34925, 34926, 50000)
+_MOST_SAMPLES = 4  # a pixel, of the largest pictures; smaller ones may have more
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _ICC_PROFILE, _XMP = 34675, 700
+_READ_TAGS = (_ICC_PROFILE, _XMP, Base.Orientation, Base.XResolution, Base.YResolution, Base.ResolutionUnit)
 _DPI_OF_UNIT = {2: 1.0, 3: 2.54}
 
 
-def read_deep_png(image: Image.Image, file: IO[bytes]) -> Picture:
+def read_deep_png(image: Image.Image, file: BinaryIO) -> Picture:
     """Read a PNG of 16 bits a channel, which Pillow has opened from the file; raises what Pillow and libpng raise."""
     import imagecodecs
 
     image.load()  # which checks it, and reads what follows the pixels
-    file.seek(0)
-    pixels = imagecodecs.png_decode(file.read())  # a transparent colour becomes alpha
+    data = b"".join([SIGNATURE, *chunks(file, is_of_pixels)])
+    if struct.unpack(">II", data[16:24]) != image.size:
+        raise ImageError("it was changed while it was read")
+    pixels = imagecodecs.png_decode(data)  # a transparent colour becomes alpha
     notes = (FIRST_FRAME,) if getattr(image, "n_frames", 1) > 1 else ()
     text = getattr(image, "text", {})
     return _picture(pixels, image.getexif, image.info, text, image.getexif().get(Base.Orientation, 1), notes)
 
 
-def read_deep_tiff(file: IO[bytes]) -> Picture | None:
+def read_deep_tiff(file: BinaryIO) -> Picture | None:
     """Read a gray or RGB TIFF of 9 to 16 bits a channel, with or without alpha; None of any other file.
 
     Raises:
         ImageError: its pixels are floats, or it is larger than Pillow's limit.
         Exception: what tifffile and imagecodecs raise on damaged files.
     """
-    is_tiff = file.read(4) in _TIFF
+    is_tiff = file.read(4) in TIFF_STARTS
     file.seek(0)
     if not is_tiff:
         return None
@@ -63,11 +73,15 @@ def read_deep_tiff(file: IO[bytes]) -> Picture | None:
     understood = page.photometric in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB) and page.imagedepth == 1
     if page.dtype != np.uint16 or not understood or page.samplesperpixel < colours:
         return None
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and page.imagelength * page.imagewidth > 2 * limit:
-        raise Image.DecompressionBombError
+    if page.compression not in _COMPRESSIONS:
+        raise ImageError("its compression is not supported with 16 bits a channel", "save it with LZW or Deflate")
+    if Image.MAX_IMAGE_PIXELS is not None:
+        sides = page.imagelength * page.imagewidth, page.tilelength * page.tilewidth
+        if max(*sides, sides[0] * page.samplesperpixel // _MOST_SAMPLES) > 2 * Image.MAX_IMAGE_PIXELS:
+            raise Image.DecompressionBombError
     end = file.seek(0, 2)
-    if any(start + length > end for start, length in zip(page.dataoffsets, page.databytecounts, strict=False)):
+    parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    if len(parts) < math.prod(page.chunked) or any(start + length > end for start, length in parts):
         raise ImageError("damaged or cut off (its pixels lie behind the end of the file)")
     size, samples = (page.imagelength, page.imagewidth), page.samplesperpixel
     if page.planarconfig == _PLANAR:
@@ -84,9 +98,9 @@ def read_deep_tiff(file: IO[bytes]) -> Picture | None:
         if _ASSOCIATED in page.extrasamples:
             colour = _divided(colour, alpha)
         colour = np.concatenate([colour, alpha], axis=-1)
-    tags = {int(tag.code): tag.value for tag in page.tags}
+    tags = {code: page.tags.valueof(code) for code in _READ_TAGS if code in page.tags}
     info = {"icc_profile": tags.get(_ICC_PROFILE), "xmp": tags.get(_XMP), "dpi": _dpi(tags)}
-    notes = [FIRST_FRAME] if len(tiff.pages) > 1 else []
+    notes = [FIRST_FRAME] if tiff.pages.is_multipage else []
     if tiff.is_bigtiff:
         notes.append("it is a BigTIFF, whose EXIF data was left out")
 

@@ -1,6 +1,7 @@
 """Where on the earth a picture lies, as GeoTIFF says it. Needs rasterio, the extra `geotiff`."""
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from types import ModuleType
 import numpy as np
 
 from ttsr.errors import ImageError
+from ttsr.images.opening import LimitedFile, open_file
 from ttsr.images.picture import Georeference, Picture
 
 LOST = 'its georeference is lost; pip install "ttsr[geotiff]" keeps it'
@@ -19,19 +21,21 @@ LOST = 'its georeference is lost; pip install "ttsr[geotiff]" keeps it'
 
 _TIFF_SUFFIXES = (".tif", ".tiff")
 _WORLD_SUFFIXES = (".tfw", ".tifw", ".tiffw", ".wld")
-_UPRIGHT = 1
+# GDAL takes names for addresses (of the web, too) that are no absolute paths, and may take a file for one that names
+# others.
+_DRIVER = "GTiff"
 
 
 def is_georeferenced(path: str | Path) -> bool:
     """Whether a file is a TIFF that says where it lies, in itself or in a world file beside it."""
     path = Path(path)
-    if path.suffix.lower() not in _TIFF_SUFFIXES or not path.is_file():
+    if path.suffix.lower() not in _TIFF_SUFFIXES:
         return False
     import tifffile
 
     logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its warnings go to stderr
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with open_file(path, str(path)) as file, tifffile.TiffFile(LimitedFile(file)) as tiff:
             if tiff.pages.first.is_geotiff:
                 return True
     except Exception:  # whoever reads it says what is wrong
@@ -56,7 +60,7 @@ def with_georeference(picture: Picture, path: Path) -> Picture:
         return replace(picture, notes=(*picture.notes, LOST))
     with _quietly(rasterio):
         try:
-            with rasterio.open(path) as data:
+            with rasterio.open(path.absolute(), driver=_DRIVER) as data:
                 if (data.width, data.height) != picture.size:  # turned by its orientation, which GDAL ignores
                     raise ValueError("it is to be rotated")
                 lies = None if data.transform.is_identity else tuple(data.transform)[:6]
@@ -73,8 +77,8 @@ def with_georeference(picture: Picture, path: Path) -> Picture:
                     area_or_point=data.tags().get("AREA_OR_POINT"),
                 )
                 bands = data.count
-        except (rasterio.errors.RasterioError, ValueError) as error:
-            note = f"its georeference cannot be read and is lost ({str(error).splitlines()[0]})"
+        except Exception as error:  # GDAL's errors have no class in common
+            note = f"its georeference cannot be read and is lost ({_reason(error)})"
             return replace(picture, notes=(*picture.notes, note))
     notes, used = picture.notes, picture.channels.shape[2]
     if bands > used:
@@ -110,7 +114,7 @@ def write_georeference(path: Path, kept: Georeference, size: tuple[int, int]) ->
     # Without PAM nothing is written beside the file.
     with _quietly(rasterio):
         try:
-            with rasterio.open(path, "r+") as data:
+            with rasterio.open(path.absolute(), "r+", driver=_DRIVER) as data:
                 if kept.transform is not None:
                     across, down = kept.size[0] / size[0], kept.size[1] / size[1]
                     a, b, c, d, e, f = kept.transform
@@ -124,13 +128,17 @@ def write_georeference(path: Path, kept: Georeference, size: tuple[int, int]) ->
                 for band, description in enumerate(kept.descriptions[: data.count], 1):
                     if description:
                         data.set_band_description(band, description)
-        except (rasterio.errors.RasterioError, ValueError) as error:
-            raise ImageError(f"its georeference cannot be written ({str(error).splitlines()[0]})") from None
+        except Exception as error:
+            raise ImageError(f"its georeference cannot be written ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    return "".join(filter(str.isprintable, str(error).split("\n")[0])) or type(error).__name__
 
 
 def _where_data_is(picture: Picture, nodata: float | None) -> np.ndarray | None:
     """Alpha of a picture whose pixels without data have one value in all bands; None where it has all data."""
-    if nodata is None or nodata != nodata or nodata != int(nodata):
+    if nodata is None or not math.isfinite(nodata) or nodata != int(nodata):
         return None
     missing = (picture.rgb == int(nodata)).all(axis=2)
     largest = np.iinfo(picture.rgb.dtype).max

@@ -43,19 +43,18 @@ def read_metadata(
     except Exception:  # a damaged directory fails in many ways inside Pillow, none of which concerns the pixels
         kept_exif = b""
         notes.append("its EXIF data is damaged and was left out")
-    profile = None if converted else info.get("icc_profile")
+    profile, xmp = (_as_bytes(info.get(key)) for key in ("icc_profile", "xmp"))
+    if converted:
+        profile = b""
     if profile and profile[16:20] != (b"GRAY" if gray else b"RGB "):  # the colour space in an ICC header
-        profile = None
+        profile = b""
         notes.append("its colour profile is for other channels than these and was left out")
     texts = {
         key: str(value) for key, value in text.items() if key != _XMP_KEY and not key.startswith("Raw profile type")
     }
     if comment := info.get("comment"):
         texts["Comment"] = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
-    xmp = info.get("xmp") or info.get(_XMP_KEY) or b""
-    if isinstance(xmp, str):
-        xmp = xmp.encode()
-    xmp = _XMP_GEOMETRY.sub(b"", bytes(xmp))
+    xmp = _XMP_GEOMETRY.sub(b"", xmp or _as_bytes(info.get(_XMP_KEY)))
     return Metadata(profile or None, kept_exif, xmp, _usable_dpi(info.get("dpi")), texts), tuple(notes)
 
 
@@ -85,6 +84,13 @@ def _kept_exif(source: Image.Exif) -> bytes:
             kept.get_ifd(directory).update(values)
             empty = False
     return b"" if empty else kept.tobytes()
+
+
+def _as_bytes(value: Any) -> bytes:
+    """What a file holds, nothing if it is of a type that it cannot be: a TIFF says itself of which type a value is."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace")
+    return bytes(value) if isinstance(value, bytes | bytearray) else b""
 
 
 def _usable_dpi(dpi: Any) -> tuple[float, float] | None:

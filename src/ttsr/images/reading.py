@@ -1,30 +1,49 @@
 """Read a picture from a file, Pillow or an array into a `Picture`."""
 
 import io
+import logging
 import math
 import os
-import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from ttsr.errors import ImageError
-from ttsr.images.deep_reading import FIRST_FRAME, SAVE_INTEGERS, read_deep_png, read_deep_tiff
+from ttsr.images.deep_reading import FIRST_FRAME, SAVE_INTEGERS, TIFF_STARTS, read_deep_png, read_deep_tiff
 from ttsr.images.formats import READ, silence_libtiff
 from ttsr.images.georeference import with_georeference
 from ttsr.images.metadata import read_metadata
+from ttsr.images.opening import LimitedFile, open_file
 from ttsr.images.picture import Picture, from_array
 
 Source = str | os.PathLike[str] | Image.Image | np.ndarray
 
 _FORMATS = {*READ.values(), "MPO"}  # several JPEGs in one file, as phones write it
 _QUARTER_TURNS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
+_UPRIGHT = dict(
+    zip(
+        range(2, 9),
+        (
+            Image.Transpose.FLIP_LEFT_RIGHT,
+            Image.Transpose.ROTATE_180,
+            Image.Transpose.FLIP_TOP_BOTTOM,
+            Image.Transpose.TRANSPOSE,
+            Image.Transpose.ROTATE_270,
+            Image.Transpose.TRANSVERSE,
+            Image.Transpose.ROTATE_90,
+        ),
+        strict=True,
+    )
+)
+_LONGEST_FILE = 2**31  # of those that some decoders read as a whole first: all but TIFFs that others decode
+_LONGEST_REASON = 200  # characters of what a decoder says
+_MOST_PLAIN_VALUES = 2**23  # of a PPM as text, which Pillow reads slowly
 # Of 16-bit colour that Pillow decodes: PPM, or a Pillow image in place of its file.
 _REDUCED = "it holds 16 bits a channel and was reduced to 8"
 
@@ -51,7 +70,7 @@ def read_picture(source: Source) -> Picture:
     path = Path(source)
     # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be rotated.
     with open_file(path, str(path)) as file, _pillow_errors(str(path)):
-        picture = _from_file(file)
+        picture = _from_file(LimitedFile(file))
     return with_georeference(picture, path)
 
 
@@ -65,11 +84,12 @@ def read_reduced(source: str | os.PathLike[str], longest_side: int) -> tuple[Pic
         (width, height) of the whole picture.
     """
     path = Path(source)
-    with open_file(path, str(path)) as file, _pillow_errors(str(path)):
+    with open_file(path, str(path)) as whole, _pillow_errors(str(path)):
+        file = LimitedFile(whole)
         with _opened(file) as image:
             if image.format in ("JPEG", "MPO"):
                 width, height = image.size
-                turned = image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
+                turned = _orientation(image) in _QUARTER_TURNS
                 shrink = longest_side / max(width, height)
                 image.draft(None, (math.ceil(shrink * width), math.ceil(shrink * height)))
                 return _from_pillow(image), (height, width) if turned else (width, height)
@@ -80,46 +100,25 @@ def read_reduced(source: str | os.PathLike[str], longest_side: int) -> tuple[Pic
 def decode_picture(data: bytes, name: str) -> Picture:
     """Read a picture from the bytes of a file like `read_picture`, which raises the same; errors call it `name`."""
     with _pillow_errors(name):
-        return _from_file(io.BytesIO(data))
+        return _from_file(LimitedFile(io.BytesIO(data)))
 
 
 def stored_size(data: bytes, name: str) -> tuple[int, int]:
     """Width and height from a picture's header, before its orientation is applied; `data` may end after it."""
-    with _pillow_errors(name), _opened(io.BytesIO(data)) as image:
+    with _pillow_errors(name), _opened(LimitedFile(io.BytesIO(data))) as image:
         return image.size
-
-
-@contextmanager
-def open_file(path: Path, name: str) -> Iterator[io.BufferedReader]:
-    """Open a regular file for reading, or raise an ImageError that calls it `name`."""
-    try:
-        # Checked first: opening a pipe may block forever, and so may reading a device.
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise ImageError(f"{name}: is a folder, not a picture")
-        if not stat.S_ISREG(mode):
-            raise ImageError(f"{name}: is not a regular file")
-        with path.open("rb") as file:
-            yield file
-    except ImageError:
-        raise
-    except (FileNotFoundError, NotADirectoryError):
-        raise ImageError(f"{name}: there is no such file") from None
-    except OSError as error:
-        raise ImageError(f"{name}: cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise ImageError(f"{name!r}: no file can have this name") from None
 
 
 @contextmanager
 def _pillow_errors(name: str) -> Iterator[None]:
     """Convert what Pillow raises on bad data to one line about `name`, and suppress its warnings."""
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its errors go to stderr
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except MemoryError:
-        raise
+        raise ImageError(f"{name}: there is not enough memory to read it") from None
     except ImageError as error:
         raise ImageError(f"{name}: {error.what}", error.remedy) from None
     except UnidentifiedImageError:
@@ -128,24 +127,41 @@ def _pillow_errors(name: str) -> Iterator[None]:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
         raise ImageError(f"{name}: a decompression bomb, or a picture of more than {limit} megapixels") from None
     except Exception as error:  # on damaged bytes decoders raise anything: SyntaxError, struct.error, KeyError ...
-        reason = str(error).strip().splitlines()
-        raise ImageError(f"{name}: damaged or cut off ({reason[0] if reason else type(error).__name__})") from None
+        reason = "".join(filter(str.isprintable, str(error).strip().split("\n")[0]))[:_LONGEST_REASON]
+        raise ImageError(f"{name}: damaged or cut off ({reason or type(error).__name__})") from None
 
 
-def _opened(file: IO[bytes]) -> Image.Image:
+def _opened(file: BinaryIO) -> Image.Image:
     file.seek(0)
-    if not file.read(1):
+    start = file.read(4)
+    if not start:
         raise ImageError("the file is empty")
+    if start not in TIFF_STARTS:
+        _check_length(file)
     file.seek(0)
     Image.init()
     return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
 
 
-def _from_file(file: IO[bytes]) -> Picture:
+def _check_length(file: BinaryIO) -> None:
+    position = file.tell()
+    length = file.seek(0, os.SEEK_END)
+    file.seek(position)
+    if length > _LONGEST_FILE:
+        raise ImageError(f"it has {length / 2**30:.0f} GiB, more than can be read of its kind")
+
+
+def _from_file(file: BinaryIO) -> Picture:
     picture = read_deep_tiff(file)
     if picture is not None:
         return picture
     with _opened(file) as image:
+        tile = getattr(image, "tile", None)
+        decoder = tile[0][0] if tile else ""
+        if decoder == "libtiff":
+            _check_length(file)
+        if decoder == "ppm_plain" and math.prod(image.size) * len(image.getbands()) > _MOST_PLAIN_VALUES:
+            raise ImageError("it is a large picture as text", "save it in a binary format first")
         deep = image.format == "PNG" and ";16" in _stored_layout(image)
         return read_deep_png(image, file) if deep else _from_pillow(image)
 
@@ -155,10 +171,13 @@ def _from_pillow(image: Image.Image) -> Picture:
     if image.format == "TIFF":
         silence_libtiff()
     layout = _stored_layout(image)
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a phone's MPO is one photo with extras
+    # Not their number, for which some decoders read all.
+    if getattr(image, "is_animated", False) and image.format != "MPO":  # a phone's MPO is one photo with extras
         notes.append(FIRST_FRAME)
         image.seek(0)
-    upright = ImageOps.exif_transpose(image)
+    image.load()
+    turn = _UPRIGHT.get(_orientation(image))
+    upright = image if turn is None else image.transpose(turn)
     if upright.mode.startswith("I"):
         picture = _from_integers(upright)
         metadata, losses = read_metadata(
@@ -167,6 +186,7 @@ def _from_pillow(image: Image.Image) -> Picture:
         return replace(picture, metadata=metadata, notes=(*notes, *losses))
     key = upright.info.get("transparency")
     if layout.startswith("RGB;16") and isinstance(key, tuple):  # Pillow cuts pixels to their high bytes, not the key
+        upright = upright.copy()
         upright.info["transparency"] = tuple(value >> 8 for value in key)
     pixels, changes = _to_eight_bit(upright)
     if ";16" in layout and not changes:
@@ -183,6 +203,14 @@ def _from_pillow(image: Image.Image) -> Picture:
     converted, text = upright.mode in ("CMYK", "LAB"), getattr(image, "text", {})
     metadata, losses = read_metadata(image.getexif, image.info, text, gray=gray, converted=converted)
     return Picture(rgb, alpha, gray, metadata, (*notes, *changes, *losses))
+
+
+def _orientation(image: Image.Image) -> int:
+    """That of the EXIF data, 1 (upright) to 8; upright where it cannot be read."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # what is damaged is said where the rest of it is read
+        return 1
 
 
 def _stored_layout(image: Image.Image) -> str:
