@@ -89,7 +89,7 @@ def test_16_bit_ppm_is_recognized(tmp_path: Path) -> None:
     values = np.full((2, 2, 3), 65535, dtype=">u2")
     (tmp_path / "deep.ppm").write_bytes(b"P6 2 2 65535\n" + values.tobytes())
     picture = read_picture(tmp_path / "deep.ppm")
-    assert picture.notes == ("it holds 16 bits a channel and was reduced to 8",)
+    assert picture.notes == ("it holds more than 8 bits a channel and was reduced to 8",)
     assert (picture.bit_depth, picture.rgb.min()) == (8, 255)
 
 

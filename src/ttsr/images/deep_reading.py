@@ -67,6 +67,8 @@ def read_deep_tiff(file: BinaryIO) -> Picture | None:
         return None
     if page.dtype is not None and page.dtype.kind == "f":
         raise ImageError("float pixels have no fixed range", SAVE_INTEGERS)
+    if page.dtype == np.int8:  # which Pillow takes for unsigned
+        raise ImageError("signed pixels have no fixed range", SAVE_INTEGERS)
     # GDAL marks three bands of 16 bits and more as gray and unspecified ones, unless it is told that they are colours.
     unmarked = page.photometric == _MIN_IS_BLACK and page.samplesperpixel >= 3 and not any(page.extrasamples[:2])
     colours = 3 if page.photometric == _RGB or unmarked else 1

@@ -21,6 +21,7 @@ from ttsr.images.georeference import with_georeference
 from ttsr.images.metadata import read_metadata
 from ttsr.images.opening import LimitedFile, open_file
 from ttsr.images.picture import Picture, from_array
+from ttsr.images.stored_depth import is_deeper_than_eight
 
 Source = str | os.PathLike[str] | Image.Image | np.ndarray
 
@@ -44,8 +45,8 @@ _UPRIGHT = dict(
 _LONGEST_FILE = 2**31  # of those that some decoders read as a whole first: all but TIFFs that others decode
 _LONGEST_REASON = 200  # characters of what a decoder says
 _MOST_PLAIN_VALUES = 2**23  # of a PPM as text, which Pillow reads slowly
-# Of 16-bit colour that Pillow decodes: PPM, or a Pillow image in place of its file.
-_REDUCED = "it holds 16 bits a channel and was reduced to 8"
+# Of colour that Pillow decodes: PPM, JPEG 2000, AVIF, or a Pillow image in place of its file.
+_REDUCED = "it holds more than 8 bits a channel and was reduced to 8"
 
 
 def read_picture(source: Source) -> Picture:
@@ -163,10 +164,11 @@ def _from_file(file: BinaryIO) -> Picture:
         if decoder == "ppm_plain" and math.prod(image.size) * len(image.getbands()) > _MOST_PLAIN_VALUES:
             raise ImageError("it is a large picture as text", "save it in a binary format first")
         deep = image.format == "PNG" and ";16" in _stored_layout(image)
-        return read_deep_png(image, file) if deep else _from_pillow(image)
+        return read_deep_png(image, file) if deep else _from_pillow(image, is_deeper_than_eight(file, image.format))
 
 
-def _from_pillow(image: Image.Image) -> Picture:
+def _from_pillow(image: Image.Image, deep: bool = False) -> Picture:
+    """Convert a picture; `deep`: it had more than 8 bits a channel, of which Pillow may have kept 8."""
     notes = []
     if image.format == "TIFF":
         silence_libtiff()
@@ -189,8 +191,8 @@ def _from_pillow(image: Image.Image) -> Picture:
         upright = upright.copy()
         upright.info["transparency"] = tuple(value >> 8 for value in key)
     pixels, changes = _to_eight_bit(upright)
-    if ";16" in layout and not changes:
-        changes = (_REDUCED,)
+    if deep or ";16" in layout:
+        changes = (*changes, _REDUCED)
     gray = pixels.mode in ("L", "LA") or layout.startswith("L")  # Pillow opens 16-bit gray with alpha as RGBA
     alpha = None
     if pixels.has_transparency_data:
