@@ -3,6 +3,8 @@
 # make quick      a fast subset of the tests: the unit tests of every package, under a minute on two cores
 # make lint       ruff: rules and format
 # make type       pyright
+# make licences   the licences of all that is installed for each extra: tools/release/licences.toml says what is allowed
+# make audit      known vulnerabilities of constraints.txt (asks the package index)
 # make coverage   all tests, and which lines and branches of src/ they never reach; fails under 90 %
 # make mutation   small mistakes made in the code one by one: do the tests notice each? (an hour of a CPU; GROUP=... for one group)
 # make docs       the documentation as a site: site/index.html (builds and reads without a network)
@@ -20,7 +22,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test coverage mutation chromium quick lint type docs browser bench quality peers ablation retrain clean
+.PHONY: help demo test coverage mutation chromium quick lint type licences audit docs browser bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -35,7 +37,7 @@ test: $(VENV)/.test $(VENV)/.browser-example chromium
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL)
 
 # Half as long again as the tests.
-coverage: $(VENV)/.test $(VENV)/.browser-example chromium
+coverage: $(VENV)/.dev $(VENV)/.browser-example chromium
 	$(BIN)/coverage erase
 	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest $(PARALLEL)
 	$(BIN)/coverage combine --quiet
@@ -66,6 +68,16 @@ lint: $(VENV)/.dev
 
 type: $(VENV)/.dev
 	$(BIN)/pyright
+
+licences: $(VENV)/.dev
+	PYTHONPATH=tools $(BIN)/python -m release.licences
+
+# Tools that build and check a release have an environment of their own, with their hashes checked.
+RELEASE := $(VENV)-release
+audit: $(RELEASE)/.installed
+	@for list in constraints.txt tools/release/requirements.txt; do \
+		$(RELEASE)/bin/pip-audit --strict --progress-spinner off --disable-pip --no-deps --requirement $$list \
+		|| { echo "$$list: vulnerable, or NOT CHECKED because the package index told nothing: see above"; exit 1; }; done
 
 # The variable silences an advertisement of the theme.
 docs: $(VENV)/.test
@@ -111,10 +123,15 @@ retrain: $(VENV)/.test
 		--start runs/ttsr-lite/ttsr-lite.safetensors
 
 clean:
-	rm -rf $(VENV) $(PEERS) demo site examples/browser/onnxruntime examples/browser/model
+	rm -rf $(VENV) $(PEERS) $(RELEASE) demo site examples/browser/onnxruntime examples/browser/model
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(RELEASE)/.installed: tools/release/requirements.txt
+	$(PYTHON) -m venv --clear $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
 # What examples/browser needs of onnxruntime-web; with npm, which comes with Node.js.
