@@ -1,5 +1,6 @@
 """Folders and packed files give the same; a damaged packed file is one line."""
 
+import errno
 import os
 import pickle
 import zipfile
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ttsr.data.store import PackedStore, Store, open_store
+from ttsr.data.store import AwayError, Store, open_store
 from ttsr.errors import DataError, ImageError
 
 FILES = {
@@ -231,7 +232,37 @@ def test_what_is_no_store_is_refused(make: Callable[[Path], object], match: str,
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
 
 
-def test_a_packed_file_needs_no_open_file_once_mapped(packed: Path) -> None:
-    store = PackedStore(packed)
-    os.unlink(packed)
+@pytest.mark.parametrize("kind", ["folder", "packed", "deflated"])
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+def test_files_that_are_away_are_told_from_one_that_is_gone(
+    kind: str, left: str, request: pytest.FixtureRequest
+) -> None:
+    """As on a network share: what is there instead, when it is not mounted, is nothing or the mount point."""
+    path: Path = request.getfixturevalue(kind)
+    store = open_store(path)
+    away = path.rename(path.with_name("away"))
+    if left == "an empty folder":
+        path.mkdir()
+    with pytest.raises(AwayError, match=r"no such file|cannot be read \("):
+        store.read("top.png")
+    if left == "an empty folder":
+        path.rmdir()
+    away.rename(path)
     assert read_all(store) == [FILES[name] for name in NAMES]
+    if kind == "folder":
+        (path / "top.png").unlink()
+        with pytest.raises(ImageError, match=r"top\.png: there is no such file"):
+            store.read("top.png")
+
+
+@pytest.mark.parametrize("number, away", [(errno.EIO, True), (errno.ESTALE, True), (errno.EACCES, False)])
+def test_what_the_system_says_of_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, away: bool) -> None:
+    store = open_store(folder)
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "stat", fail)
+        with pytest.raises(AwayError if away else ImageError, match=r"top\.png: cannot be read \("):
+            store.read("top.png")

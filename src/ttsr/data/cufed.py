@@ -26,7 +26,8 @@ class CufedPairs(Dataset[Pair]):
     names it.
 
     Raises:
-        DataError: no such layout, no pairs, or inputs without a reference; on reading, no pair that can be used.
+        DataError: no such layout, no pairs, or inputs without a reference; on reading, no pair that can be used, or as
+            an AwayError none for now.
     """
 
     skipped: tuple[str, ...] = ()
@@ -34,6 +35,11 @@ class CufedPairs(Dataset[Pair]):
 
     num_mined = 0
     """Mined pairs that are mixed in, as of `PhotoPairs`."""
+
+    @property
+    def pictures(self) -> list[str]:
+        """Names of all pictures that pairs are made of, as of `PhotoPairs`."""
+        return [name for names in self.pairs for name in names]
 
     def __init__(self, folder: Path, options: CufedOptions, seed: int) -> None:
         self.options, self.seed = options, seed

@@ -43,6 +43,7 @@ class PhotoPairs(Dataset[Pair]):
 
     Attributes:
         num_mined: mined pairs that are mixed in.
+        pictures: names of the photos that pairs are made of, without the mined ones.
         skipped: photos that could not be used, 'name: reason'; the pairs are those of a folder without them.
 
     Raises:
@@ -65,6 +66,7 @@ class PhotoPairs(Dataset[Pair]):
         smallest = max(options.hr_size, options.ref_size)
         _check_memory(store, [name for names in groups for name in names], smallest)
         self.photos: list[Pixels8] = []
+        self.pictures: list[str] = []
         self.others: list[list[int]] = []
         skipped: list[str] = []
         for names in groups:
@@ -72,6 +74,7 @@ class PhotoPairs(Dataset[Pair]):
             for name in names:
                 try:
                     self.photos.append(_decode(store, name, smallest))
+                    self.pictures.append(name)
                 except ImageError as error:
                     skipped.append(str(error))
             members = range(first, len(self.photos))

@@ -1,10 +1,10 @@
 """A data set's files: a folder of them, or one packed file.
 
-The packed form is a ZIP, mapped into memory. `ttsr pack` writes it with members that are stored as they are, so that
-each picture is a slice of the file; deflated members, as in most ZIPs for download, are inflated when they are read.
+The packed form is a ZIP. `ttsr pack` writes it with members that are stored as they are, so that each picture is a
+slice of the file; deflated members, as in most ZIPs for download, are inflated when they are read.
 """
 
-import mmap
+import errno
 import os
 import struct
 import zipfile
@@ -29,7 +29,18 @@ _ENCRYPTED = 0x1
 # Deflate shrinks to a 1032nd at most; and no picture of a data set is larger than this.
 _MOST_INFLATION, _MOST_INFLATED = 1032, 2**30
 
+# How the system says that a disk or a network share is gone, or does not answer.
+_GONE_NAMES = (
+    *("EIO", "ENODEV", "ENXIO", "ESTALE", "ETIMEDOUT", "EREMOTEIO", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN"),
+    *("ENETUNREACH", "ENOTCONN", "ECONNRESET", "ECONNABORTED", "ESHUTDOWN"),
+)
+_GONE = {number for number, name in errno.errorcode.items() if name in _GONE_NAMES}
+
 _HEAD = 2**16  # bytes that hold nearly every picture's header
+
+
+class AwayError(DataError):
+    """The files cannot be read at the moment: of a network share or a disk that is gone, but may come back."""
 
 
 class Store(ABC):
@@ -49,6 +60,7 @@ class Store(ABC):
 
         Raises:
             ImageError: it is missing or unreadable.
+            AwayError: so are all of them, for now.
         """
 
     @abstractmethod
@@ -136,8 +148,14 @@ class FolderStore(Store):
 
     def read(self, name: str, length: int | None = None) -> bytes:
         """See `Store.read`."""
-        with open_file(self._folder / name, self.shown(name)) as file:
-            return file.read(length)
+        path = self._folder / name
+        try:
+            with open_file(path, self.shown(name)) as file:
+                return file.read(length)
+        except ImageError as error:
+            if isinstance(error.__context__, OSError) and _is_away(error.__context__, path.parent):
+                raise AwayError(error.what) from None
+            raise
 
 
 @dataclass(frozen=True)
@@ -152,14 +170,17 @@ class _Member:
 
 
 class PackedStore(Store):
-    """A ZIP of stored or deflated members, mapped into memory. Sent to another process, it is reopened there."""
+    """A ZIP of stored or deflated members. Sent to another process, its index is read again there.
+
+    The file is opened anew for each read: one that was open when its network share went would stay unreadable when the
+    share comes back, and memory that it is mapped to would end the process.
+    """
 
     def __init__(self, file: Path) -> None:
         self.where, self._file = str(file), file
         try:
             with file.open("rb") as opened:
                 self._members = _read_index(opened, file)
-                self._map = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise DataError(f"{file}: cannot be read ({error.strerror or error})") from None
         self.names = _pictures(self._members)
@@ -180,28 +201,48 @@ class PackedStore(Store):
         if name not in self._members:
             raise ImageError(f"{self.shown(name)}: there is no such file in it")
         member = self._members[name]
-        header = self._map[member.offset : member.offset + _LOCAL_HEADER.size]
-        if len(header) == _LOCAL_HEADER.size:
-            signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-            start = member.offset + _LOCAL_HEADER.size + name_length + extra_length
-            wanted = member.size if length is None else min(length, member.size)
-            if signature == _LOCAL_SIGNATURE and start + member.packed_size <= len(self._map):
-                data = self._content(member, start, wanted)
-                if len(data) == wanted and (length is not None or zlib.crc32(data) == member.checksum):
-                    return data
+        try:
+            with self._file.open("rb") as file:
+                file.seek(member.offset)
+                header = file.read(_LOCAL_HEADER.size)
+                if len(header) == _LOCAL_HEADER.size:
+                    signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+                    start = file.seek(name_length + extra_length, os.SEEK_CUR)
+                    wanted = member.size if length is None else min(length, member.size)
+                    whole = start + member.packed_size <= os.fstat(file.fileno()).st_size
+                    if signature == _LOCAL_SIGNATURE and whole:
+                        data = _content(file, member, wanted)
+                        if len(data) == wanted and (length is not None or zlib.crc32(data) == member.checksum):
+                            return data
+        except OSError as error:
+            raise AwayError(f"{self.where}: cannot be read ({error.strerror or error})") from None
         raise ImageError(f"{self.shown(name)}: damaged in the packed file", "pack it anew")
 
-    def _content(self, member: _Member, start: int, wanted: int) -> bytes:
-        """The first `wanted` bytes of a member's content, never more; fewer where it is damaged."""
-        if not member.deflated:
-            return self._map[start : start + wanted]
-        if not wanted:
-            return b""
-        try:
-            packed = self._map[start : start + member.packed_size]
-            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, wanted)
-        except zlib.error:
-            return b""
+
+def _content(file: IO[bytes], member: _Member, wanted: int) -> bytes:
+    """The first `wanted` bytes of the content of the member that begins here; fewer where it is damaged."""
+    if not member.deflated:
+        return file.read(wanted)
+    if not wanted:
+        return b""
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(member.packed_size), wanted)
+    except zlib.error:
+        return b""
+
+
+def _is_away(error: OSError, folder: Path) -> bool:
+    """Whether a file of the folder could not be read because the whole folder is gone, as far as can be told.
+
+    A share that is not mounted leaves an empty folder, or none. A single file that is gone leaves the others.
+    """
+    if error.errno in _GONE:
+        return True
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
 
 
 def _is_cyclic(path: str, here: str) -> bool:

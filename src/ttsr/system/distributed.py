@@ -16,6 +16,7 @@ from torch import Tensor
 from ttsr.errors import UserError
 from ttsr.options import DEFAULT_DEVICE
 from ttsr.system.device import choose_device
+from ttsr.system.memory import is_out_of_memory
 from ttsr.system.slurm import slurm_world
 
 T = TypeVar("T")
@@ -65,7 +66,8 @@ class Runtime:
             return list(items)
         from accelerate.utils import gather_object
 
-        return gather_object(list(items))
+        with _named_loss():
+            return gather_object(list(items))
 
     def any_process(self, flag: bool) -> bool:
         """Whether the flag is set on any process; the same answer on all of them."""
@@ -107,7 +109,8 @@ class Runtime:
             return
         from accelerate.utils import reduce
 
-        flat: Any = reduce(torch.cat([tensor.reshape(-1).float() for tensor in tensors]), "mean")
+        with _named_loss():
+            flat: Any = reduce(torch.cat([tensor.reshape(-1).float() for tensor in tensors]), "mean")
         for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(mean.view_as(tensor))
 
@@ -123,3 +126,17 @@ class Runtime:
             from accelerate import PartialState
 
             PartialState().destroy_process_group()
+
+
+@contextmanager
+def _named_loss() -> Iterator[None]:
+    """Within it, the failure of a message is one line: gloo and NCCL each raise a text of their own."""
+    try:
+        yield
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"another process of the run has ended, or cannot be reached ({reason})", "start all of them again"
+        ) from None

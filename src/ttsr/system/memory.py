@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     import torch  # only where a device is measured, so that `--help` does not wait for it
 
 
+# How PyTorch's CPU allocator, MPS, C++ and CUDA's libraries say that memory ran out, in errors of no own class.
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "bad_alloc",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUFFT_ALLOC_FAILED",
+)
+
+
 def gigabytes(count: float) -> str:
     """1234567890 bytes as `1.2 GB`."""
     return f"{count / 1e9:.1f} GB"
@@ -80,6 +92,15 @@ def _room_of(group: Path, limit_name: str, usage_name: str, cache_name: str) -> 
     except (OSError, ValueError):  # no such group from in here, or no limit ("max")
         return None
     return max(0, limit - usage + int(statistics.get(cache_name, 0)))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: of a GPU, of this machine, or within the limit of this process."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
 def used_bytes(device: "torch.device") -> int:

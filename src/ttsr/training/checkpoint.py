@@ -1,7 +1,9 @@
 """Checkpoints: everything that a run needs to continue exactly."""
 
 import re
+import zipfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ def write_checkpoint(run: Path, state: dict[str, Any], keep: int) -> None:
         torch.save(state, file)  # given a name, a full disk would not be an OSError
     best = state["best"]["step"] if state["best"] else None
     for step, path in _checkpoints(run)[:-keep]:
-        if step != best:
+        if step != best and path.is_file():
             path.unlink()
 
 
@@ -50,25 +52,42 @@ def read_checkpoint(run: Path, on_warning: Callable[[str], None] | None = None) 
     if not checkpoints:
         raise RecipeError(f"{run}: nothing to resume", "start a new run")
     for _, path in reversed(checkpoints):
-        problem = "not a checkpoint of a run"
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            if isinstance(state, dict) and state.keys() >= _KEYS:
-                return state
-        except Exception as error:
-            problem = f"unreadable ({type(error).__name__})"
+        state, problem = _read(path)
+        if state is not None:
+            return state
         if on_warning is not None:
             on_warning(f"{path}: {problem}, passed over for the one before")
     raise RecipeError(f"{run / _FOLDER}: all checkpoints are unreadable", "start a new run in another folder")
+
+
+def _read(path: Path) -> tuple[dict[str, Any] | None, str]:
+    """What it holds, or None and what is wrong with it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:  # PyTorch itself does not compare the checksums that it writes
+                return None, "damaged (a checksum is wrong)"
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes raise anything
+        reason = error.strerror if isinstance(error, OSError) else None
+        return None, f"unreadable ({reason or type(error).__name__})"
+    if isinstance(state, dict) and state.keys() >= _KEYS:
+        return state, ""
+    return None, "not a checkpoint of a run"
 
 
 def discard_after(run: Path, step: int) -> None:
     """Rename unreadable checkpoints of later steps to `.unusable`, and remove temporary files of a killed run."""
     for later, path in _checkpoints(run):
         if later > step:
-            path.replace(path.with_suffix(".unusable"))
-    for left in (run / _FOLDER).glob(f"{TEMPORARY}*"):
-        left.unlink()
+            path.replace(_free_name(path))
+    for folder in (run, run / _FOLDER):
+        for left in folder.glob(f"{TEMPORARY}*"):
+            left.unlink()
+
+
+def _free_name(path: Path) -> Path:
+    names = (path.with_suffix(f".unusable{number or ''}") for number in count())
+    return next(name for name in names if not name.exists())
 
 
 def _checkpoints(run: Path) -> list[tuple[int, Path]]:

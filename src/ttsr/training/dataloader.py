@@ -1,8 +1,11 @@
 """The dataloader: batches of training pairs in the order of the steps, made by other processes during a step."""
 
 import signal
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -10,12 +13,17 @@ from torch.utils.data import DataLoader, Dataset
 from ttsr.data.cufed import CufedPairs
 from ttsr.data.photos import PhotoPairs
 from ttsr.data.sample import Batch, Pair, collate
+from ttsr.data.store import AwayError
 from ttsr.errors import DataError
 from ttsr.system.distributed import Runtime
 from ttsr.training.recipe import Recipe
+from ttsr.training.waiting import MOST_WAIT_S, POLL_S, when_back
 
 # A batch of nine at 160 px is 11 MB, and containers often share no more than 64 MB between processes.
 PREFETCHED = 2
+
+MOST_LOSSES = 3
+"""How often workers are begun anew for one batch."""
 
 
 def open_pairs(recipe: Recipe, data: Path, mined: Path | None = None) -> CufedPairs | PhotoPairs:
@@ -32,29 +40,59 @@ def open_pairs(recipe: Recipe, data: Path, mined: Path | None = None) -> CufedPa
 
 
 def load_batches(
-    recipe: Recipe, pairs: Dataset[Pair], runtime: Runtime, step: int, num_workers: int, first_pair: int
-) -> Iterator[Batch]:
+    recipe: Recipe,
+    pairs: Dataset[Pair],
+    runtime: Runtime,
+    step: int,
+    num_workers: int,
+    first_pair: int,
+    *,
+    stop_requested: Callable[[], bool] = lambda: False,
+    on_warning: Callable[[str], None] = lambda _: None,
+) -> Iterator[Batch | DataError | None]:
     """This process's share of each step's batch, from step `step` to the last.
 
     Each step takes the next B pairs, from number `first_pair` on, for a batch of B pairs over all processes. They are
-    split over the processes in order.
+    split over the processes in order. Data that is away is waited for, and workers that were killed are replaced: the
+    pairs stay the same.
 
-    Raises:
-        DataError: a pair cannot be made.
+    Args:
+        recipe: the run's.
+        pairs: by number.
+        runtime: the run's processes.
+        step: the first step, from 0.
+        num_workers: processes that make the pairs; 0 makes them here.
+        first_pair: the number of the first pair of all processes.
+        stop_requested: asked while there is nothing to do but wait.
+        on_warning: called with a line for what is waited for or replaced.
+
+    Yields:
+        The batches; instead of one, as the last item, why it cannot be made, or None where a stop was requested.
     """
-    loader = DataLoader(
-        _Batches(pairs, recipe.pairs_per_step(runtime.count), runtime, step, first_pair),
-        batch_size=None,
-        sampler=range(step, recipe.schedule.steps),
-        num_workers=num_workers,
-        prefetch_factor=PREFETCHED if num_workers else None,
-        worker_init_fn=_prepare_worker,
-        pin_memory=runtime.device.type == "cuda",
-    )
-    for batch in loader:
-        if isinstance(batch, DataError):
-            raise batch
+    batches = _Batches(pairs, recipe.pairs_per_step(runtime.count), runtime, step, first_pair)
+    loader, losses = None, 0
+    while step < recipe.schedule.steps:
+        batch: Batch | DataError | None
+        try:
+            loader = loader or _begin(batches, range(step, recipe.schedule.steps), num_workers, runtime)
+            batch = _next_item(loader, step + 1, stop_requested, on_warning)
+        except _WorkerLost as lost:
+            loader, losses = None, losses + 1
+            if losses <= MOST_LOSSES:
+                on_warning(f"step {step + 1}: {lost}: starting again, with the same pairs")
+                continue
+            remedy = "memory may be short, also /dev/shm: use fewer of them, or none"
+            batch = DataError(f"step {step + 1}: {lost}, again and again", remedy)
+        except OSError as error:
+            reason = error.strerror or error
+            batch = DataError(f"the processes that make training pairs cannot be started ({reason})", "use fewer")
+        if isinstance(batch, AwayError):
+            loader = None
+            batch = when_back(lambda at=step: batches[at], batch, stop_requested, on_warning)
         yield batch
+        if batch is None or isinstance(batch, DataError):
+            return
+        step, losses = step + 1, 0
 
 
 class _Batches(Dataset[Batch | DataError]):
@@ -70,6 +108,60 @@ class _Batches(Dataset[Batch | DataError]):
             return collate([self.pairs[number] for number in range(start, start + self.share)])
         except DataError as error:
             return error
+        except MemoryError:
+            return DataError(f"step {step + 1}: memory ran out while training pairs were made", "free some, and resume")
+
+
+class _WorkerLost(Exception):
+    """A process that makes training pairs has ended, however."""
+
+
+def _begin(batches: _Batches, steps: range, num_workers: int, runtime: Runtime) -> Iterator[Any]:
+    """The batches of these steps; the workers end with the last reference to it."""
+    loader = DataLoader(
+        batches,
+        batch_size=None,
+        sampler=steps,
+        num_workers=num_workers,
+        prefetch_factor=PREFETCHED if num_workers else None,
+        worker_init_fn=_prepare_worker,
+        pin_memory=runtime.device.type == "cuda",
+        timeout=POLL_S if num_workers else 0,
+    )
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGCHLD) if hasattr(signal, "SIGCHLD") and in_main_thread else None
+    iterator = iter(loader)
+    if before is not None:
+        # PyTorch's handler raises wherever the program is when a worker dies, be it in the middle of a step. Without
+        # it, the next batch that is asked for raises.
+        signal.signal(signal.SIGCHLD, before)
+    return iterator
+
+
+def _next_item(
+    loader: Iterator[Any], step: int, stop_requested: Callable[[], bool], on_warning: Callable[[str], None]
+) -> Batch | DataError | None:
+    """The next batch or error, or None where a stop is requested while it does not come."""
+    asked = time.monotonic()
+    silent = True
+    while True:
+        try:
+            return next(loader)
+        except (RuntimeError, OSError, EOFError) as error:
+            # Of a worker that was killed while it handed over a batch, its connection tells.
+            if not isinstance(error, RuntimeError) or "DataLoader worker" in str(error):
+                raise _WorkerLost("a process that makes training pairs was killed") from None
+            if "DataLoader timed out" not in str(error):
+                raise
+        if stop_requested():
+            return None
+        waited = time.monotonic() - asked
+        if waited > MOST_WAIT_S:
+            what = f"step {step}: its training pairs have not come for {MOST_WAIT_S / 60:.0f} minutes"
+            return DataError(what, "see whether the data can be read, and resume")
+        if silent and waited > MOST_WAIT_S / 10:
+            on_warning(f"step {step}: its training pairs have not come for {waited:.0f} s; still waiting for them")
+            silent = False
 
 
 def _prepare_worker(_: int) -> None:

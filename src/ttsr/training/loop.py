@@ -102,15 +102,17 @@ def train(
             `step_s`, its time in seconds.
         on_log: called on the main process with step and metrics of each line of the log: the means of those of
             `on_step` over the steps since the line before; and of each validation, its mean `psnr`.
-        on_warning: called with a line for each picture that is left out, each unreadable checkpoint, and what the
-            weights to start from lack or hold beside the networks.
+        on_warning: called with a line for each picture that is left out, each unreadable checkpoint, what the weights
+            to start from lack or hold beside the networks, data that is waited for, workers that were killed, and
+            memory that ran out.
 
     Raises:
-        DataError: the data or the test set is missing or unusable.
+        DataError: the data or the test set is missing or unusable, or away for longer than it is waited for.
         WeightsError: weights to start from, or VGG19's, are not found or not downloadable, or the final weights
             cannot be written.
         RecipeError: nothing to resume, a checkpoint of another recipe, losses that are not finite (the last
-            checkpoint is from before), a file cannot be written (the last checkpoint is complete), or W&B refuses.
+            checkpoint is from before), memory ran out, a file cannot be written (the last checkpoint is complete), or
+            W&B refuses.
         UserError: another run writes to `folder`.
         Cancelled: `progress` was cancelled during the download of VGG19.
     """
@@ -121,7 +123,10 @@ def train(
                 held.enter_context(lock_folder(folder))
             if resume is True:
                 resume = holds_run(folder)
-            position = stage_to_resume(recipe, folder, accept_changes=accept_changes) if resume else 0
+            warn = on_warning if on_warning is not None and runtime.is_main else lambda _: None
+            position = 0
+            if resume:
+                position = stage_to_resume(recipe, folder, accept_changes=accept_changes, on_warning=warn)
             seconds = seconds_of(recipe, folder, position)
             if recipe.stages and runtime.is_main:
                 begin(recipe, folder, resume=bool(resume))

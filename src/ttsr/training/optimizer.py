@@ -55,6 +55,10 @@ class TrainingOptimizer:
         """Add the gradients of a part's loss."""
         self.scaler.scale(loss).backward()
 
+    def discard_gradients(self) -> None:
+        """Drop the gradients gathered since the last step."""
+        self.optimizer.zero_grad(set_to_none=True)
+
     def step(self, metrics: Mapping[str, Tensor], gradient: str = "gradient") -> dict[str, float]:
         """Step by the gradients gathered since the last call, unless they or the metrics are not finite.
 
@@ -73,5 +77,5 @@ class TrainingOptimizer:
         # In fp16 a gradient may overflow because of the scale, which the next step lowers; not any more below 1.
         overflow = self.scaler.is_enabled() and self.scaler.get_scale() >= 1
         self.num_skipped += not (finite and (math.isfinite(means[gradient]) or overflow))
-        self.optimizer.zero_grad(set_to_none=True)
+        self.discard_gradients()
         return means

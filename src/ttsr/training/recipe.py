@@ -23,6 +23,8 @@ from ttsr.training.recipe_options import (
     require,
 )
 
+_MOST_PIXELS = 2**28  # of a step's HR crops: a gigabyte for each channel in fp32
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -106,6 +108,8 @@ class Recipe:
 
     def _check(self) -> None:
         require(self.batch_size >= 1, "batch_size must be at least 1", self)
+        rule = f"{self.batch_size} crops of {self.crop} px a side are more than a machine computes in a step"
+        require(self.batch_size * self.crop**2 <= _MOST_PIXELS, rule, self)
         positive = (self.checkpoint_steps, self.validation_steps, self.log_steps, self.keep)
         require(min(positive) >= 1, "checkpoint_steps, validation_steps, log_steps and keep must be at least 1", self)
         require(0 <= self.ema < 1, "ema must lie in [0, 1)", self)

@@ -1,15 +1,17 @@
 """Recipes as files: those of the package, those of the user, and recipes that are based on another. Free of torch."""
 
+import os
+import reprlib
 from importlib import resources
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ttsr.errors import RecipeError
+from ttsr.system.plain_yaml import MOST_CHARACTERS, YamlError, plain_yaml
 
 _SUFFIXES = (".yaml", ".yml")
+_MOST_BASES = 20
 
 
 def recipe_names() -> list[str]:
@@ -36,10 +38,11 @@ def recipe_source(name_or_path: str) -> str:
     """
     path = Path(name_or_path)
     if path.suffix in _SUFFIXES:
-        if not path.is_file():
+        if not os.path.isfile(path):  # unlike Path's, not raising on a name that is too long
             raise RecipeError(f"{path}: no such recipe file")
         try:
-            return path.read_text(encoding="utf-8")
+            with path.open(encoding="utf-8") as file:
+                return file.read(MOST_CHARACTERS + 1)  # one more, so that it is refused
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"{path}: unreadable ({error})") from error
     shipped = resources.files("ttsr") / "recipes" / f"{name_or_path}.yaml"
@@ -68,12 +71,12 @@ def yaml_value(text: str, where: str) -> Any:
     """Parse YAML; `where` names it in errors.
 
     Raises:
-        RecipeError: it is not YAML.
+        RecipeError: it is not YAML, or more than plain data (see `plain_yaml`).
     """
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{where}: not YAML ({' '.join(str(error).split())})") from error
+        return plain_yaml(text)
+    except YamlError as error:
+        raise RecipeError(f"{where}: {error}") from error
 
 
 def merged(below: dict[Any, Any], above: dict[Any, Any]) -> dict[Any, Any]:
@@ -92,9 +95,11 @@ def _completed(text: str, where: str, chain: list[str]) -> Any:
         return content
     named = content.pop("base")
     if not isinstance(named, str):
-        raise RecipeError(f"{where}: base must be the name of a recipe or of a .yaml file, not {named!r}")
+        raise RecipeError(f"{where}: base must be the name of a recipe or of a .yaml file, not {reprlib.repr(named)}")
     is_file, beside = Path(named).suffix in _SUFFIXES, Path(where).parent if Path(where).suffix in _SUFFIXES else Path()
     base = str(beside / named) if is_file else named
+    if len(chain) > _MOST_BASES:
+        raise RecipeError(f"{where}: more than {_MOST_BASES} recipes are based on each other")
     if _identity(base) in map(_identity, chain):
         raise RecipeError(f"{where}: its base leads back to itself ({' -> '.join([*chain, base])})")
     try:
@@ -103,7 +108,7 @@ def _completed(text: str, where: str, chain: list[str]) -> Any:
         raise RecipeError(f"{where}: base {error.what}", error.remedy) from error
     below = _completed(source, base, [*chain, base])
     if not isinstance(below, dict):
-        raise RecipeError(f"{where}: base {base}: the file must hold named fields, not {below!r}")
+        raise RecipeError(f"{where}: base {base}: the file must hold named fields, not {reprlib.repr(below)}")
     return merged({key: value for key, value in below.items() if key != "name"}, content)
 
 

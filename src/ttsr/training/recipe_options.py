@@ -11,6 +11,9 @@ from ttsr.losses.kinds import AdversarialKind, Criterion, RecKind, TransferalAtt
 from ttsr.models.vgg_layers import LAYERS, layer_name
 from ttsr.options import Precision
 
+_MOST_ANCHORS = 4096
+_MOST_CHANNELS = 512
+
 
 def require(holds: bool, rule: str, options: object) -> None:
     """Raise `ValueError` with the rule and the name of the options' class unless it holds."""
@@ -104,7 +107,8 @@ class LossWeights:
         of_vgg19 = self.perceptual_layers != ("relu5_1",) or self.style_layers != ()
         rule = "perceptual_layers and style_layers need perceptual_features: vgg19"
         require(self.perceptual_features == "vgg19" or not of_vgg19, rule, self)
-        require(min(self.contrastive_anchors, self.contrastive_group) >= 1, "numbers must be at least 1", self)
+        numbers = self.contrastive_anchors, self.contrastive_group
+        require(min(numbers) >= 1 and max(numbers) <= _MOST_ANCHORS, f"numbers must lie in [1, {_MOST_ANCHORS}]", self)
 
     @property
     def perceptual_terms(self) -> dict[str, float]:
@@ -183,6 +187,7 @@ class DiscriminatorOptions:
         require(self.lr >= 0, "lr must not be negative", self)
         _require_adam(self)
         require(min(self.steps, self.channels) >= 1, "steps and channels must be at least 1", self)
+        require(self.channels <= _MOST_CHANNELS, f"channels must be at most {_MOST_CHANNELS}", self)
         require(self.init_steps >= 0, "init_steps must not be negative", self)
 
 
@@ -219,7 +224,7 @@ class ScheduleOptions:
         require(self.steps >= 1, "steps must be at least 1", self)
         phases = (self.warmup_steps, self.decay_steps, self.contrastive_steps, self.pixel_steps)
         require(min(*phases, self.step_size, *self.halve_at) >= 0, "numbers of steps must not be negative", self)
-        require(self.gamma > 0, "gamma must be positive", self)
+        require(0 < self.gamma <= 1, "gamma must lie in (0, 1]", self)
 
     @property
     def adversarial_start(self) -> int:

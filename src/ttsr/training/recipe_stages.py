@@ -3,6 +3,7 @@
 Free of torch.
 """
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,10 +27,10 @@ def take_stages(content: Fields) -> list[Fields]:
     """
     stages = content.pop(STAGES, [])
     if not isinstance(stages, list):
-        raise TypeError(f"{STAGES} must be a list, not {stages!r}")
+        raise TypeError(f"{STAGES} must be a list, not {reprlib.repr(stages)}")
     for number, stage in enumerate(stages, 1):
         if not isinstance(stage, dict):
-            raise TypeError(f"stage {number} must hold named fields, not {stage!r}")
+            raise TypeError(f"stage {number} must hold named fields, not {reprlib.repr(stage)}")
         if not isinstance(stage.get("name"), str):
             raise ValueError(f"stage {number} must have a name")
     return stages

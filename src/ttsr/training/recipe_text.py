@@ -1,6 +1,7 @@
 """Recipes from YAML and command-line overrides, as YAML, and the descriptions of their fields. Free of torch."""
 
 import math
+import reprlib
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, fields, is_dataclass
@@ -50,7 +51,7 @@ def parse_recipe(text: str, where: str, overrides: Sequence[str] = ()) -> Recipe
     content = recipe_content(text, where)
     try:
         if not isinstance(content, dict):
-            raise TypeError(f"the file must hold named fields, not {content!r}")
+            raise TypeError(f"the file must hold named fields, not {reprlib.repr(content)}")
         stages = take_stages(content)
         override(content, stages, overrides)
         unknown = unknown_fields(Recipe, content, left_out=[STAGES])

@@ -1,7 +1,8 @@
 """The folder of a run: what is written there, and when."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class Run:
         on_warning: called with a line for each picture that is left out.
         on_log: called with the step and the metrics of each line of the log; of validations with `psnr` alone.
         wandb_project: a project of W&B to log to, or None.
-        num_mined: mined pairs among the training pairs, for the checkpoints.
+        data_state: what checkpoints hold of the training data.
 
     Attributes:
         best: the best validation so far.
@@ -52,13 +53,13 @@ class Run:
         on_warning: Callable[[str], None] | None,
         on_log: Callable[[int, dict[str, float]], None] | None = None,
         wandb_project: str | None = None,
-        num_mined: int = 0,
+        data_state: Mapping[str, Any] | None = None,
     ) -> None:
         self.trainer, self.recipe, self.folder, self.runtime = trainer, trainer.recipe, folder, trainer.runtime
         self.best = ValidationScore(**state["best"]) if state and state["best"] else None
         self.skipped: set[str] = set()
         self._validation, self._on_warning, self._on_log = validation, on_warning, on_log
-        self._num_mined = num_mined
+        self._data_state = dict(data_state or {})
         self._validated = state["validated"] if state else 0
         self._saved: tuple[int, ValidationScore | None, int] | None = None
         self._log: TrainingLog | None = None
@@ -72,14 +73,14 @@ class Run:
             wandb = None
             if wandb_project is not None:
                 wandb = WandbTracker(wandb_project, folder, self.recipe.name, asdict(self.recipe), trainer.step)
-            self._log = TrainingLog(folder, trainer.step, wandb)
+            self._log = TrainingLog(folder, trainer.step, self._validated, wandb)
 
     def close(self) -> None:
         """Log the steps since the last line, and close the log."""
         if self._log is not None:
-            if self._window.steps:
-                self._log_window(self._log, partial=True)
-            self._log.close()
+            with closing(self._log):
+                if self._window.steps:
+                    self._log_window(self._log, partial=True)
 
     def log_step(self, metrics: dict[str, float]) -> None:
         """Take note of the metrics of the last step, and log their means where a line is due."""
@@ -136,7 +137,9 @@ class Run:
             if self.runtime.is_main and self._saved != now and self.trainer.is_sound:
                 best = asdict(self.best) if self.best else None
                 state = self.trainer.state() | {"best": best, "validated": self._validated}
-                state |= {"window": self._window.state(), "mined": self._num_mined}
+                state |= {"window": self._window.state(), **self._data_state}
+                if self._log is not None:
+                    self._log.sync()
                 write_checkpoint(self.folder, state, self.recipe.keep)
         self._saved = now
 

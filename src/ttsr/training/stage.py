@@ -1,5 +1,6 @@
 """The training loop: a recipe without stages, or one stage, until it is finished or stopped."""
 
+import hashlib
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +12,10 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from ttsr.errors import RecipeError
+from ttsr.data.cufed import CufedPairs
+from ttsr.data.photos import PhotoPairs
+from ttsr.data.sample import Batch
+from ttsr.errors import DataError, RecipeError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 from ttsr.progress import Cancelled, Progress
@@ -72,12 +76,8 @@ def run_stage(
             if test_set is not None:
                 validation = Validation(test_set, recipe.validation_protocol, recipe.validation_reference)
             pairs = open_pairs(recipe, data, mined)
-            before = state.get("mined", 0) if state else pairs.num_mined
-            if before != pairs.num_mined and not accept_changes:
-                raise RecipeError(
-                    f"{folder}: the run was started with {before} mined pairs, and now there are {pairs.num_mined}",
-                    "give the same ones, or accept the change",
-                )
+            if state and not accept_changes:
+                _check_data(folder, state, pairs)
             trainer = Trainer(
                 recipe,
                 runtime,
@@ -92,19 +92,37 @@ def run_stage(
         with runtime.together():
             if not at_one_step:
                 raise RecipeError(f"{folder}: not all processes find its last checkpoint", "use a shared folder")
-            run = Run(trainer, folder, state, validation, on_warning, on_log, wandb_project, pairs.num_mined)
+            run = Run(trainer, folder, state, validation, on_warning, on_log, wandb_project, _data_state(pairs))
         if on_start is not None:
             on_start(trainer)
         run.skip_pictures(pairs.skipped if runtime.is_main else ())
         stopping, seconds_before, num_timed, busy_seconds = False, trainer.seconds, -1, 0.0
-        with closing(run), stop_requests() as stop_requested:
+        num_parts = trainer.parts.count
+        batch = None
+        with closing(run), stop_requests() as signalled:
+
+            def stop_requested() -> bool:
+                out_of_time = stop_at is not None and time.monotonic() > stop_at
+                return out_of_time or signalled() or (progress is not None and progress.is_cancelled)
+
             if run.validation_is_due():  # where a resumed run was stopped before it
                 run.validate()
-            batches = load_batches(recipe, pairs, runtime, trainer.step, num_workers, trainer.num_pairs)
+            batches = load_batches(
+                recipe,
+                pairs,
+                runtime,
+                trainer.step,
+                num_workers,
+                trainer.num_pairs,
+                stop_requested=stop_requested,
+                on_warning=on_warning or (lambda _: None),
+            )
             while trainer.step < recipe.schedule.steps:
                 step_started = time.monotonic()
-                with runtime.together():
-                    batch = next(batches)
+                batch = next(batches)
+                if runtime.any_process(not isinstance(batch, Batch)):
+                    break  # where it is a failure, the steps so far are saved too
+                assert isinstance(batch, Batch)
                 run.skip_pictures(batch.skipped)
                 metrics = trainer.train_step(batch.to(runtime.device))
                 now = time.monotonic()
@@ -118,17 +136,21 @@ def run_stage(
                     on_step(trainer.step, metrics)
                 if progress is not None:
                     _show(progress, label, trainer.step, recipe.schedule.steps, metrics)
-                out_of_time = stop_at is not None and now > stop_at
-                cancelled = progress is not None and progress.is_cancelled
-                stopping = runtime.any_process(out_of_time or cancelled or stop_requested())
+                stopping = runtime.any_process(stop_requested())
                 due = run.validation_is_due()
-                if stopping or due or trainer.step % recipe.checkpoint_steps == 0:
+                # From a step with more parts on, a resumed run takes as many, to be the same to the last bit.
+                saving = trainer.step % recipe.checkpoint_steps == 0 or trainer.parts.count != num_parts
+                num_parts = trainer.parts.count
+                if stopping or due or saving:
                     run.save_checkpoint()
                 if stopping:
                     break
                 if due:
                     run.validate()
             run.save_checkpoint()
+            with runtime.together():
+                if isinstance(batch, DataError):
+                    raise batch
             stopping = runtime.any_process(stopping or stop_requested())
         path = run.save_model(f"{recipe.name}.safetensors")
         skipped_pictures = runtime.gather(sorted(run.skipped))
@@ -186,3 +208,24 @@ def _state_to_resume(
             "use the old values, or accept the changes",
         )
     return state
+
+
+def _data_state(pairs: CufedPairs | PhotoPairs) -> dict[str, Any]:
+    """What a checkpoint holds of the training data: with other pictures, a pair's number means another pair."""
+    names = "\n".join(pairs.pictures).encode()
+    return {"mined": pairs.num_mined, "pictures": [len(pairs.pictures), hashlib.sha256(names).hexdigest()]}
+
+
+def _check_data(folder: Path, state: dict[str, Any], pairs: CufedPairs | PhotoPairs) -> None:
+    now, remedy = _data_state(pairs), "give the same ones, or accept the change"
+    before = state.get("mined", 0)
+    if before != now["mined"]:
+        what = f"the run was started with {before} mined pairs, and now there are {now['mined']}"
+        raise RecipeError(f"{folder}: {what}", remedy)
+    count, names = state.get("pictures", now["pictures"])  # older checkpoints do not tell
+    if names != now["pictures"][1]:
+        there = now["pictures"][0]
+        what = f"{there} usable ones" if there != count else "others"
+        raise RecipeError(
+            f"{folder}: the run was started with {count} usable pictures, and now there are {what}", remedy
+        )

@@ -1,9 +1,11 @@
 """The folders of a run's stages, and which of them a resumed run goes on with."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ttsr.errors import RecipeError
-from ttsr.system.files import atomic_path
+from ttsr.system.files import TEMPORARY, atomic_path
 from ttsr.training.checkpoint import discard_after, has_checkpoint, read_checkpoint
 from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_text import differences, parse_recipe, recipe_text
@@ -23,8 +25,16 @@ def holds_run(folder: Path) -> bool:
     return has_checkpoint(folder) or any(has_checkpoint(path) for path in _stage_folders(folder))
 
 
-def stage_to_resume(recipe: Recipe, folder: Path, *, accept_changes: bool = False) -> int:
+def stage_to_resume(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    accept_changes: bool = False,
+    on_warning: Callable[[str], None] = lambda _: None,
+) -> int:
     """The position of the last stage that has begun, 0 if none has; those before it are finished.
+
+    A stage without a readable checkpoint begins anew, from the one before; `on_warning` is called with a line.
 
     Raises:
         RecipeError: the run has other stages, or a finished one was trained by another recipe.
@@ -36,6 +46,9 @@ def stage_to_resume(recipe: Recipe, folder: Path, *, accept_changes: bool = Fals
             f"{folder}: the run has other stages than the recipe ({', '.join(sorted(others))})", "use another folder"
         )
     last = max((position for position, (_, path) in enumerate(stages) if has_checkpoint(path)), default=0)
+    while last and not _can_be_read(stages[last][1]):
+        on_warning(f"{stages[last][1]}: none of its checkpoints can be read: this stage begins anew")
+        last = max(position for position in range(last) if not position or has_checkpoint(stages[position][1]))
     for stage, path in stages[:last]:
         if not (path / RECIPE).is_file():
             continue
@@ -50,9 +63,12 @@ def stage_to_resume(recipe: Recipe, folder: Path, *, accept_changes: bool = Fals
 
 
 def seconds_of(recipe: Recipe, folder: Path, stage: int) -> float:
-    """Time spent training in the stages before this one."""
-    before = [path for _, path in stages_of(recipe, folder)[:stage]]
-    return sum(read_checkpoint(path)["seconds"] for path in before if has_checkpoint(path))
+    """Time spent training in the stages before this one, as far as it can be read."""
+    seconds = 0.0
+    for _, path in stages_of(recipe, folder)[:stage]:
+        with suppress(RecipeError):
+            seconds += read_checkpoint(path)["seconds"]
+    return seconds
 
 
 def begin(recipe: Recipe, folder: Path, *, resume: bool) -> None:
@@ -62,11 +78,21 @@ def begin(recipe: Recipe, folder: Path, *, resume: bool) -> None:
         OSError: it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f"{TEMPORARY}*"):
+        left.unlink()
     if not resume:
         for path in _stage_folders(folder):
             discard_after(path, 0)
     with atomic_path(folder / RECIPE) as temporary:
         temporary.write_text(recipe_text(recipe), encoding="utf-8")
+
+
+def _can_be_read(run: Path) -> bool:
+    try:
+        read_checkpoint(run)
+    except RecipeError:
+        return False
+    return True
 
 
 def _stage_folders(folder: Path) -> list[Path]:

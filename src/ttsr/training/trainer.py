@@ -1,9 +1,6 @@
 """A run's networks, optimizers and moving average, and the training step."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +11,14 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from ttsr.data.sample import Batch
 from ttsr.errors import RecipeError
 from ttsr.models.config import TTSRConfig
-from ttsr.models.correspondence.types import EncodedReference
-from ttsr.models.output import TTSROutput
 from ttsr.models.ttsr import TTSR
 from ttsr.progress import Progress
 from ttsr.system.distributed import Runtime
-from ttsr.system.precision import autocast, fp32_products
+from ttsr.training.batch_parts import BatchParts
 from ttsr.training.networks import build_networks
-from ttsr.training.objective import Metrics, Objective
+from ttsr.training.objective import Objective
 from ttsr.training.optimizer import TrainingOptimizer
+from ttsr.training.optimizer_steps import OptimizerSteps
 from ttsr.training.recipe import Recipe
 from ttsr.training.recipe_options import DiscriminatorOptions, OptimizerOptions
 from ttsr.training.recipe_text import recipe_text
@@ -36,9 +32,6 @@ SUSPECT_SKIPPED = 3
 RATES = ("lr", "extractor_lr", "discriminator_lr")
 """Metrics that are learning rates."""
 
-Part = tuple[Batch, range]
-"""A part of a batch, and the numbers of its pairs."""
-
 
 class Trainer:
     """The state of a run, and the step that advances it.
@@ -46,14 +39,17 @@ class Trainer:
     Args:
         recipe: the run's.
         runtime: its processes.
-        vgg19_file: see `build_networks`, as for `make_network`, `progress` and `on_warning`.
+        vgg19_file: see `build_networks`, as for `make_network` and `progress`.
         state: of a checkpoint to continue from; None for a new run.
         weights: a state dict of the network to start from instead of what the recipe says, as that of the stage before.
+        on_warning: called with a line for what the weights to start from lack or hold beside the networks, and where
+            memory runs out.
 
     Attributes:
         model: the network, with the weights of the last step.
         discriminator: None where the recipe has no adversarial loss.
         average: the moving average of the model's weights.
+        parts: those that a batch is computed in.
         step: steps taken.
         num_pairs: pairs taken, by all processes: the number of the next one.
         seconds: time spent training, in all parts of the run.
@@ -76,7 +72,7 @@ class Trainer:
         progress: Progress | None = None,
         on_warning: Callable[[str], None] | None = None,
     ) -> None:
-        _check_split(recipe, runtime.count)
+        self.parts = BatchParts(recipe, runtime, on_warning)
         self.recipe, self.runtime, self._make_network = recipe, runtime, make_network
         self.model, self.discriminator, vgg19 = build_networks(
             recipe,
@@ -110,6 +106,9 @@ class Trainer:
             of_discriminator = {"params": list(self.discriminator.parameters()), "lr": recipe.discriminator.lr}
             adam = _adam([of_discriminator], recipe.discriminator)
             self.discriminator_optimizer = TrainingOptimizer(adam, runtime, scaled=scaled)
+        self._steps = OptimizerSteps(
+            recipe, runtime, self.objective, self.parts, self.optimizer, self.discriminator_optimizer
+        )
         self.step, self.num_pairs, self.seconds, self.skipped, self._skipped_in_a_row = 0, 0, 0.0, 0, 0
         if state is not None:
             self._load_state(state)
@@ -127,6 +126,7 @@ class Trainer:
             "step": self.step,
             "pairs": self.num_pairs,
             "batch": self.recipe.pairs_per_step(self.runtime.count),
+            "parts": self.parts.count,
             "seconds": self.seconds,
             "skipped": [self.skipped, self._skipped_in_a_row],
             "model": self.model.state_dict(),
@@ -141,6 +141,7 @@ class Trainer:
     def _load_state(self, state: dict[str, Any]) -> None:
         self.step, self.seconds = state["step"], state["seconds"]
         self.num_pairs = state.get("pairs", self.step * self.recipe.batch_size)  # of before 0.2
+        self.parts.resume(state.get("parts", 1))
         self.skipped, self._skipped_in_a_row = state["skipped"]
         try:
             self.model.load_state_dict(state["model"])
@@ -161,26 +162,21 @@ class Trainer:
             The losses of the whole batch and other metrics: `loss` is the network's total and `weighted_NAME` what the
             loss NAME adds to it; `gradient` is the gradient's norm, `lr`, `extractor_lr` and `discriminator_lr` are the
             learning rates and `rate` their factor, `relevance` is the mean soft attention, `right` the share of anchors
-            matched correctly.
+            matched correctly, `parts` the number of parts where memory has run out.
 
         Raises:
-            RecipeError: the loss was not finite for the tenth time in a row.
+            RecipeError: the loss was not finite for the tenth time in a row, or memory ran out with the smallest parts
+                or while the weights were updated; the state may then be of no use.
         """
         recipe, discriminator_optimizer = self.recipe, self.discriminator_optimizer
         factor = recipe.schedule.rate_factor(self.step)
         self.optimizer.set_rates(factor, recipe.optimizer.lr, recipe.optimizer.extractor_lr)
         optimizers = [optimizer for optimizer in (self.optimizer, discriminator_optimizer) if optimizer is not None]
         skipped_before = sum(optimizer.num_skipped for optimizer in optimizers)
+        if discriminator_optimizer is not None:
+            discriminator_optimizer.set_rates(factor, recipe.discriminator.lr)
         first = self.num_pairs + self.runtime.rank * len(batch)
-        parts = _split(batch, first, recipe.engine.accumulation)
-        with fp32_products(rounded=recipe.engine.precision != "fp32"):
-            if recipe.trains == "extractor" or self.step < recipe.schedule.contrastive_steps:
-                metrics = self._optimize(self.optimizer, self.objective.extractor_loss, parts)
-            elif discriminator_optimizer is None or self.step < recipe.schedule.pixel_steps:
-                metrics, _ = self._network_step(parts)
-            else:
-                discriminator_optimizer.set_rates(factor, recipe.discriminator.lr)
-                metrics = self._adversarial_step(parts, discriminator_optimizer)
+        metrics = self._steps.take(batch, self.step, first)
         skipped = sum(optimizer.num_skipped for optimizer in optimizers) > skipped_before
         self.skipped += skipped
         self._skipped_in_a_row = self._skipped_in_a_row + 1 if skipped else 0
@@ -196,6 +192,8 @@ class Trainer:
             get_ema_multi_avg_fn(decay)(list(self.average.values()), values, self.step)
         self.step += 1
         self.num_pairs += recipe.pairs_per_step(self.runtime.count)
+        if self.parts.count > recipe.engine.accumulation:
+            metrics["parts"] = self.parts.count
         return metrics | {"rate": factor} | self._learning_rates("discriminator" in metrics)
 
     def _learning_rates(self, adversarial: bool) -> dict[str, float]:
@@ -210,97 +208,6 @@ class Trainer:
         model.load_state_dict(self.average)
         return model.to(self.runtime.device).eval()
 
-    def _network_step(
-        self, parts: Sequence[Part], forward_pass: tuple[TTSROutput, EncodedReference | None] | None = None
-    ) -> tuple[dict[str, float], list[Tensor]]:
-        """Metrics, and the images that the discriminator judges. `forward_pass`: of the only part, if already done."""
-        pixel_only, images = self.step < self.recipe.schedule.pixel_steps, []
-
-        def loss_of(batch: Batch, numbers: range) -> tuple[Tensor, Metrics]:
-            output = forward_pass or self.objective.forward(batch)
-            images.append(self.objective.images(output[0]).detach())
-            return self.objective.network_loss(batch, numbers, output, pixel_only=pixel_only)
-
-        return self._optimize(self.optimizer, loss_of, parts), images
-
-    def _adversarial_step(self, parts: Sequence[Part], discriminator_optimizer: TrainingOptimizer) -> dict[str, float]:
-        alone = self.step < self.recipe.schedule.adversarial_start + self.recipe.discriminator.init_steps
-        if not self.recipe.discriminator.first and not alone:
-            metrics, images = self._network_step(parts)
-            return metrics | self._discriminator_steps(parts, images, discriminator_optimizer)
-        # One forward pass serves both steps if there is one part; the graphs of several would take too much memory.
-        forward_pass = None
-        if len(parts) == 1 and not alone:
-            with self._autocast():
-                forward_pass = self.objective.forward(parts[0][0])
-            images = [self.objective.images(forward_pass[0]).detach()]
-        else:
-            with torch.no_grad(), self._autocast():
-                images = [self.objective.images(self.objective.forward(batch)[0]) for batch, _ in parts]
-        metrics = self._discriminator_steps(parts, images, discriminator_optimizer)
-        return metrics if alone else metrics | self._network_step(parts, forward_pass)[0]
-
-    def _discriminator_steps(
-        self, parts: Sequence[Part], images: Sequence[Tensor], discriminator_optimizer: TrainingOptimizer
-    ) -> dict[str, float]:
-        with_images = [(*part, of_part) for part, of_part in zip(parts, images, strict=True)]
-        metrics: dict[str, float] = {}
-        for repetition in range(self.recipe.discriminator.steps):
-            loss_of = partial(self.objective.discriminator_loss, repetition=repetition)
-            metrics = self._optimize(discriminator_optimizer, loss_of, with_images, "discriminator_gradient")
-        return metrics
-
-    def _optimize(
-        self,
-        optimizer: TrainingOptimizer,
-        loss_of: Callable[..., tuple[Tensor, Metrics]],
-        parts: Sequence[Iterable[Any]],
-        gradient: str = "gradient",
-    ) -> dict[str, float]:
-        """An optimizer step by the mean loss of the parts, `loss_of(*part)`."""
-        metrics = []
-        for part in parts:
-            with self._autocast():
-                loss, metrics_of_part = loss_of(*part)
-            optimizer.backward(loss / len(parts))
-            metrics.append(metrics_of_part)
-        means = {name: torch.stack([of_part[name] for of_part in metrics]).mean() for name in metrics[0]}
-        return optimizer.step(means, gradient)
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        return autocast(self.recipe.engine.precision, self.runtime.device)
-
 
 def _adam(groups: list[dict[str, Any]], options: OptimizerOptions | DiscriminatorOptions) -> torch.optim.Adam:
     return torch.optim.Adam(groups, betas=options.betas, eps=options.eps, weight_decay=options.weight_decay)
-
-
-def _check_split(recipe: Recipe, num_processes: int) -> None:
-    """Check that a batch splits evenly over processes and parts, and its contrastive groups stay whole."""
-    shared = recipe.batch_per == "run"
-    num_parts = recipe.engine.accumulation * (num_processes if shared else 1)
-    size, rest = divmod(recipe.batch_size, num_parts)
-    if rest:
-        over = f"{num_processes} processes x {recipe.engine.accumulation} parts"
-        raise RecipeError(
-            f"{recipe.name}: a batch of {recipe.batch_size} cannot be split evenly over "
-            f"{over if shared else f'{num_parts} parts'}",
-            f"set batch_size to a multiple of {num_parts}" + (", or batch_per to process" if shared else ""),
-        )
-    group = recipe.losses.contrastive_group
-    if num_parts > 1 and recipe.is_contrastive and size % group:
-        raise RecipeError(
-            f"{recipe.name}: parts of {size} pairs are no multiple of losses.contrastive_group {group}",
-            f"set losses.contrastive_group to a divisor of {size}",
-        )
-
-
-def _split(batch: Batch, first: int, count: int) -> list[Part]:
-    """A batch, whose first pair has the number `first`, in `count` parts of equal size."""
-    size = len(batch) // count
-    tensors = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
-    parts = []
-    for start in range(0, count * size, size):
-        part = replace(batch, **{name: value[start : start + size] for name, value in tensors.items()})
-        parts.append((part, range(first + start, first + start + size)))
-    return parts

@@ -2,8 +2,9 @@
 
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,12 @@ class LogWindow:
 
 
 class TrainingLog:
-    """Metrics of a run after its step `step`. Lines of later steps, which a killed run wrote, are dropped.
+    """Metrics of a run after its step `step`. Lines of what a killed run will do again are dropped.
 
     Args:
         folder: of the run.
         step: the last step taken.
+        validated: the last step validated.
         wandb: logs to W&B too, if given.
 
     Raises:
@@ -68,22 +70,31 @@ class TrainingLog:
         OSError: the log cannot be written.
     """
 
-    def __init__(self, folder: Path, step: int, wandb: WandbTracker | None = None) -> None:
+    def __init__(self, folder: Path, step: int, validated: int, wandb: WandbTracker | None = None) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             raise RecipeError("training needs TensorBoard", 'pip install "ttsr[train]"') from None
         path = folder / "log.jsonl"
-        _drop_later_lines(path, step)
+        _drop_later_lines(path, step, validated)
         self._file, self._wandb = path.open("a", encoding="utf-8"), wandb
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def close(self) -> None:
         """Close the files."""
-        self._file.close()
-        self._board.close()
-        if self._wandb is not None:
-            self._wandb.close()
+        with ExitStack() as closing:  # all of them, whichever cannot be written
+            closing.callback(self._file.close)
+            closing.callback(self._board.close)
+            if self._wandb is not None:
+                closing.callback(self._wandb.close)
+
+    def sync(self) -> None:
+        """Have the lines so far on the disk, as the checkpoint that follows them.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        os.fsync(self._file.fileno())
 
     def add_metrics(
         self, step: int, metrics: Mapping[str, float], *, under: str = "training", partial: bool = False
@@ -113,15 +124,16 @@ class TrainingLog:
             self._wandb.add_picture(step, name, picture)
 
 
-def _drop_later_lines(log: Path, step: int) -> None:
+def _drop_later_lines(log: Path, step: int, validated: int) -> None:
     """Later steps will be taken again, and part of a window goes on. A kill may have cut the last line short."""
+    last = {"validation": validated}
     if not log.is_file():
         return
     kept = []
-    with suppress(ValueError, TypeError, KeyError):
-        for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if step else []:
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if step else []:
+        with suppress(ValueError, TypeError, KeyError):
             content = json.loads(line)
-            if content["step"] <= step and not content.get("partial"):
+            if content["step"] <= last.get(content.get("kind"), step) and not content.get("partial"):
                 kept.append(line)
     with atomic_path(log) as temporary:
         temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
