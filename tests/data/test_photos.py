@@ -192,7 +192,7 @@ def test_degradations_change_the_reference_alone(changes, tmp_path):
 
 @pytest.mark.parametrize(
     ("wrong", "match"),
-    [({"jpeg": 1.5}, "jpeg must lie"), ({"blur": -1.0}, "blur must not"), ({"noise": float("nan")}, "noise must not")],
+    [({"jpeg": 1.5}, "jpeg must lie"), ({"blur": -1.0}, "blur must lie"), ({"noise": float("nan")}, "noise must lie")],
 )
 def test_degradations_out_of_range_are_refused(wrong, match):
     with pytest.raises(ValueError, match=match):

@@ -121,7 +121,7 @@ def test_a_file_is_read(tmp_path):
         ("name: a\noptimizer: {eps: -1.0}", "eps and weight_decay must not be negative"),
         ("name: a\ndiscriminator: {weight_decay: -1.0}", "eps and weight_decay must not be negative"),
         ("name: a\ndiscriminator: {init_steps: -1}", "init_steps must not be negative"),
-        ("name: a\nschedule: {gamma: 0}", "gamma must be positive"),
+        ("name: a\nschedule: {gamma: 0}", r"gamma must lie in \(0, 1\]"),
         ("name: a\nschedule: {step_size: -1}", "numbers of steps must not be negative"),
         ("name: a\nmodel: {res_scale: 0}", "res_scale must be positive"),
         ("name: a\nengine: {precision: fp8}", "precision must be one of fp32, tf32, bf16, fp16"),

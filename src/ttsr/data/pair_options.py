@@ -5,6 +5,11 @@ from typing import Literal
 
 PaddingOrder = Literal["degrade-then-pad", "pad-then-degrade"]
 
+_MOST_SIDE = 4096
+_MOST_WARP = {"rotation": 360, "scale": 3, "shift": 10, "perspective": 1, "gain": 10, "gamma": 10, "offset": 255}
+_MOST_SCALE = 16
+_MOST_BLUR, _MOST_NOISE = 100, 255
+
 
 @dataclass(frozen=True)
 class CufedOptions:
@@ -49,6 +54,11 @@ class Warp:
     gain: float = 0.12
     gamma: float = 0.2
     offset: float = 12.0
+
+    def __post_init__(self) -> None:
+        for name, most in _MOST_WARP.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must lie in [0, {most}], not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -105,14 +115,15 @@ class PhotosOptions:
         if not 0 < self.downscale <= 1:
             raise ValueError(f"downscale must lie in (0, 1], not {self.downscale}")
         least, largest = self.reference_scale
-        if not 0 < least <= largest:
-            raise ValueError(f"reference_scale must be positive and rising, not {least} to {largest}")
-        for name in ("blur", "noise"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
+        if not 1 / _MOST_SCALE <= least <= largest <= _MOST_SCALE:
+            limits = f"positive, rising, and within 1/{_MOST_SCALE} to {_MOST_SCALE}"
+            raise ValueError(f"reference_scale must be {limits}, not {least} to {largest}")
+        for name, most in (("blur", _MOST_BLUR), ("noise", _MOST_NOISE)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must lie in [0, {most}], not {getattr(self, name)}")
 
 
 def _check_sides(hr_size: int, ref_size: int) -> None:
     for name, side in (("hr_size", hr_size), ("ref_size", ref_size)):
-        if side < 16 or side % 4:
-            raise ValueError(f"{name} must be a multiple of 4 and at least 16, not {side}")
+        if not 16 <= side <= _MOST_SIDE or side % 4:
+            raise ValueError(f"{name} must be a multiple of 4 and at least 16, at most {_MOST_SIDE}, not {side}")

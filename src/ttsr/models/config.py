@@ -6,6 +6,10 @@ from dataclasses import dataclass
 SCALE = 4
 """How many times larger the result is, along a side."""
 
+# Far beyond any network that is of use, and well below what would exhaust a machine before anything is said.
+_MOST_BLOCKS = 4096
+_MOST_PARAMETERS = 2**30
+
 
 @dataclass(frozen=True)
 class TTSRConfig:
@@ -65,3 +69,7 @@ class TTSRConfig:
         lowest = min(self.channels_2x, self.channels_4x, self.trunk_channels, *self.num_blocks)
         if min(widths) < 1 or self.widths[2] < 2 or lowest < 0:
             raise ValueError(f"a TTSR of these sizes cannot be built: {self}")
+        blocks, widest = sum(self.num_blocks), max(*widths, self.trunk_channels)
+        # Two convolutions a block, and some forty others.
+        if blocks > _MOST_BLOCKS or 9 * widest**2 * (2 * blocks + 40) > _MOST_PARAMETERS:
+            raise ValueError("a TTSR of these sizes would have more than a billion parameters, or thousands of blocks")

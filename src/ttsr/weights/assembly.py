@@ -131,4 +131,4 @@ def _size(shape: torch.Size) -> str:
 def _listed(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(name[:80] for name in names[:_LISTED]) + more
+    return ", ".join(repr(name[:80])[1:-1] for name in names[:_LISTED]) + more  # names of files may hold anything

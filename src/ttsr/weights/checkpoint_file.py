@@ -3,38 +3,21 @@
 import json
 import os
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import torch
-import yaml
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ttsr.errors import WeightsError
+from ttsr.system.plain_yaml import YamlError, plain_yaml
 from ttsr.weights.layouts import DISCRIMINATOR
+from ttsr.weights.pickle_reader import Named
 from ttsr.weights.provenance import FORMAT
-
-# MMEngine stores its log's history beside the weights, as NumPy arrays. It is not needed, and neither are these
-# packages: each name stands for an object that does nothing.
-_BESIDE_THE_WEIGHTS = (
-    "mmengine.logging.history_buffer.HistoryBuffer",
-    "numpy.core.multiarray._reconstruct",
-    "numpy._core.multiarray._reconstruct",
-    "numpy.core.multiarray.scalar",
-    "numpy._core.multiarray.scalar",
-    "numpy.ndarray",
-    "numpy.dtype",
-    "numpy.dtypes.Float64DType",
-    "numpy.dtypes.Float32DType",
-    "numpy.dtypes.Int64DType",
-    "numpy.dtypes.Int32DType",
-    "builtins.getattr",
-)
+from ttsr.weights.pytorch_file import MAX_GROWTH, read_pytorch_file
 
 # What a checkpoint of a training run is known by, and what of it is no weights of the result.
 _OF_A_RUN = {"recipe", "step", "average"}
@@ -47,18 +30,7 @@ _STATE_OF_A_RUN = {
 # What wrappers such as DataParallel add to names, at the front or after a part's name.
 _WRAPPER = re.compile(r"(^|\.)module\.")
 
-# Limit of a PyTorch file's unpacked size, as a multiple of its size: weights hardly compress, and seldom share memory.
-_MAX_GROWTH = 4
-
-
-class _Inert:
-    """Accepts any arguments and state of a pickle, and keeps nothing."""
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def __setstate__(self, _: object) -> None:
-        pass
+_MOST_HEADER = 2**24  # bytes, of safetensors; that of a large network takes a hundredth of it
 
 
 @dataclass(frozen=True)
@@ -83,7 +55,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read safetensors, or a PyTorch file by `torch.load(weights_only=True)`; the content tells which.
+    """Read safetensors, or a file of `torch.save` without running what is in it; the content tells which.
 
     If the file contains a `state_dict`, as those of MMEditing and MMagic do, only that is read; of a checkpoint of a
     training run, only the averaged weights and the discriminator.
@@ -96,15 +68,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise WeightsError(f"{path}: there is no such file")
     if not path.is_file():
         raise WeightsError(f"{path}: is not a file")
-    try:
-        with path.open("rb") as file:
-            start = file.read(9)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
+    start = _start(path)
     if not start:
         raise WeightsError(f"{path}: the file is empty")
-    if start[8:] != b"{":  # a safetensors file starts with a length of eight bytes and a JSON object
-        return _read_pickle(path)
+    if start[8:] != b"{":
+        return _read_pytorch(path)
     with _safetensors(path) as file:
         names = file.keys()
         return Checkpoint({name: file.get_tensor(name) for name in names}, dict(file.metadata() or {}))
@@ -120,8 +88,19 @@ def read_strings(path: Path) -> dict[str, str]:
         return dict(file.metadata() or {})
 
 
+def _start(path: Path) -> bytes:
+    """The first bytes: those of safetensors are the length of the header, which is a JSON object."""
+    try:
+        with path.open("rb") as file:
+            return file.read(9)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
+
+
 @contextmanager
 def _safetensors(path: Path) -> Iterator[Any]:
+    if int.from_bytes(_start(path)[:8], "little") > _MOST_HEADER:
+        raise WeightsError(f"{path}: not a safetensors file, or damaged or truncated (its header would be huge)")
     try:
         with safe_open(path, "pt") as file:
             yield file
@@ -130,21 +109,11 @@ def _safetensors(path: Path) -> Iterator[Any]:
         raise WeightsError(f"{path}: not a safetensors file, or damaged or truncated ({reason})") from None
 
 
-def _read_pickle(path: Path) -> Checkpoint:
-    stand_ins: list[Any] = [(_Inert, name) for name in _BESIDE_THE_WEIGHTS]
-    most = _MAX_GROWTH * path.stat().st_size
+def _read_pytorch(path: Path) -> Checkpoint:
     try:
-        # An open file, since torch.load goes by the suffix of a path.
-        with torch.serialization.safe_globals(stand_ins), path.open("rb") as file:
-            if _unpacked_bytes(file) > most:
-                raise WeightsError(f"{path}: unpacks to far more than its size; refused for safety")
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except WeightsError:
-        raise
-    except Exception as error:  # damaged bytes raise any error in the unpickler
-        if re.search(r"unsupported (global|class)", str(error), re.IGNORECASE):
-            raise WeightsError(f"{path}: contains more than weights; refused for safety") from None
-        raise WeightsError(f"{path}: not a checkpoint, or damaged or truncated") from None
+        content = read_pytorch_file(path)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
     metadata: dict[str, str] = {}
     left_out: tuple[str, ...] = ()
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
@@ -157,10 +126,9 @@ def _read_pickle(path: Path) -> Checkpoint:
         raise WeightsError(f"{path}: contains no state dict")
     for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise WeightsError(f"{path}: not a plain state dict ({str(key)[:60]!r} is not a tensor)")
-        if value.layout != torch.strided or value.is_nested or value.device.type != "cpu":
-            raise WeightsError(f"{path}: not a plain state dict ({key[:60]!r} is not a plain tensor)")
-    if sum(value.numel() * value.element_size() for value in content.values()) > most:
+            kind = "plain tensor" if isinstance(value, Named) else "tensor"
+            raise WeightsError(f"{path}: not a plain state dict ({str(key)[:60]!r} is not a {kind})")
+    if sum(value.numel() * value.element_size() for value in content.values()) > MAX_GROWTH * path.stat().st_size:
         raise WeightsError(f"{path}: its tensors declare far more values than the file contains")
     names = {key: _WRAPPER.sub(r"\1", key) for key in content}
     if len(set(names.values())) < len(names):
@@ -171,20 +139,9 @@ def _read_pickle(path: Path) -> Checkpoint:
 def _of_a_run(content: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The tensors of a run's checkpoint: the averaged network and the discriminator; and its sizes as metadata."""
     try:
-        config = json.dumps(yaml.safe_load(content["recipe"])["model"])
+        config = json.dumps(plain_yaml(content["recipe"])["model"])
         tensors = dict(content["average"])
         tensors |= {DISCRIMINATOR + name: tensor for name, tensor in content.get("discriminator", {}).items()}
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
+    except (YamlError, KeyError, TypeError, ValueError, AttributeError):
         raise WeightsError(f"{path}: not a checkpoint of a run, or damaged") from None
     return tensors, {"format": FORMAT, "config": config, "source": "trained by ttsr", "recipe": content["recipe"]}
-
-
-def _unpacked_bytes(file: BinaryIO) -> int:
-    """The declared size of a zip file's members; 0 for other files. Keeps the position."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return sum(member.file_size for member in archive.infolist())
-    except zipfile.BadZipFile:
-        return 0
-    finally:
-        file.seek(0)

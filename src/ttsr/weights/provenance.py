@@ -60,7 +60,7 @@ class Metadata:
             }
             return Metadata(_config(json.loads(strings["config"])), Provenance(**texts, scores=scores))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise WeightsError(f"{where}: its metadata is damaged ({error})") from None
+            raise WeightsError(f"{where}: its metadata is damaged ({' '.join(str(error).split())[:200]})") from None
 
 
 def _config(values: Any) -> TTSRConfig:
