@@ -1,7 +1,22 @@
-"""`python -m ttsr`."""
+"""The command `ttsr`, and `python -m ttsr`."""
 
+import os
+import signal
 import sys
+from typing import NoReturn
 
-from ttsr.cli import main
 
-sys.exit(main())
+def run() -> NoReturn:
+    """Run the command of this process and exit."""
+    # While modules are imported, and when all is done: there is nothing to clean up, and no module that expects it.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: os._exit(128 + number))
+    from ttsr.cli import main
+
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

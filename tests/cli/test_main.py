@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,6 @@ def run_ttsr(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [sys.executable, "-m", "ttsr", *arguments]
     return subprocess.run(command, text=True, timeout=300, **(pipes | options))
-
-
-@pytest.fixture(autouse=True)
-def handler_of_sigterm() -> Iterator[None]:
-    """`main` handles SIGTERM; the test run itself should not."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 def test_help_and_version_do_not_import_torch() -> None:
@@ -82,21 +73,42 @@ def test_errors_get_their_exit_codes(monkeypatch: pytest.MonkeyPatch, capsys: py
         main([])
 
 
-def test_sigterm_unwinds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_unwinds_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where the interruption has become another error on its way, and more signals come meanwhile."""
     unwound = []
 
     def app(*_: object, **__: object) -> None:
         try:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), first)
             signal.pause()
-        finally:
-            unwound.append(True)
+        except KeyboardInterrupt:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                os.kill(os.getpid(), number)
+            unwound.append(first)
+            raise ImportError("a module that was stopped") from None
 
     monkeypatch.setattr(ttsr.cli, "app", app)
-    with pytest.raises(SystemExit) as left:
-        main([])
-    assert left.value.code == 128 + signal.SIGTERM
-    assert unwound == [True]
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests in the background ignore it
+    try:
+        for first in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            assert main([]) == 128 + first
+            assert capsys.readouterr().err == "ttsr: stopped\n"
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert unwound == [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def test_a_signal_in_a_finalizer_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Freed:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    def app(*_: object, **__: object) -> None:
+        Freed()
+        signal.pause()  # until the signal comes again
+
+    monkeypatch.setattr(ttsr.cli, "app", app)
+    assert main([]) == 128 + signal.SIGTERM
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:

@@ -12,12 +12,14 @@ from rich.console import Console
 
 from ttsr import __version__
 from ttsr.cli.examples import examples
-from ttsr.cli.printing import say, silence
+from ttsr.cli.printing import open_closed_streams, say, silence
+from ttsr.cli.stop_signals import StopSignals
 from ttsr.errors import UserError
+from ttsr.system.files import remove_unfinished
 
 BAD_INPUT = 2
-INTERRUPTED = 130
-_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+_SIGNALLED = 128  # and the number of the signal
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OPTIONAL_VALUES = {"--resume": ("auto", "must")}  # options that may stand without a value: it is then the first
 _MIN_COLUMNS = 40  # with 2, cyclopts wraps the help without end
 
@@ -110,10 +112,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: of the command line; by default this process's own.
 
     Returns:
-        The exit code: 0, 2 for bad input (one line on stderr), 130 after Ctrl-C; commands may add their own.
+        The exit code: 0, 2 for bad input (one line on stderr), 130 after Ctrl-C, 143 after SIGTERM; commands may add
+        their own.
     """
-    # On SIGTERM unwind as after an error, so that no temporary file stays behind.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    stop = StopSignals()
+    try:
+        with stop:
+            try:
+                return _run(sys.argv[1:] if arguments is None else arguments)
+            finally:
+                remove_unfinished()
+    except BaseException as error:  # whatever was made of the interruption on its way
+        if stop.number is None and not isinstance(error, KeyboardInterrupt):
+            raise
+        say("stopped")
+        return _SIGNALLED + (stop.number or signal.SIGINT)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """The exit code of a command that is not stopped."""
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may hold what the terminal cannot show
@@ -125,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.width = max(console.width, _MIN_COLUMNS)
     try:
         code = app(
-            _with_values(sys.argv[1:] if arguments is None else arguments),
+            _with_values(arguments),
             console=console,
             exit_on_error=False,
             print_error=False,
@@ -135,11 +153,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except UnknownCommandError as error:  # its own text would import every command for their names
         return _complain(f"there is no command {' '.join(error.unused_tokens or [])!r}; see ttsr --help")
-    except (CycloptsError, UserError) as error:
+    except CycloptsError as error:
+        return _complain(" ".join(str(error).split()))
+    except UserError as error:
         return _complain(str(error))
-    except KeyboardInterrupt:
-        say("stopped")
-        return INTERRUPTED
     except BrokenPipeError:  # the reader has left, as in `ttsr ... | head -1`
         silence(sys.stdout)
         return 0
@@ -162,5 +179,5 @@ def _with_values(arguments: Sequence[str]) -> list[str]:
 
 
 def _complain(message: str) -> int:
-    say(" ".join(message.split()))
+    say(message.replace("\n", " "))
     return BAD_INPUT

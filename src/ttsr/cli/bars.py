@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress as RichProgress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from ttsr.progress import Progress
+from ttsr.system.plain_text import plain
 
 _PATIENCE_S = 1.0
 
@@ -29,7 +30,7 @@ def progress_bar(label: str, *, shown: bool = True) -> Iterator[Progress]:
         nonlocal bar
         if not shown or (bar is None and time.perf_counter() - start < _PATIENCE_S):
             return
-        text = f"{label}: {stage}" if stage else label
+        text = plain(f"{label}: {stage}" if stage else label)
         if bar is None:
             console = Console(stderr=True)
             # Without markup: a file's name may hold brackets.

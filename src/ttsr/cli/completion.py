@@ -5,7 +5,7 @@ from typing import Literal
 
 from cyclopts import App
 
-from ttsr.cli.printing import tell
+from ttsr.cli.printing import tell_lines
 
 _BASH_FILES = 'COMPREPLY=( $(compgen -f -- "${cur}") )'
 # A positional argument or an option that takes a text, without a way to complete it.
@@ -41,4 +41,4 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     if shell == "zsh":
         script = _ZSH_TEXT.sub(r"\1:_default", script)
         script += "\n" + _ZSH_END.format(function=_ZSH_FUNCTION.findall(script)[0])
-    tell(script)
+    tell_lines(script)

@@ -36,6 +36,7 @@ def convert(
     from dataclasses import replace
 
     from ttsr.cli.bars import progress_bar
+    from ttsr.cli.printing import tell
     from ttsr.evaluation.report_files import read_mean_scores
     from ttsr.system.files import refuse_overwriting
     from ttsr.weights.assembly import assemble
@@ -60,4 +61,4 @@ def convert(
     save(model, out, dtype="fp16" if half else "fp32", provenance=provenance, layout=LAYOUTS[chosen])
     num_parameters = sum(parameter.numel() for parameter in model.parameters())
     size = out.stat().st_size / 1e6
-    print(f"{source} -> {out}: {num_parameters / 1e6:.2f} M parameters, {size:.1f} MB, {chosen} layout")
+    tell(f"{source} -> {out}: {num_parameters / 1e6:.2f} M parameters, {size:.1f} MB, {chosen} layout")

@@ -23,6 +23,7 @@ from ttsr.options import (
     Search,
 )
 from ttsr.system.files import atomic_path, refuse_overwriting
+from ttsr.system.plain_text import plain
 
 ReferenceName = ReferenceChoice | Literal["levels"]
 
@@ -149,7 +150,7 @@ def evaluate(
         console.print(report_table.single_pictures(report))
     console.print(report_table.summary(report, f"{data}: {report.counted}"))
     for note in report.notes():
-        console.print(note, soft_wrap=True)
+        console.print(plain(note), soft_wrap=True)
     if published:
         console.print(report_table.published())
     if failures:

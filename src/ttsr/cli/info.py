@@ -4,7 +4,8 @@ import json as json_format
 from collections.abc import Iterator
 
 from ttsr.cli.info_facts import Facts, gather_facts
-from ttsr.cli.printing import tell
+from ttsr.cli.printing import tell_lines
+from ttsr.system.plain_text import plain
 
 
 def info(*, json: bool = False) -> None:
@@ -15,7 +16,7 @@ def info(*, json: bool = False) -> None:
     """
     facts = gather_facts()
     if json:
-        tell(json_format.dumps(facts, indent=1))
+        tell_lines(json_format.dumps(facts, indent=1))
         return
 
     from rich.console import Console
@@ -26,7 +27,7 @@ def info(*, json: bool = False) -> None:
         table.add_column(no_wrap=not wraps, overflow="fold")
     previous = ""
     for subject, item, text in _rows(facts):
-        table.add_row("" if subject == previous else subject, item, text)
+        table.add_row("" if subject == previous else subject, item, plain(text))
         previous = subject
     # Names of devices and files are plain text, whatever brackets and colons they hold.
     Console(markup=False, emoji=False, highlight=False).print(table)

@@ -26,7 +26,7 @@ def pairs(
         folder: The photos, in this folder and the folders in it.
         out: The folder to create, or an empty one, outside FOLDER. It gets input/NAME.png, ref/NAME.png, manifest.csv
             (where each pair was cropped) and report.html (counts, and twenty pairs to look at) when all is done. Until
-            then the files are in a hidden folder .ttsr-pairs-XXXX beside OUT (in OUT, if that exists); if the process
+            then the files are in a hidden folder .ttsr-XXXX beside OUT (in OUT, if that exists); if the process
             is killed, delete it.
         size: Side of the crops in pixels, a multiple of 4. References with a scale of more than 1.25 times the input's
             are shrunk to the input's scale.
@@ -39,7 +39,7 @@ def pairs(
         seed: Of the random positions of the crops.
     """
     from ttsr.cli.bars import progress_bar
-    from ttsr.cli.printing import say, tell
+    from ttsr.cli.printing import say, tell, tell_lines
     from ttsr.data.mining import MANIFEST, REPORT, MiningOptions, mine_pairs
 
     # Processors that this process may use, where the system tells.
@@ -57,7 +57,7 @@ def pairs(
         summary = mine_pairs(folder, out, options, progress)
     for reason in summary.unreadable.values():
         say(f"{reason} (left out)")
-    tell(_described(summary))
+    tell_lines(_described(summary))
     tell(f"wrote {len(summary.pairs)} pairs to {out}: {out / MANIFEST}, and {out / REPORT} to look at")
 
 

@@ -1,6 +1,6 @@
 """`ttsr recipes`."""
 
-from ttsr.cli.printing import tell
+from ttsr.cli.printing import tell_lines
 
 
 def recipes(name: str | None = None) -> None:
@@ -13,7 +13,7 @@ def recipes(name: str | None = None) -> None:
     from ttsr.training.recipe_text import described_recipe, read_recipe, recipe_names, recipe_summary
 
     if name is not None:
-        tell(f"# {recipe_summary(name)}\n{described_recipe(read_recipe(name))}".rstrip())
+        tell_lines(f"# {recipe_summary(name)}\n{described_recipe(read_recipe(name))}".rstrip())
         return
 
     from rich.console import Console

@@ -10,6 +10,7 @@ from ttsr.evaluation.protocols import LOWER_IS_BETTER, TITLES, Score
 from ttsr.evaluation.published_scores import CAUTION, FOOTNOTE, PUBLISHED_SCORES
 from ttsr.evaluation.reference_choice import REFERENCE_LABELS
 from ttsr.evaluation.report import Report
+from ttsr.system.plain_text import plain
 
 
 def summary(report: Report, title: str) -> Table:
@@ -17,7 +18,7 @@ def summary(report: Report, title: str) -> Table:
 
     If bicubic's scores depend on the references, it has a row for each choice of them.
     """
-    table = _scores_table(title)
+    table = _scores_table(plain(title))
     table.caption, table.caption_justify = _which_is_better(), "left"
     for protocol in report.protocols:
         table.add_row(protocol.name)
@@ -35,7 +36,7 @@ def single_pictures(report: Report) -> Table:
     table = _scores_table("pictures")
     for protocol in report.protocols:
         for row in report.rows:
-            table.add_row(f"{protocol.name}, {row.model}")
+            table.add_row(plain(f"{protocol.name}, {row.model}"))
             for picture in row.pictures:
                 used = "+".join(picture.files) or REFERENCE_LABELS[row.reference]
                 cells = _cells(picture.model[protocol.name], picture.gain(protocol))
@@ -67,7 +68,7 @@ def _table(title: str, texts: Sequence[Column], numbers: Sequence[str]) -> Table
 
 def _below(*texts: str) -> Padding:
     """What a row is about, indented below its heading."""
-    return Padding(", ".join(filter(None, texts)), (0, 0, 0, 2))
+    return Padding(plain(", ".join(filter(None, texts))), (0, 0, 0, 2))
 
 
 def _which_is_better() -> str:

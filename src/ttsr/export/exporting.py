@@ -2,7 +2,6 @@
 
 import copy
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +17,7 @@ from ttsr.export.runners import run_onnx, run_program
 from ttsr.models.config import SCALE
 from ttsr.models.ttsr import TTSR
 from ttsr.progress import Progress
-from ttsr.system.files import TEMPORARY, umask
+from ttsr.system.files import temporary_folder
 from ttsr.weights.provenance import Provenance
 
 ExportFormat = Literal["onnx", "torch"]
@@ -84,8 +83,7 @@ def export_model(
     facts = _facts(model, parts, file_format, suffix, name, provenance)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=TEMPORARY) as unfinished:
-            made = Path(unfinished)
+        with temporary_folder(folder) as made:
             run = run_onnx if file_format == "onnx" else run_program
             runs = {}
             for number, part in enumerate(parts):
@@ -104,7 +102,6 @@ def export_model(
             progress.update(1)
             names = [f"{part.name}{suffix}" for part in parts] + [DESCRIPTION]
             for file in names:
-                (made / file).chmod(0o666 & ~umask())
                 (made / file).replace(folder / file)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror})", "name another folder") from None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ttsr.errors import UserError
+from ttsr.system.files import UNFINISHED
 
 if sys.platform == "win32":
     import msvcrt
@@ -34,6 +35,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         raise _busy(folder, "")
     file = _locked(path, folder)
     _HELD.add(str(path))
+    UNFINISHED.add(path)
     try:
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
         file.flush()
@@ -42,6 +44,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         _HELD.discard(str(path))
         with suppress(OSError):
             path.unlink()  # while it is held: whoever has opened it meanwhile finds that it is gone
+        UNFINISHED.discard(path)
         file.close()
         with suppress(OSError):
             folder.rmdir()

@@ -1,6 +1,7 @@
 """Work distributed over processes, with results in the order of the tasks."""
 
 import multiprocessing
+import multiprocessing.resource_tracker
 import os
 import signal
 import threading
@@ -14,6 +15,8 @@ from typing import TypeVar
 from ttsr.errors import DataError
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+_STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -55,7 +58,8 @@ class Workers:
         try:
             with _one_thread_each():
                 for task in tasks:
-                    waiting.append(self._pool.submit(function, task))
+                    with _stop_signals_wait():  # a process that starts knows nothing of them yet
+                        waiting.append(self._pool.submit(function, task))
                     if len(waiting) > 4 * self.count:
                         yield waiting.popleft().result()
                 while waiting:
@@ -80,9 +84,25 @@ def _one_thread_each() -> Iterator[None]:
         os.environ.update(before)
 
 
+@contextmanager
+def _stop_signals_wait() -> Iterator[None]:
+    """Signals that end this process come after the block; processes that are started in it get them when they begin."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    multiprocessing.resource_tracker.ensure_running()  # which would let them through at its own start
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin() -> None:
     """Leave Ctrl-C to the parent, and exit if the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

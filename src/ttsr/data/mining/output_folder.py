@@ -1,14 +1,12 @@
 """The folder that a data set is written to: it appears when all is written, or not at all."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ttsr.errors import DataError
-from ttsr.system.files import umask
+from ttsr.system.files import temporary_folder
 
 
 @contextmanager
@@ -32,16 +30,12 @@ def atomic_folder(out: Path, photos: Path) -> Iterator[Path]:
                 raise DataError(f"{out}: there is no folder {out.parent}", "create it first")
         if final.is_relative_to(photos.resolve()):
             raise DataError(f"{out}: lies in {photos}, and its crops would count as photos", "name a folder elsewhere")
-        temporary = Path(tempfile.mkdtemp(dir=final if exists else final.parent, prefix=".ttsr-pairs-"))
-        try:
+        with temporary_folder(final if exists else final.parent) as temporary:
             yield temporary
             if exists:
                 _move_up(temporary)
             else:
-                temporary.chmod(0o777 & ~umask())
                 temporary.rename(final)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise DataError(f"{out}: cannot be written ({error.strerror or error})") from None
 
