@@ -14,10 +14,13 @@ def share(part: int | None, of: int = 8) -> str:
     return str(100 * part // of)
 '''
 TESTS = """
+import subprocess
+import sys
 from toy_module import share
 
 def test_share():
     assert share(2) == "25"
+    subprocess.run([sys.executable, "-c", "import toy_module; assert toy_module.share(0, of=1) == '0'"], check=True)
     try:
         share(None)
     except ValueError:
@@ -58,7 +61,8 @@ def test_mutants_are_killed_or_survive_and_the_file_stays(toy: Path) -> None:
     outcomes = {
         "return str(100 * part * of)": Outcome.KILLED,
         "if part is None and of < 1:": Outcome.KILLED,
-        "if part is None or of <= 1:": Outcome.SURVIVED,
+        "if part is None or of <= 1:": Outcome.KILLED,  # in the process that the test starts
+        "if part is None or of < 0:": Outcome.SURVIVED,
     }
     seconds = measure(["test_toy.py"], "toy_module")
     assert seconds > 0

@@ -1,14 +1,11 @@
-"""Running tests on a mutant, which exists in memory alone, in a process forked for it.
+"""Running tests on a mutant in a process forked for it.
 
 The parent has imported PyTorch and whatever else the tests need, but no module of the package: a process of its own
-for each mutant would spend most of its time on that.
+for each mutant would spend most of its time on that. Processes that the tests start import the mutant too.
 """
 
 import contextlib
 import importlib
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import json
 import os
 import resource
@@ -19,10 +16,10 @@ import time
 from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
-from types import CodeType, ModuleType
 
 import pytest
 
+from mutation.mutant_import import SITE, install
 from mutation.mutants import Mutant
 
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
@@ -84,43 +81,20 @@ def try_mutant(mutant: Mutant, tests: Sequence[str], seconds: float) -> Outcome:
     def run() -> int:
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
         resource.setrlimit(resource.RLIMIT_DATA, (_BYTES, _BYTES))
-        sys.meta_path.insert(0, _MutantFinder(mutant))
+        os.environ["PYTHONPATH"] = os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
+        install(mutant.module, mutant.source)
         try:
             importlib.import_module(mutant.module)
         except Exception:
             return _DOES_NOT_LOAD
         return pytest.main([*_OPTIONS, *tests])
 
-    status = _wait(_fork(run, Path(os.devnull)), _WAITING * limit)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "sitecustomize.py").write_text(SITE.format(module=mutant.module, source=mutant.source))
+        status = _wait(_fork(run, Path(os.devnull)), _WAITING * limit)
     if status is None or status == -signal.SIGXCPU:
         return Outcome.OUT_OF_TIME
     return {0: Outcome.SURVIVED, _DOES_NOT_LOAD: Outcome.DOES_NOT_LOAD}.get(status, Outcome.KILLED)
-
-
-class _MutantFinder(importlib.abc.MetaPathFinder):
-    """Finds one module, with the mutant's source."""
-
-    def __init__(self, mutant: Mutant) -> None:
-        self.mutant = mutant
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != self.mutant.module:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-        assert spec is not None and spec.origin is not None
-        loader = _MutantLoader(fullname, spec.origin, self.mutant.source)
-        return importlib.util.spec_from_file_location(fullname, spec.origin, loader=loader)
-
-
-class _MutantLoader(importlib.machinery.SourceFileLoader):
-    def __init__(self, fullname: str, path: str, source: str) -> None:
-        super().__init__(fullname, path)
-        self.mutated = source
-
-    def get_code(self, fullname: str) -> CodeType:
-        return compile(self.mutated, self.path, "exec", dont_inherit=True)
 
 
 def _import_if_possible(name: str) -> None:
