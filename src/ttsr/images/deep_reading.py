@@ -1,6 +1,5 @@
 """Pictures of 16 bits a channel from PNG and TIFF files, which Pillow cuts to 8 or cannot read."""
 
-import logging
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +11,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from ttsr.errors import ImageError
-from ttsr.images.metadata import read_metadata
+from ttsr.images.metadata import orientation_of, read_metadata
 from ttsr.images.picture import Picture, from_array
 from ttsr.images.png_chunks import SIGNATURE, chunks, is_of_pixels
 
@@ -43,7 +42,7 @@ def read_deep_png(image: Image.Image, file: BinaryIO) -> Picture:
     pixels = imagecodecs.png_decode(data)  # a transparent colour becomes alpha
     notes = (FIRST_FRAME,) if getattr(image, "n_frames", 1) > 1 else ()
     text = getattr(image, "text", {})
-    return _picture(pixels, image.getexif, image.info, text, image.getexif().get(Base.Orientation, 1), notes)
+    return _picture(pixels, image.getexif, image.info, text, orientation_of(image), notes)
 
 
 def read_deep_tiff(file: BinaryIO) -> Picture | None:
@@ -59,7 +58,6 @@ def read_deep_tiff(file: BinaryIO) -> Picture | None:
         return None
     import tifffile
 
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its warnings go to stderr
     try:
         tiff = tifffile.TiffFile(file)
         page = tiff.pages.first
@@ -81,6 +79,8 @@ def read_deep_tiff(file: BinaryIO) -> Picture | None:
         sides = page.imagelength * page.imagewidth, page.tilelength * page.tilewidth
         if max(*sides, sides[0] * page.samplesperpixel // _MOST_SAMPLES) > 2 * Image.MAX_IMAGE_PIXELS:
             raise Image.DecompressionBombError
+    if not page.imagelength * page.imagewidth:
+        raise ImageError("damaged (it has no pixels)")
     end = file.seek(0, 2)
     parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if len(parts) < math.prod(page.chunked) or any(start + length > end for start, length in parts):

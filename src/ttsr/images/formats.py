@@ -1,6 +1,7 @@
 """Picture formats by the suffix of their files, in Pillow's names."""
 
 import ctypes
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -62,6 +63,13 @@ def check_fits_format(path: str | Path, size: tuple[int, int]) -> None:
     if max(size) > limit:
         what = f"{path}: {format_name} ends at {limit} pixels a side and the result has {size[0]}x{size[1]}"
         raise ImageError(what, "name it .png or .tiff")
+
+
+@cache
+def silence_decoders() -> None:
+    """Keep what decoders log from stderr, unless a handler asks for it; errors are raised as exceptions too."""
+    for name in ("PIL", "tifffile", "imagecodecs", "rasterio"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
 
 
 @cache

@@ -1,6 +1,5 @@
 """Where on the earth a picture lies, as GeoTIFF says it. Needs rasterio, the extra `geotiff`."""
 
-import logging
 import math
 import warnings
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from types import ModuleType
 import numpy as np
 
 from ttsr.errors import ImageError
+from ttsr.images.formats import silence_decoders
 from ttsr.images.opening import LimitedFile, open_file
 from ttsr.images.picture import Georeference, Picture
 
@@ -33,7 +33,7 @@ def is_georeferenced(path: str | Path) -> bool:
         return False
     import tifffile
 
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its warnings go to stderr
+    silence_decoders()
     try:
         with open_file(path, str(path)) as file, tifffile.TiffFile(LimitedFile(file)) as tiff:
             if tiff.pages.first.is_geotiff:
@@ -156,7 +156,6 @@ def _rasterio() -> ModuleType | None:
 
 @contextmanager
 def _quietly(rasterio: ModuleType) -> Iterator[None]:
-    logging.getLogger("rasterio").addHandler(logging.NullHandler())
     with warnings.catch_warnings(), rasterio.Env(GDAL_PAM_ENABLED="NO"):
         warnings.simplefilter("ignore")
         yield

@@ -58,6 +58,15 @@ def read_metadata(
     return Metadata(profile or None, kept_exif, xmp, _usable_dpi(info.get("dpi")), texts), tuple(notes)
 
 
+def orientation_of(image: Image.Image) -> int:
+    """How an image is to be turned by its EXIF data: 1 (upright) to 8; upright too where it cannot be read."""
+    try:
+        value = image.getexif().get(Base.Orientation)
+    except Exception:  # `read_metadata` says so
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
 def with_pixel_size(metadata: Metadata, width: int, height: int) -> Metadata:
     """`metadata` with the EXIF's pixel dimensions, where it has any, set to the given size."""
     if not metadata.exif:

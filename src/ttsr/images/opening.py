@@ -12,6 +12,7 @@ from ttsr.errors import ImageError
 
 # More than any picture takes: PNGs have chunks of 8 KiB and more.
 _MOST_READS, _BYTES_A_READ = 2**18, 2**10
+_LARGE_READ = 2**16
 
 
 @contextmanager
@@ -43,7 +44,8 @@ class LimitedFile(io.BufferedReader):
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(cast(io.RawIOBase, file))
-        self._left = _MOST_READS + self.seek(0, os.SEEK_END) // _BYTES_A_READ
+        self._length = self.seek(0, os.SEEK_END)
+        self._left = _MOST_READS + self._length // _BYTES_A_READ
         self.seek(0)
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -55,6 +57,8 @@ class LimitedFile(io.BufferedReader):
         self._left -= 1
         if self._left < 0:
             raise ImageError("damaged (it consists of too many small parts)")
+        if size is not None and size > _LARGE_READ:  # it would take that much memory first, whatever there is to read
+            size = min(size, max(0, self._length - self.tell()))
         return super().read(size)
 
     def fileno(self) -> int:

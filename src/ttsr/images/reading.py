@@ -1,7 +1,6 @@
 """Read a picture from a file, Pillow or an array into a `Picture`."""
 
 import io
-import logging
 import math
 import os
 import warnings
@@ -12,15 +11,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ttsr.errors import ImageError
 from ttsr.images.deep_reading import FIRST_FRAME, SAVE_INTEGERS, TIFF_STARTS, read_deep_png, read_deep_tiff
-from ttsr.images.formats import READ, silence_libtiff
+from ttsr.images.formats import READ, silence_decoders, silence_libtiff
 from ttsr.images.georeference import with_georeference
-from ttsr.images.metadata import read_metadata
+from ttsr.images.metadata import orientation_of, read_metadata
 from ttsr.images.opening import LimitedFile, open_file
 from ttsr.images.picture import Picture, from_array
+from ttsr.images.png_chunks import check_rows
 from ttsr.images.stored_depth import is_deeper_than_eight
 
 Source = str | os.PathLike[str] | Image.Image | np.ndarray
@@ -90,7 +90,7 @@ def read_reduced(source: str | os.PathLike[str], longest_side: int) -> tuple[Pic
         with _opened(file) as image:
             if image.format in ("JPEG", "MPO"):
                 width, height = image.size
-                turned = _orientation(image) in _QUARTER_TURNS
+                turned = orientation_of(image) in _QUARTER_TURNS
                 shrink = longest_side / max(width, height)
                 image.draft(None, (math.ceil(shrink * width), math.ceil(shrink * height)))
                 return _from_pillow(image), (height, width) if turned else (width, height)
@@ -113,7 +113,7 @@ def stored_size(data: bytes, name: str) -> tuple[int, int]:
 @contextmanager
 def _pillow_errors(name: str) -> Iterator[None]:
     """Convert what Pillow raises on bad data to one line about `name`, and suppress its warnings."""
-    logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its errors go to stderr
+    silence_decoders()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -164,7 +164,13 @@ def _from_file(file: BinaryIO) -> Picture:
         if decoder == "ppm_plain" and math.prod(image.size) * len(image.getbands()) > _MOST_PLAIN_VALUES:
             raise ImageError("it is a large picture as text", "save it in a binary format first")
         deep = image.format == "PNG" and ";16" in _stored_layout(image)
-        return read_deep_png(image, file) if deep else _from_pillow(image, is_deeper_than_eight(file, image.format))
+        if deep:
+            return read_deep_png(image, file)
+        picture = _from_pillow(image, is_deeper_than_eight(file, image.format))
+        # Pillow gives pixels that are missing as black, or as the first colour of the palette.
+        if image.format == "PNG" and (image.info.get("interlace") or _is_blank(image)):
+            check_rows(file)
+        return picture
 
 
 def _from_pillow(image: Image.Image, deep: bool = False) -> Picture:
@@ -178,7 +184,7 @@ def _from_pillow(image: Image.Image, deep: bool = False) -> Picture:
         notes.append(FIRST_FRAME)
         image.seek(0)
     image.load()
-    turn = _UPRIGHT.get(_orientation(image))
+    turn = _UPRIGHT.get(orientation_of(image))
     upright = image if turn is None else image.transpose(turn)
     if upright.mode.startswith("I"):
         picture = _from_integers(upright)
@@ -207,12 +213,9 @@ def _from_pillow(image: Image.Image, deep: bool = False) -> Picture:
     return Picture(rgb, alpha, gray, metadata, (*notes, *changes, *losses))
 
 
-def _orientation(image: Image.Image) -> int:
-    """That of the EXIF data, 1 (upright) to 8; upright where it cannot be read."""
-    try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # what is damaged is said where the rest of it is read
-        return 1
+def _is_blank(image: Image.Image) -> bool:
+    """Whether the last row is one that may not have been decoded."""
+    return not np.asarray(image.crop((0, image.height - 1, image.width, image.height))).any()
 
 
 def _stored_layout(image: Image.Image) -> str:
