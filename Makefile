@@ -7,6 +7,8 @@
 # make audit      known vulnerabilities of constraints.txt (asks the package index)
 # make coverage   all tests, and which lines and branches of src/ they never reach; fails under 90 %
 # make mutation   small mistakes made in the code one by one: do the tests notice each? (an hour of a CPU; GROUP=... for one group)
+# make fuzz       files of pictures and checkpoints that are changed without end: does each give one line? (ten minutes for each
+#                 of the fuzzers; FUZZ_SECONDS=... for another time)
 # make docs       the documentation as a site: site/index.html (builds and reads without a network)
 # make browser    a page that upscales in the browser, on ttsr-lite: http://127.0.0.1:8000
 # make bench      time and memory against the textbook form: benchmarks/results (wants a quiet machine)
@@ -22,7 +24,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test coverage mutation chromium quick lint type licences audit docs browser bench quality peers ablation retrain clean
+.PHONY: help demo test coverage mutation fuzz chromium quick lint type licences audit docs browser bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +47,12 @@ coverage: $(VENV)/.dev $(VENV)/.browser-example chromium
 
 mutation: $(VENV)/.test
 	PYTHONPATH=tools $(BIN)/python -m mutation $(GROUP)
+
+# What one finds is in fuzz/found. mutated_pictures.py runs anywhere, the others on Linux.
+FUZZ_SECONDS ?= 600
+fuzz: $(VENV)/.dev
+	$(BIN)/python fuzz/picture_reader.py -max_total_time=$(FUZZ_SECONDS)
+	$(BIN)/python fuzz/mutated_pictures.py -max_total_time=$(FUZZ_SECONDS)
 
 # Root on Debian gets it from there. Without it the tests of the page fail.
 chromium:
