@@ -168,6 +168,15 @@ def test_coherence_is_the_share_of_neighbours_that_match_beside():
     assert (coherence(constant(3, 3, 1, 1)) == 1).all()
 
 
+@pytest.mark.parametrize(("apart", "agree"), [(3, True), (4, False)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_neighbours_agree_up_to_three_pixels_apart(axis, apart, agree):
+    matches = constant(3, 3, 8, 4)
+    matches.shift.data = matches.shift.clone()
+    matches.shift[0, axis, 1, 1] += apart
+    assert coherence(matches)[0, 0, 1, 1] == agree
+
+
 def test_neighbours_in_another_reference_do_not_agree():
     apart = constant(3, 3, 8, 4)
     apart.reference[0, 1, 1] = 1
