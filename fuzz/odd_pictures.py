@@ -46,6 +46,12 @@ def _noise(*shape: int, kind: type = np.uint8) -> np.ndarray:
 SMOOTH = _smooth()
 DEEP = _noise(9, 13, 4, kind=np.uint16)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+# Where a GeoTIFF lies: the size of its pixels, a corner, and its coordinate reference system.
+PLACE = [
+    (33550, 12, 3, (1.0, 1.0, 0.0), True),
+    (33922, 12, 6, (0.0,) * 6, True),
+    (34735, 3, 12, (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, 32633), True),
+]
 # How the pixels of an upright picture are stored for each EXIF orientation.
 _STORED = {
     1: lambda v: v,
@@ -236,6 +242,9 @@ def _descriptions() -> Iterator[Odd]:
         yield Odd(f"profile-{name}.cmyk.jpg", jpeg4, np.full((8, 8, 3), 255, np.uint8), _LOSSY, "CMYK")
     number = tiff(DEEP, photometric="rgb", extratags=[(34675, 4, 3, (1, 2, 3), True), (700, 4, 2, (1, 2), True)])
     yield Odd("profile-of-numbers.tiff", number, DEEP)
+    for values, name in ((SMOOTH, "8"), (DEEP[..., :3], "16")):
+        tags = [*PLACE, (42113, 2, 0, "7", True)]
+        yield Odd(f"place.{name}.tiff", tiff(values, photometric="rgb", extratags=tags), values)
     texts = PngInfo()
     texts.add_text("Comment", "\x1b[2J\n" * 99)
     yield Odd("escapes.png", encoded(Image.fromarray(SMOOTH), "PNG", pnginfo=texts), SMOOTH)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from bad_pictures import whole_pictures
-from odd_pictures import SMOOTH
+from odd_pictures import PLACE, SMOOTH
 from picture_parts import png
 
 from ttsr.errors import ImageError
@@ -20,12 +20,6 @@ from ttsr.images.reading import read_picture
 from ttsr.images.writing import write_picture
 
 WHOLE = whole_pictures()
-# Where a GeoTIFF lies: the size of its pixels, a corner, and its coordinate reference system.
-PLACE = [
-    (33550, 12, 3, (1.0, 1.0, 0.0), True),
-    (33922, 12, 6, (0.0,) * 6, True),
-    (34735, 3, 12, (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, 32633), True),
-]
 
 
 @pytest.mark.parametrize(
