@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save as save_safetensors
 
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
+from ttsr.weights.layouts import LAYOUTS
 from ttsr.weights.provenance import Metadata
 
+_LONGEST_SEED = 2**14
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of PyTorch's files before 1.6
 _SYSTEM = {"protocol_version": _PROTOCOL, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
 
@@ -91,9 +94,7 @@ SMALL = TTSRConfig(channels=4, num_blocks=(1, 0, 0, 1), extractor_channels=(3, 4
 
 def network_file(changes: dict[str, torch.Tensor], **metadata: str) -> bytes:
     """The small network as safetensors, with other tensors and metadata."""
-    from safetensors.torch import save
-
-    return save(small_network() | changes, Metadata(SMALL).to_strings() | metadata)
+    return save_safetensors(small_network() | changes, Metadata(SMALL).to_strings() | metadata)
 
 
 def pickles_with_code(marker: Path) -> dict[str, bytes]:
@@ -369,3 +370,20 @@ def hostile_checkpoints(marker: Path) -> Iterator[tuple[str, bytes]]:
         ("network", absurd_networks()),
     ):
         yield from ((f"{group}: {name}", content) for name, content in cases.items())
+
+
+def checkpoint_seeds(marker: Path) -> Iterator[bytes]:
+    """Files to begin to fuzz with, of every form: those of the small network, and the hostile ones that are short."""
+    whole = small_network()
+    yield network_file({})
+    for layout in LAYOUTS.values():
+        state = {layout.to_theirs(key): value for key, value in whole.items()} | layout.normalisation_state()
+        yield saved({"meta": {}, "state_dict": state})
+        yield saved(state, _use_new_zipfile_serialization=False)
+    recipe = "name: a\nmodel: {channels: 4, num_blocks: [1, 0, 0, 1], extractor_channels: [3, 4, 5]}\n"
+    run = {"recipe": recipe, "step": 1, "seconds": 1.5, "best": None, "model": whole, "average": whole}
+    yield saved(run)
+    pickled, values = tensor_pickle((2, 3), (3, 1), 6, name="synthesis.a"), bytes(24)
+    yield zipped(pickled, **{"data/0": values})
+    yield legacy(pickled, struct.pack("<q", 6) + values, ("0",))
+    yield from (content for _, content in hostile_checkpoints(marker) if len(content) <= _LONGEST_SEED)

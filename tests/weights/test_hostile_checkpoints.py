@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-
 from hostile_checkpoints import legacy, tensor_pickle, zipped
+
 from ttsr.weights.pytorch_file import read_pytorch_file
 
 FUZZ = Path(__file__).parents[2] / "fuzz"

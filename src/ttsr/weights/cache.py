@@ -13,7 +13,18 @@ _MAX_NAME = 120
 
 
 def cache_folder() -> Path:
-    """The user's cache: `$TTSR_CACHE` if set, otherwise the platform's folder for caches."""
+    """The user's cache: `$TTSR_CACHE` if set, otherwise the platform's folder for caches.
+
+    Raises:
+        WeightsError: the user has no home folder to keep it in.
+    """
+    try:
+        return _cache_folder()
+    except RuntimeError:
+        raise WeightsError("no home folder to keep downloads in", "set TTSR_CACHE to a folder for them") from None
+
+
+def _cache_folder() -> Path:
     if chosen := os.environ.get("TTSR_CACHE"):
         return Path(chosen).expanduser()
     if sys.platform == "win32":
@@ -29,7 +40,7 @@ def cache_path(url: str) -> Path:
     A name that states the file's hash is unique; other files get a folder named by the hash of their URL.
 
     Raises:
-        WeightsError: the URL is malformed.
+        WeightsError: the URL is malformed, or there is no folder for the cache.
     """
     try:
         last = unquote(urlsplit(url).path.rpartition("/")[2])

@@ -1,52 +1,51 @@
-"""Downloads into the cache: complete, verified by hash, and resumed after a broken connection."""
+"""Downloads into the cache: complete, verified by hash, resumed after a broken connection, and each by one process."""
 
-import glob
 import http.client
+import os
 import re
-import secrets
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from email.message import Message
 from pathlib import Path
 
-from ttsr import __version__
-from ttsr.errors import WeightsError
+from ttsr.errors import UserError, WeightsError
 from ttsr.progress import Progress
+from ttsr.system.folder_lock import lock_folder
+from ttsr.system.plain_text import plain
 from ttsr.weights.cache import cache_path, check_hash, hash_prefix
+from ttsr.weights.https import Answer, LostError, RefusedError, request, require_https
 
 _ATTEMPTS = 3
 _PAUSE_S = 1.0  # after the first failed attempt, doubled after each further one
-_TIMEOUT_S = 30
-_CHUNK = 2**18
-_ABANDONED_S = 600.0  # a partial file that has not changed for so long belongs to a killed process
+_GLANCE_S = 0.2  # between two looks at whether another process is done
+_MOST_BYTES = 2**33  # a server that sends more sends no weights
+_NUMBER = r"(\d{1,18})"
 
 
 def fetch(url: str, progress: Progress | None = None) -> Path:
     """The local copy of a URL, from the user's cache or downloaded into it.
 
     A broken transfer is resumed (by three attempts here, then by the next call) if the file's name states its hash, so
-    that the result can be verified. The file gets its name only when it is complete. The progress is the fraction of
-    the file, if the server states its size.
+    that the result can be verified. The file gets its name only when it is complete. Of several processes that want a
+    file one downloads it, and the others wait. The progress is the fraction of the file, if the server states its size.
 
     Raises:
-        WeightsError: the URL is malformed or not downloadable, the transfer breaks, the content does not match the
-            hash, or the cache cannot be written to.
+        WeightsError: the URL is malformed, not https or not downloadable, the transfer breaks or is endless, the
+            content does not match the hash, or the cache cannot be written to.
     """
-    target = cache_path(url)
+    target, progress = cache_path(url), progress or Progress()
+    require_https(url)
     prefix = hash_prefix(target.name)
-    if target.exists():
+    if os.path.exists(target):  # unlike Path's, not raising where the folder may not be looked into
         if prefix:
             check_hash(target, prefix)
         return target
     try:
-        with _folder(target.parent), _part_of(target) as part:
-            if not prefix:
-                part.unlink(missing_ok=True)
-            _fetch_whole(url, target, part, prefix, progress or Progress())
-            part.replace(target)
+        with _folder(target.parent), _turn(target, progress) as folder:
+            if not os.path.exists(target):  # another process may have been faster
+                _fetch_whole(url, target, folder / "part", prefix, progress)
     except OSError as error:
         raise WeightsError(f"{target}: cannot be written ({error.strerror or error})") from None
     return target
@@ -55,9 +54,9 @@ def fetch(url: str, progress: Progress | None = None) -> Path:
 @contextmanager
 def _folder(folder: Path) -> Iterator[None]:
     """Create a folder; if the block fails, the folders created here are removed unless they contain something."""
-    created = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    created = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException:
         for path in created:
@@ -67,23 +66,28 @@ def _folder(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _part_of(target: Path) -> Iterator[Path]:
-    """A partial file for this call alone, since other processes may download the same URL.
+def _turn(target: Path, progress: Progress) -> Iterator[Path]:
+    """A folder for the partial file, which is this call's alone; it stays only while there is something to resume.
 
-    It starts as the partial file of an earlier call if there is any, and is kept for a later call.
+    The system gives it free when a process is killed, and what that one has received is resumed.
     """
-    kept = target.with_name(f"{target.name}.part")
-    own = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
-    for earlier in (kept, *target.parent.glob(f"{glob.escape(target.name)}.????????.part")):
-        with suppress(FileNotFoundError):  # another process was faster
-            if earlier == kept or time.time() - earlier.stat().st_mtime > _ABANDONED_S:
-                earlier.replace(own)
+    folder = target.with_name(f"{target.name}.download")
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(lock_folder(folder))
                 break
-    try:
-        yield own
-    finally:
-        with suppress(FileNotFoundError):
-            own.replace(kept)
+            except FileNotFoundError:  # removed by the one before, between our making it and opening the lock in it
+                if not os.path.isdir(target.parent):
+                    raise
+            except UserError:
+                progress.update(0.0, f"{target.name}, by another process")
+                time.sleep(_GLANCE_S)
+        yield folder
+
+
+class _EndlessError(WeightsError):
+    """The server sends more than any weights have."""
 
 
 class _Broken(Exception):
@@ -91,7 +95,21 @@ class _Broken(Exception):
 
 
 def _fetch_whole(url: str, target: Path, part: Path, prefix: str, progress: Progress) -> None:
-    """Complete and verify `part`."""
+    """Complete and verify `part`, and give it its name. It stays only if it can be resumed."""
+    try:
+        if not prefix:
+            part.unlink(missing_ok=True)
+        _complete(url, target, part, prefix, progress)
+        part.replace(target)
+    except BaseException as error:
+        # A full disk shall not stay full, nor be filled by what does not end.
+        if not prefix or isinstance(error, OSError | _EndlessError):
+            with suppress(OSError):
+                part.unlink()
+        raise
+
+
+def _complete(url: str, target: Path, part: Path, prefix: str, progress: Progress) -> None:
     resumed = part.exists()
     for attempt in range(_ATTEMPTS):
         try:
@@ -111,53 +129,65 @@ def _fetch_whole(url: str, target: Path, part: Path, prefix: str, progress: Prog
     except WeightsError:
         part.unlink()
         if resumed:  # the earlier part may belong to another file
-            return _fetch_whole(url, target, part, prefix, progress)
+            return _complete(url, target, part, prefix, progress)
         raise WeightsError(f"{url}: the content is not the file whose sha256 begins with {prefix}; discarded") from None
 
 
 def _transfer(url: str, target: Path, part: Path, progress: Progress) -> None:
     """Append the missing bytes to `part`, by one request."""
     have = part.stat().st_size if part.exists() else 0
-    headers = {"User-Agent": f"ttsr/{__version__}"} | ({"Range": f"bytes={have}-"} if have else {})
-    try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S)
-    except urllib.error.HTTPError as error:
-        with closing(error):
-            if error.code == 416 and _number(r"/(\d+)$", error.headers) == have:
+    with ExitStack() as held:
+        try:
+            answer = held.enter_context(request(url, {"Range": f"bytes={have}-"} if have else {}, progress))
+        except urllib.error.HTTPError as error:
+            if error.code == 416 and _number(rf"/{_NUMBER}$", error.headers) == have:
                 return  # already complete
             if error.code == 416:
                 part.unlink()
                 raise _Broken("the server cannot resume where the last attempt stopped") from None
-            raise WeightsError(f"{url}: the server answers {error.code} {error.reason}") from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        remedy = f"download it elsewhere and save it as {target} (create the folder if necessary)"
-        raise WeightsError(f"cannot reach {url} ({reason})", remedy) from None
-    with closing(response):
-        resuming = response.status == 206 and _number(r"^bytes (\d+)-", response.headers) == have
-        if response.status == 206 and not resuming:
-            part.unlink(missing_ok=True)
-            raise _Broken("the server sent another part than requested")
-        have = have if resuming else 0
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length and length.isdecimal() else None
-        with part.open("ab" if resuming else "wb") as file:
-            while chunk := _read(response, have, total):
+            raise WeightsError(f"{url}: the server answers {error.code} {plain(str(error.reason))[:200]}") from None
+        except RefusedError as error:
+            raise WeightsError(f"{url}: {plain(str(error))[:400]}; refused for safety") from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = error.reason if isinstance(error, urllib.error.URLError) else error
+            remedy = f"download it elsewhere and save it as {target} (create the folder if necessary)"
+            raise WeightsError(f"cannot reach {url} ({plain(str(reason))[:200]})", remedy) from None
+        _receive(answer, url, target, part, have, progress)
+
+
+def _receive(answer: Answer, url: str, target: Path, part: Path, have: int, progress: Progress) -> None:
+    """Append the body of an answer to `part`, which has so many bytes; or write it anew if it is the whole file."""
+    resuming = answer.status == 206 and _number(rf"^bytes {_NUMBER}-", answer.headers) == have
+    if answer.status == 206 and not resuming:
+        part.unlink(missing_ok=True)
+        raise _Broken("the server sent another part than requested")
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise WeightsError(f"{url}: the server sends it compressed, which was not asked for")
+    have = have if resuming else 0
+    length = re.fullmatch(_NUMBER, answer.headers.get("Content-Length", "").strip(), re.ASCII)
+    total = have + int(length[1]) if length else None
+    if max(total or 0, have) > _MOST_BYTES:
+        raise _EndlessError(f"{url}: would be {(total or have) / 2**30:.0f} GiB; weights are not that large")
+    with open(part, "ab" if resuming else "wb", opener=_no_link) as file:
+        try:
+            for chunk in answer.chunks:
                 file.write(chunk)
                 have += len(chunk)
-                progress.update(have / total if total else 0.0, target.name)
+                if have > _MOST_BYTES:
+                    raise _EndlessError(f"{url}: does not end after {have / 2**30:.0f} GiB; weights are not that large")
+                progress.update(min(have / total, 1) if total else 0.0, target.name)
+        except LostError as lost:
+            raise _Broken(f"{lost} after {have} of {total or 'unknown'} bytes") from None
     if total is not None and have < total:
         raise _Broken(f"the connection broke after {have} of {total} bytes")
 
 
-def _read(response: http.client.HTTPResponse, have: int, total: int | None) -> bytes:
-    try:
-        return response.read(_CHUNK)
-    except (OSError, http.client.HTTPException):
-        raise _Broken(f"the connection broke after {have} of {total or 'unknown'} bytes") from None
+def _no_link(path: str, flags: int) -> int:
+    """Open a file, but not what a link of that name leads to."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _number(pattern: str, headers: Message) -> int | None:
     """A number of the Content-Range."""
-    match = re.search(pattern, headers.get("Content-Range", ""))
+    match = re.search(pattern, headers.get("Content-Range", ""), re.ASCII)
     return int(match[1]) if match else None
