@@ -70,6 +70,8 @@ stages:
 VALIDATED = 20
 """Steps between validations."""
 
+HALF_WRITTEN = "(of these with a checkpoint left half-written)"
+
 WITHIN_S = 300
 """A run that neither moves on nor ends in this time hangs."""
 
@@ -214,19 +216,20 @@ def kill_often(run: Run, plan: list[tuple[int, str]], cold: int, draw: random.Ra
             break
         elif kind in ("step", "validation", "one of the processes"):
             time.sleep(draw.uniform(0, 0.2))
-        if kind == "worker":
-            counts[kind if run.kill_worker() else "worker, of which there was none"] += 1
+        if kind == "worker" and run.kill_worker():
+            counts[kind] += 1
             continue
         group = draw.random() < 0.5
         run.kill(group=group, ranks=1 if kind == "one of the processes" else None)
         codes = run.wait()
         counts[kind] += 1
+        number = sum(counts.values()) - counts[HALF_WRITTEN]
         if any(True for _ in run.folder.glob(f"*/checkpoints/{TEMPORARY}*")):
-            counts["(a checkpoint was left half-written)"] += 1
+            counts[HALF_WRITTEN] += 1
         if "Traceback" in run.told():
             complaints.append(f"a traceback, exit codes {codes}: {run.told()[-1500:]}")
         print(
-            f"{sum(counts.values()):3} {kind} after step {run.step()}, {time.monotonic() - began:.1f} s, {codes}",
+            f"{number:3} {kind} after step {run.step()}, {time.monotonic() - began:.1f} s, {codes}",
             flush=True,
         )
         began = start()
@@ -340,7 +343,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{count:4} {kind}")
     for complaint in complaints:
         print(complaint)
-    kills = sum(count for kind, count in counts.items() if not kind.startswith("("))
+    kills = sum(counts.values()) - counts[HALF_WRITTEN]
     end = "differs from" if complaints else "is the same to the last bit as"
     run = f"{given.steps} steps ({given.precision}, {given.processes} processes, {given.workers} workers)"
     print(f"{kills} kills in {run}: the end, {tensors} tensors, best weights and logs, {end} that without kills")

@@ -154,14 +154,22 @@ def _next_item(
             if "DataLoader timed out" not in str(error):
                 raise
         if stop_requested():
+            _kill_workers(loader)
             return None
         waited = time.monotonic() - asked
         if waited > MOST_WAIT_S:
+            _kill_workers(loader)
             what = f"step {step}: its training pairs have not come for {MOST_WAIT_S / 60:.0f} minutes"
             return DataError(what, "see whether the data can be read, and resume")
         if silent and waited > MOST_WAIT_S / 10:
             on_warning(f"step {step}: its training pairs have not come for {waited:.0f} s; still waiting for them")
             silent = False
+
+
+def _kill_workers(loader: Iterator[Any]) -> None:
+    """End workers that hang: they do not listen to SIGTERM, and the program would wait for them at its end."""
+    for worker in getattr(loader, "_workers", ()):
+        worker.kill()
 
 
 def _prepare_worker(_: int) -> None:
