@@ -7,8 +7,11 @@ import pytest
 from PIL import Image, ImageCms
 
 from ttsr.errors import ImageError
+from ttsr.images import room
+from ttsr.images.picture import Picture
 from ttsr.images.reading import read_picture, read_reduced
 from ttsr.images.resize import resize_bicubic
+from ttsr.images.writing import write_picture
 
 
 @pytest.fixture
@@ -255,3 +258,19 @@ def test_other_formats_are_read_whole(tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")
     with pytest.raises(ImageError, match=r"cut\.jpg: "):
         read_reduced(tmp_path / "cut.jpg", 16)
+
+
+@pytest.mark.parametrize("name", ["large.png", "large.jpg", "large.tiff", "large.deep.png", "large.deep.tiff"])
+def test_a_picture_for_which_memory_is_short_is_not_begun(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "free_bytes", lambda: 90_000_000)
+    size = (3000, 2000)
+    if "deep" in name:
+        write_picture(Picture(np.zeros((*size[::-1], 3), np.uint16)), tmp_path / name)
+    else:
+        Image.new("RGB", size).save(tmp_path / name)
+    with pytest.raises(ImageError, match=rf"{name}: 3000x2000 pixels take about 0\.1 GB .* 0\.1 GB are free"):
+        read_picture(tmp_path / name)
+    monkeypatch.setattr(room, "free_bytes", lambda: 130_000_000)
+    assert read_picture(tmp_path / name).size == size

@@ -14,6 +14,7 @@ from ttsr.errors import ImageError
 from ttsr.images.metadata import orientation_of, read_metadata
 from ttsr.images.picture import Picture, from_array
 from ttsr.images.png_chunks import SIGNATURE, chunks, is_of_pixels
+from ttsr.images.room import check_room
 
 FIRST_FRAME = "it has several frames, of which the first was used"
 SAVE_INTEGERS = "save the picture with 8 or 16 bits a channel first"
@@ -35,6 +36,7 @@ def read_deep_png(image: Image.Image, file: BinaryIO) -> Picture:
     """Read a PNG of 16 bits a channel, which Pillow has opened from the file; raises what Pillow and libpng raise."""
     import imagecodecs
 
+    check_room(*image.size)
     image.load()  # which checks it, and reads what follows the pixels
     data = b"".join([SIGNATURE, *chunks(file, is_of_pixels)])
     if struct.unpack(">II", data[16:24]) != image.size:
@@ -79,6 +81,7 @@ def read_deep_tiff(file: BinaryIO) -> Picture | None:
         sides = page.imagelength * page.imagewidth, page.tilelength * page.tilewidth
         if max(*sides, sides[0] * page.samplesperpixel // _MOST_SAMPLES) > 2 * Image.MAX_IMAGE_PIXELS:
             raise Image.DecompressionBombError
+    check_room(page.imagewidth, page.imagelength * max(1, page.samplesperpixel // _MOST_SAMPLES))
     if not page.imagelength * page.imagewidth:
         raise ImageError("damaged (it has no pixels)")
     end = file.seek(0, 2)

@@ -79,6 +79,8 @@ class Picture:
 
     def __post_init__(self) -> None:
         rgb, alpha = self.rgb, self.alpha
+        if not isinstance(rgb, np.ndarray) or not isinstance(alpha, np.ndarray | None):
+            raise ImageError("pixels and alpha of a picture are arrays", "give those of NumPy")
         if rgb.dtype not in (np.uint8, np.uint16) or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
             what = f"pixels of {rgb.dtype} and shape {rgb.shape} are no picture"
             raise ImageError(what, "give uint8 or uint16 of shape (H, W, 3)")
@@ -135,6 +137,9 @@ def from_array(array: np.ndarray) -> Picture:
     Raises:
         ImageError: the array is of another type or shape.
     """
+    if isinstance(array, np.ma.MaskedArray):
+        raise ImageError("a masked array lacks some of its pixels", "fill them, or give the mask as alpha")
+    array = np.asarray(array)  # a matrix stays two-dimensional, whatever shape it is given
     shape = array.shape if array.ndim == 3 else (*array.shape, 1)
     if array.dtype not in (np.uint8, np.uint16) or len(shape) != 3 or not 1 <= shape[2] <= 4 or 0 in shape:
         what = f"an array of {array.dtype} and shape {array.shape} is no picture"

@@ -21,6 +21,7 @@ from ttsr.images.metadata import orientation_of, read_metadata
 from ttsr.images.opening import LimitedFile, open_file
 from ttsr.images.picture import Picture, from_array
 from ttsr.images.png_chunks import check_rows
+from ttsr.images.room import check_room
 from ttsr.images.stored_depth import is_deeper_than_eight
 
 Source = str | os.PathLike[str] | Image.Image | np.ndarray
@@ -68,6 +69,8 @@ def read_picture(source: Source) -> Picture:
     if isinstance(source, Image.Image):
         with _pillow_errors(getattr(source, "filename", "") or "the image"):
             return _from_pillow(source)
+    if not isinstance(source, str | os.PathLike):
+        raise ImageError(f"{type(source).__name__} is no picture", "give a path, a Pillow image or an array")
     path = Path(source)
     # Not by its path: Pillow would map a plain TIFF into memory, and garbles one that is to be rotated.
     with open_file(path, str(path)) as file, _pillow_errors(str(path)):
@@ -175,6 +178,7 @@ def _from_file(file: BinaryIO) -> Picture:
 
 def _from_pillow(image: Image.Image, deep: bool = False) -> Picture:
     """Convert a picture; `deep`: it had more than 8 bits a channel, of which Pillow may have kept 8."""
+    check_room(*image.size)
     notes = []
     if image.format == "TIFF":
         silence_libtiff()

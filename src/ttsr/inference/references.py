@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ttsr.errors import ImageError
 from ttsr.images.georeference import LOST
+from ttsr.images.opening import open_file
 from ttsr.images.picture import Picture
 from ttsr.images.reading import Source, read_picture
 from ttsr.images.resize import SCALE, cut_to_multiple
@@ -128,7 +130,10 @@ def read_reference(source: Source | Picture, number: int = 1) -> ReferencePixels
     width, height = picture.size
     if min(width, height) < SCALE:
         raise ImageError(f"{name}: a reference needs at least {SCALE}x{SCALE} pixels and has {width}x{height}")
-    sha256 = None if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
+    sha256 = None
+    if file is not None:
+        with open_file(file, name) as content:
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
     notes = tuple(note for note in picture.notes if note != LOST)  # where it lies does not matter
     return ReferencePixels(cut_to_multiple(picture.rgb), ReferenceSource(name, sha256, picture.size), notes)
 
@@ -150,3 +155,31 @@ def own_pixels(lr: np.ndarray) -> ReferencePixels:
 def own_grid(size: tuple[int, int]) -> "Grid":
     """The (H/4, W/4) cells of `own_reference` of a picture of (width, height)."""
     return max(1, size[1] // SCALE), max(1, size[0] // SCALE)
+
+
+def checked_references(references: Sequence[Reference]) -> tuple[Reference, ...]:
+    """As a tuple, if that is what they are.
+
+    Raises:
+        ImageError: some are no `Reference`.
+    """
+    if not isinstance(references, Sequence) or not all(isinstance(r, Reference) for r in references):
+        raise ImageError("references: are not encoded", "give those that encode_references returns")
+    return tuple(references)
+
+
+def checked_start(
+    start: NDArray[np.int64] | None, picture: Picture, references: Sequence[ReferencePixels]
+) -> NDArray[np.int64] | None:
+    """Matches to start a search from; None where there is nothing to match.
+
+    Raises:
+        ImageError: they are not of such a picture with such references.
+    """
+    if start is None or not references:
+        return None
+    cells = sum(height * width for height, width in (reference.grid for reference in references))
+    matches = isinstance(start, np.ndarray) and np.issubdtype(start.dtype, np.integer)
+    if not matches or start.shape != picture.rgb.shape[:2] or start.min() < 0 or start.max() >= cells:
+        raise ImageError("start: is not of a picture of this size with these references", "leave it out")
+    return np.array(start, np.int64)  # of its own: it may be read-only, or of another byte order

@@ -54,10 +54,15 @@ def available_bytes(device: "torch.device") -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    available = psutil.virtual_memory().available
     if device.type == "mps":
+        available = psutil.virtual_memory().available
         return min(available, torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
-    return min([available, *cgroup_room()])
+    return free_bytes()
+
+
+def free_bytes() -> int:
+    """This machine's memory that can still be allocated without swapping and within the container's limit."""
+    return min([psutil.virtual_memory().available, *cgroup_room()])
 
 
 def cgroup_room(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> list[int]:
