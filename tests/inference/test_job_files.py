@@ -170,3 +170,28 @@ def test_outputs_of_earlier_runs_are_no_inputs_unless_named(tmp_path: Path) -> N
     assert notes == [f"{folder}: 5 outputs of earlier runs were left out; name them to upscale them"]
     ((job,), _) = plan_jobs([folder / "a_x4.png"], None)
     assert job.target == folder / "a_x4_x4.png"
+
+
+def test_results_stay_in_the_folder_that_was_named(tmp_path: Path) -> None:
+    here, other = tmp_path / "here", tmp_path / "other"
+    (photo,) = touch(here, "a.png")
+    (here / "in").mkdir()
+    (inner,) = touch(here / "in" / "sub", "b.png")
+    out = here / "out"
+    other.mkdir()
+    out.mkdir()
+    (here / "a_x4.png").symlink_to(other / "a.png")
+    (out / "a_x4.png").symlink_to(other / "a.png")
+    (out / "sub").symlink_to(other)
+    for inputs, to, target in (
+        ([photo], None, here / "a_x4.png"),
+        ([photo], str(out), out / "a_x4.png"),
+        ([here / "in"], str(out), out / "sub" / "b_x4.png"),
+    ):
+        ((job,), _) = plan_jobs(inputs, to, recursive=True)
+        assert job.target == target and job.source in (photo, inner)
+        with pytest.raises(UserError, match=f"{target.name}: a link leads to {other}"):
+            prepare_target(job)
+    ((named,), _) = plan_jobs([photo], str(out / "a_x4.png"))
+    prepare_target(named)  # as any program would write
+    assert list(other.iterdir()) == []

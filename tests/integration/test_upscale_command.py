@@ -154,6 +154,19 @@ def test_bad_places_do_not_stop_the_rest(weights: Path, capsys: pytest.CaptureFi
     assert not Path("absent").exists()
 
 
+def test_two_pictures_that_would_become_one_file(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As on a file system that does not tell A.png from a.png; here by a link within the folder."""
+    picture("in/one/a.png", 4, 4, 3)
+    picture("in/two/a.png", 4, 5, 3)
+    Path("out/one").mkdir(parents=True)
+    Path("out/two").symlink_to("one")
+    arguments = ["upscale", "in", "-r", "--ref", "in/one/a.png", "-o", "out", "--model", str(weights)]
+    for _ in range(2):  # what an earlier run has left is replaced
+        assert main(arguments) == 2
+        assert "out/two/a_x4.png: is the result of in/one/a.png already" in capsys.readouterr().err
+        assert Image.open("out/one/a_x4.png").size == (16, 16)
+
+
 def test_a_folder_that_holds_nothing_is_not_made(weights: Path) -> None:
     assert main(["upscale", "absent.png", "-o", "out/", "--model", str(weights)]) == 2
     assert not Path("out").exists()

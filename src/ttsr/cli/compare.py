@@ -23,7 +23,7 @@ from ttsr.options import (
     PrecisionChoice,
     Search,
 )
-from ttsr.system.files import atomic_path, refuse_overwriting
+from ttsr.system.files import atomic_path, refuse_leaving, refuse_overwriting
 
 if TYPE_CHECKING:
     from ttsr.evaluation.comparison import Comparison
@@ -90,6 +90,8 @@ def compare(
     check_writable(page)
     extra = [path for path in (truth, base) if path is not None]
     given = list_references(ref, recursive=recursive)
+    if out is None:
+        refuse_leaving(page, page.parent)
     refuse_overwriting([page], [lr, *given.named, *given.candidates, *extra, Path(model)])
     chooser = ReferenceChooser(given, max_refs, without=extra, processes=threads)
     memory = None if max_memory is None else parse_bytes(max_memory)

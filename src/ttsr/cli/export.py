@@ -24,6 +24,7 @@ def export(
     from ttsr.cli.bars import progress_bar
     from ttsr.cli.printing import tell
     from ttsr.export.exporting import export_model
+    from ttsr.system.files import refuse_overwriting
     from ttsr.weights.assembly import assemble
     from ttsr.weights.catalog import provenance_of
     from ttsr.weights.checkpoint_file import read_checkpoint
@@ -31,6 +32,8 @@ def export(
 
     with progress_bar(model) as progress:
         file = locate(model, progress.part(0, 0.1))
+        if file.suffix in (".onnx", ".pt2"):  # by which name ever, it may be that of a part
+            refuse_overwriting([out / file.name], [file])
         checkpoint = read_checkpoint(file)
         network = assemble(checkpoint, str(file))
         provenance = provenance_of(model, checkpoint, file.name)

@@ -20,7 +20,7 @@ from ttsr.inference.map_folders import MAP_FILES, check_maps_folder, map_folders
 from ttsr.inference.references import Reference, read_reference
 from ttsr.progress import Progress
 from ttsr.retrieval.reference_files import list_references
-from ttsr.system.files import refuse_overwriting
+from ttsr.system.files import refuse_leaving, refuse_overwriting
 from ttsr.system.memory import gigabytes, parse_bytes
 from ttsr.system.shared_work import SharedWork
 from ttsr.video.film_names import is_film
@@ -109,6 +109,8 @@ def _results(
     maps = None if files.maps is None else map_folders(jobs, files.maps)
     if files.maps is not None:
         check_maps_folder(files.maps)
+        for folder in (maps or {}).values():
+            refuse_leaving(folder, files.maps)
     mapped = [folder / name for folder in (maps or {}).values() for name in MAP_FILES]
     outputs = [*(job.target for job in jobs), *mapped]
     # What lies among the photos by the name of a result is one of an earlier run; by another name it may be a photo.

@@ -12,7 +12,7 @@ from ttsr.errors import UserError
 from ttsr.images.picture import Picture
 from ttsr.inference.references import Reference, ReferencePixels, read_reference
 from ttsr.retrieval.reference_files import list_references
-from ttsr.system.files import refuse_overwriting
+from ttsr.system.files import refuse_leaving, refuse_overwriting
 from ttsr.system.memory import gigabytes, parse_bytes
 from ttsr.system.shared_work import SharedWork
 
@@ -46,6 +46,8 @@ def upscale_one_film(
     given = list_references(references.ref, recursive=files.recursive)
     inputs = [source, *given.named, *given.candidates, Path(computing.model)]
     refuse_overwriting([target, unfinished_folder(target)], inputs)
+    if files.out is None or target != Path(files.out):
+        refuse_leaving(target, target.parent)
     chooser = ReferenceChooser(given, references.max_refs, processes=computing.threads)
     if files.skip_existing and os.path.exists(target):
         say(f"{target}: is there already, and was skipped")

@@ -1,6 +1,5 @@
 """The SR pictures of an evaluation as files."""
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from PIL import Image
 from ttsr.data.cufed5 import Group, ReferenceChoice
 from ttsr.errors import ImageError
 from ttsr.evaluation.scored_picture import PictureScore, ScoredImages
-from ttsr.system.files import atomic_path
+from ttsr.system.files import atomic_path, refuse_leaving
 
 _WEIGHTS_SUFFIX = re.compile(r"\.(safetensors|pth|pt)$")
 _UNSAFE = re.compile(r"[^\w.+-]+")
@@ -27,6 +26,7 @@ class SavedPictures:
     """
 
     def __init__(self, folder: Path, models: Sequence[str], references: Sequence[ReferenceChoice]) -> None:
+        self._folder = folder
         below = dict(zip(models, _folder_names(models), strict=True)) if len(models) > 1 else {models[0]: ""}
         self._folders = {
             (model, reference): folder / below[model] / (reference if len(references) > 1 else "")
@@ -43,8 +43,10 @@ class SavedPictures:
 
         Raises:
             ImageError: one of them cannot be made, or is a file.
+            UserError: a link leads out of the folder that was named.
         """
         for folder in self._folders.values():
+            refuse_leaving(folder, self._folder)
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -58,7 +60,7 @@ class SavedPictures:
         """
         path = self._folders[model, score.reference] / f"{score.name}.png"
         try:
-            with atomic_path(os.path.realpath(path)) as temporary:
+            with atomic_path(path) as temporary:
                 Image.fromarray(np.ascontiguousarray(images.sr)).save(temporary, "PNG")
         except OSError as error:
             raise ImageError(f"{path}: cannot be written ({error.strerror or error})") from None

@@ -6,13 +6,14 @@ import stat
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ttsr.errors import ImageError, UserError
 from ttsr.images.folders import pictures_in
 from ttsr.images.formats import READ, format_for
 from ttsr.images.georeference import keeps_georeference
+from ttsr.system.files import refuse_leaving
 
 # Outputs of earlier runs, by any --scale and --size.
 _BY_DEFAULT = r"_x\d+|_\d+x\d*"
@@ -20,11 +21,19 @@ _BY_DEFAULT = r"_x\d+|_\d+x\d*"
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to upscale, and the file to write; the file's folder may be one that we make if it is missing."""
+    """One picture to upscale, and the file to write.
+
+    Attributes:
+        source: the picture.
+        target: the file.
+        makes_folder: whether the file's folder is one that we make if it is missing.
+        within: the folder that the file may not lie outside of, by whatever links; None where the file was named.
+    """
 
     source: Path
     target: Path
     makes_folder: bool = False
+    within: Path | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,11 @@ def plan_jobs(
             raise ImageError(f"{out}: names one picture, and there are several; name a folder")
     if folders and out is None and not naming.suffix:
         raise UserError(f"{folders[0]}: its pictures have no folder to go to", "name one for the output")
-    placed = [Job(path, Path(out) if out else path.parent, makes_folder=out is not None) for path in files]
+    placed = [
+        Job(path, into, makes_folder=out is not None, within=into)
+        for path in files
+        for into in [Path(out) if out else path.parent]
+    ]
     notes = []
     for folder in folders:
         whole = folder.resolve()
@@ -101,7 +114,10 @@ def plan_jobs(
         found = pictures_in(folder, is_output=output_pattern(naming.suffix), recursive=recursive, without=target)
         if found.left_out:
             notes.append(f"{folder}: {found.left_out} outputs of earlier runs were left out; name them to upscale them")
-        placed += [Job(path, target / path.parent.relative_to(folder), makes_folder=True) for path in found.pictures]
+        placed += [
+            Job(path, target / path.parent.relative_to(folder), makes_folder=True, within=target)
+            for path in found.pictures
+        ]
     return _named(placed, naming), notes
 
 
@@ -131,9 +147,11 @@ def prepare_target(job: Job) -> None:
     """See before the work that the output can be written, and make its folder if that is ours to make.
 
     Raises:
-        UserError: the folder is missing, cannot be made or refuses files, or the output cannot be a file.
+        UserError: the folder is missing, cannot be made or refuses files, the output cannot be a file, or a link leads
+            out of the folder that it belongs in.
     """
     folder = job.target.parent
+    check_place(job)
     if job.makes_folder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -142,11 +160,22 @@ def prepare_target(job: Job) -> None:
     check_writable(job.target)
 
 
+def check_place(job: Job) -> None:
+    """See that no link leads the output out of the folder that it belongs in.
+
+    Raises:
+        UserError: one does.
+    """
+    if job.within is not None:
+        refuse_leaving(job.target, job.within)
+
+
 def check_writable(path: Path) -> None:
     """See before the work that a file can be written under this name; a link is followed. Nothing stays behind.
 
     Raises:
-        UserError: the folder is missing or refuses files, or the name is no file's, but a folder's or a device's.
+        UserError: the folder is missing or refuses files, the name is no file's, but a folder's or a device's, or the
+            file is write-protected.
     """
     target = Path(os.path.realpath(path)) if os.path.islink(path) else path
     folder = target.parent
@@ -167,3 +196,5 @@ def check_writable(path: Path) -> None:
         raise UserError(f"{path}: is a folder; name another output")
     if not stat.S_ISREG(mode):  # to replace one of these would take it from other programs
         raise UserError(f"{path}: is a device or the like; name a file")
+    if not os.access(target, os.W_OK):
+        raise UserError(f"{path}: is write-protected", "name another file")

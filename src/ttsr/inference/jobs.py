@@ -10,10 +10,11 @@ from ttsr.images.formats import check_fits_format
 from ttsr.images.picture import Picture
 from ttsr.images.reading import read_picture
 from ttsr.images.writing import DEFAULT_QUALITY
-from ttsr.inference.job_files import Job, prepare_target
+from ttsr.inference.job_files import Job, check_place, prepare_target
 from ttsr.inference.map_folders import prepare_maps
 from ttsr.inference.target_size import TargetSize
 from ttsr.progress import Progress
+from ttsr.system.files import identities
 
 if TYPE_CHECKING:  # so that bad input is refused without waiting for torch
     from ttsr.inference.plan import Plan
@@ -74,6 +75,7 @@ def run_jobs(
         UserError: something that all pictures need is missing or does not fit into memory.
     """
     size = size or TargetSize()
+    written: dict[str | tuple[int, int], Path] = {}
     for job in jobs:
         picture = None
         try:
@@ -82,6 +84,7 @@ def run_jobs(
             check_fits_format(job.target, target)
             if not plan_only:
                 prepare_target(job)
+                _refuse_replacing(job, written)
                 if maps:
                     prepare_maps(maps[job], job.source)
         except UserError as error:
@@ -105,8 +108,21 @@ def run_jobs(
             result = upscale_to(upscaler, picture, target, fitted, base=base, plan=plan, progress=progress)
             if maps:  # before the output, by which `--skip-existing` knows that a picture is done
                 write_maps(result, picture, maps[job], source=job.source)
+            check_place(job)  # again: the work may have taken hours
             losses = result.save(job.target, quality=quality)
+            written |= dict.fromkeys(identities(job.target), job.source)
         except UserError as error:
             yield JobResult(job, picture, error=error)
         else:
             yield JobResult(job, picture, upscaled=result, losses=losses, maps=maps[job] if maps else None)
+
+
+def _refuse_replacing(job: Job, written: Mapping[str | tuple[int, int], Path]) -> None:
+    """Check that the output is not that of another picture, as where the file system does not tell A from a.
+
+    Raises:
+        UserError: it is.
+    """
+    for key in identities(job.target):
+        if key in written:
+            raise UserError(f"{job.target}: is the result of {written[key]} already", "upscale them apart")

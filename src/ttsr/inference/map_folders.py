@@ -62,8 +62,15 @@ def prepare_maps(folder: Path, source: Path) -> None:
         raise UserError(f"{folder}: the folder for maps cannot be made ({error.strerror})") from None
     check_maps_folder(folder)
     known = _mapped(folder / FACTS)
-    if known is not None and known != sha256(source.read_bytes()).hexdigest():
+    if known is not None and known != _sha256(source):
         raise UserError(f"{folder}: holds the maps of another picture", "name another folder, or delete this one")
+
+
+def _sha256(source: Path) -> str:
+    try:
+        return sha256(source.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"{source}: cannot be read any more ({error.strerror})") from None
 
 
 def _mapped(facts: Path) -> str | None:

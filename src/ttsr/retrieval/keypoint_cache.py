@@ -33,6 +33,7 @@ class CacheEntry:
 
     Raises:
         OSError: there is no such file.
+        UserError: there is no folder for the cache.
     """
 
     def __init__(self, photo: Path, kind: str) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ttsr.errors import ImageError
+from ttsr.errors import ImageError, UserError
 from ttsr.images.reading import read_reduced
 from ttsr.progress import Progress
 from ttsr.registration.keypoints import Keypoints, find_keypoints
@@ -73,7 +73,7 @@ def index_photos(
     progress = progress or Progress()
     known: dict[Path, Keypoints | ImageError] = {}
     for path in paths:
-        with suppress(OSError):
+        with suppress(OSError, UserError):
             if (keypoints := CacheEntry(path, _KIND).read()) is not None:
                 known[path] = keypoints
     missing = [path for path in paths if path not in known]
@@ -82,7 +82,7 @@ def index_photos(
             known[path] = result
             progress.update((len(paths) - len(missing) + number) / len(paths))
     if missing:
-        with suppress(OSError):
+        with suppress(OSError, UserError):
             shrink_cache()
     readable = tuple(IndexedPhoto(path, found) for path in paths if isinstance(found := known[path], Keypoints))
     unreadable = {path: str(found) for path in paths if isinstance(found := known[path], ImageError)}
@@ -93,7 +93,7 @@ def _find(path: Path) -> Keypoints | ImageError:
     """The keypoints of a photo, which are kept, or why it cannot be read."""
     try:
         entry = CacheEntry(path, _KIND)
-    except OSError:
+    except (OSError, UserError):
         entry = None
     try:
         picture, size = read_reduced(path, COPY_SIDE)

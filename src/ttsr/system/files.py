@@ -84,6 +84,17 @@ def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
             raise UserError(f"{path}: is the output and an input", "name another output")
 
 
+def refuse_leaving(path: Path, folder: Path) -> None:
+    """Check that a file or folder whose name is ours lies in the folder that was named, and not where a link leads.
+
+    Raises:
+        UserError: a link on the way from `folder` to `path`, or at `path`, leads elsewhere.
+    """
+    where = os.path.realpath(path)
+    if not Path(where).is_relative_to(os.path.realpath(folder)):
+        raise UserError(f"{path}: a link leads to {where}, which is not in {folder}", "remove the link, or name that")
+
+
 def identities(path: Path) -> Iterator[str | tuple[int, int]]:
     """What all paths of a file share: the resolved name, and where it exists device and inode, for hard links."""
     yield os.path.realpath(path)
