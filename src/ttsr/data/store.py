@@ -17,8 +17,9 @@ from typing import IO
 
 from ttsr.errors import DataError, ImageError
 from ttsr.images.formats import READ
+from ttsr.images.opening import open_file
 from ttsr.images.picture import Picture
-from ttsr.images.reading import decode_picture, open_file, stored_size
+from ttsr.images.reading import decode_picture, stored_size
 
 # A member's local header: its signature, 22 bytes that the central directory repeats, and the lengths of the name and
 # of the extra field, after which the data begins. The extra field may differ from the central directory's.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttsr.errors import ImageError
-from ttsr.images.reading import open_file
+from ttsr.images.opening import open_file
 from ttsr.video.colour_tags import ColourTags, tags_of, to_rgb
 from ttsr.video.pyav import pyav
 
