@@ -9,6 +9,8 @@
 # make mutation   small mistakes made in the code one by one: do the tests notice each? (an hour of a CPU; GROUP=... for one group)
 # make fuzz       files of pictures and checkpoints that are changed without end: does each give one line? (ten minutes for each
 #                 of the fuzzers; FUZZ_SECONDS=... for another time)
+# make dist       the wheel and the sdist of the last commit, checked and tried out: dist/
+# make sbom       make dist, and its bill of materials as CycloneDX: sbom/
 # make docs       the documentation as a site: site/index.html (builds and reads without a network)
 # make browser    a page that upscales in the browser, on ttsr-lite: http://127.0.0.1:8000
 # make bench      time and memory against the textbook form: benchmarks/results (wants a quiet machine)
@@ -16,7 +18,7 @@
 # make peers DEV=...                networks of others on your test set: benchmarks/results/peers.json (an environment of its own)
 # make ablation DEV=... TRAIN=...   what each part of the network contributes at short training: docs/ablation.md
 # make retrain TRAIN=...            train ttsr-lite, and from it ttsr-lite-gan, from random weights (a day of a CPU; resumes if stopped)
-# make clean      remove .venv, the site and the demo's output
+# make clean      remove .venv and what the commands above have built
 #
 # Everything is installed into .venv. PYTHON=python3.12 selects another interpreter (3.11 or newer).
 PYTHON ?= python3
@@ -24,7 +26,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test coverage mutation fuzz chromium quick lint type licences audit docs browser bench quality peers ablation retrain clean
+.PHONY: help demo test coverage mutation fuzz chromium quick lint type licences audit dist sbom docs browser bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -41,7 +43,7 @@ test: $(VENV)/.test $(VENV)/.browser-example chromium
 # Half as long again as the tests.
 coverage: $(VENV)/.dev $(VENV)/.browser-example chromium
 	$(BIN)/coverage erase
-	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest $(PARALLEL)
+	OMP_NUM_THREADS=1 PYTHONPATH=tools $(BIN)/coverage run -m pytest -p coverage_of_workers $(PARALLEL)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -87,6 +89,13 @@ audit: $(RELEASE)/.installed
 		$(RELEASE)/bin/pip-audit --strict --progress-spinner off --disable-pip --no-deps --requirement $$list \
 		|| { echo "$$list: vulnerable, or NOT CHECKED because the package index told nothing: see above"; exit 1; }; done
 
+dist: $(RELEASE)/.installed
+	PYTHONPATH=tools $(RELEASE)/bin/python -m release.build
+	PYTHONPATH=tools $(RELEASE)/bin/python -m release.smoke_test $(VENV)-wheel
+
+sbom: dist
+	PYTHONPATH=tools $(RELEASE)/bin/python -m release.bill_of_materials $(VENV)-wheel
+
 # The variable silences an advertisement of the theme.
 docs: $(VENV)/.test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -131,7 +140,7 @@ retrain: $(VENV)/.test
 		--start runs/ttsr-lite/ttsr-lite.safetensors
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(RELEASE) demo site examples/browser/onnxruntime examples/browser/model
+	rm -rf $(VENV) $(PEERS) $(RELEASE) $(VENV)-wheel dist sbom demo site examples/browser/onnxruntime examples/browser/model
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)

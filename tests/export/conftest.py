@@ -1,5 +1,6 @@
 """Exported models: each is made once a run, also of several processes, as it takes seconds."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from ttsr.models.ttsr import TTSR
 from ttsr.weights.saving import save
 
 Exporter = Callable[[str, str, str], Path]
+
+# Before the tests import onnxruntime, which reports its use otherwise.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,9 @@
 """`ttsr export`: the files, what they state, and what is refused."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +83,14 @@ def test_one_pixel_and_one_cell_are_enough(lite_onnx: Path, published_onnx: Path
         relevance, place = map(np.asarray, session.run(["relevance", "place"], values))
         assert np.allclose(relevance, 1)
         assert place.shape == (1, 2, 1, 1)
+
+
+def test_onnxruntime_does_not_report_its_use(lite_onnx: Path, tmp_path: Path) -> None:
+    """It would write an identifier of the device, and events to be sent, into the cache of the user."""
+    code = f"from ttsr.export.runners import run_onnx; run_onnx({str(lite_onnx / 'matching.onnx')!r}, None)"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    subprocess.run([sys.executable, "-c", code], env=environment | {"HOME": str(tmp_path)}, check=True)
+    assert [*tmp_path.rglob("*onnxruntime*")] == []
 
 
 def test_a_part_that_differs_is_refused(

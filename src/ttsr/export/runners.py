@@ -1,5 +1,6 @@
 """Exported files put to work, to be compared with the network that they were made of."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,8 @@ Run = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 
 
 def run_onnx(path: Path, part: Part) -> Run:
-    """By onnxruntime on the CPU."""
+    """By onnxruntime on the CPU, which is told not to report its use to its maker: it would from the import on."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
