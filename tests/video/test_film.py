@@ -1,5 +1,7 @@
 """What is read of a film."""
 
+import shutil
+import socket
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from ttsr.errors import ImageError, UserError
 from ttsr.video.colour_tags import ColourTags
 from ttsr.video.film import open_film
+from ttsr.video.film_names import FILM_SUFFIXES
 
 WriteFilm = Callable[..., Path]
 Pictures = list[NDArray[np.uint8]]
@@ -114,3 +117,40 @@ def test_sound_alone_is_no_film(tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     with pytest.raises(ImageError, match="there are no pictures in it"):
         open_film(tmp_path / "sound.mkv")
+
+
+@pytest.mark.parametrize("suffix", FILM_SUFFIXES)
+def test_films_of_every_suffix(tmp_path: Path, suffix: str) -> None:
+    import av
+
+    path = tmp_path / f"film{suffix}"
+    codecs = {".webm": "libvpx", ".ogv": "libvpx", ".wmv": "wmv2", ".flv": "flv", ".mpg": "mpeg1video"}
+    codec = codecs.get(suffix.replace("mpeg", "mpg"), "mpeg4")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, width=64, height=48, pix_fmt="yuv420p")
+        for value in range(12):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * value, np.uint8))))
+        container.mux(stream.encode(None))
+    assert open_film(path).size == (64, 48)
+
+
+def test_no_name_and_no_playlist_leads_elsewhere(tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg would take a path for an address, and read the files that a playlist names."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(film, "other.mp4")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        port = server.getsockname()[1]
+        Path(f"http:/127.0.0.1:{port}").mkdir(parents=True)
+        shutil.copy(film, f"http:/127.0.0.1:{port}/film.mp4")
+        assert open_film(f"http:/127.0.0.1:{port}/film.mp4").size == (16, 12)
+        for text in (
+            "ffconcat version 1.0\nfile other.mp4\n",
+            f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:{port}/a.ts\n#EXT-X-ENDLIST\n",
+            "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nother.mp4\n#EXT-X-ENDLIST\n",
+        ):
+            Path("list.mp4").write_text(text)
+            with pytest.raises(ImageError, match=r"list\.mp4: not a film"):
+                open_film("list.mp4")
+        with pytest.raises(BlockingIOError):  # nobody has called
+            server.accept()

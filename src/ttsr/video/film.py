@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ttsr.errors import ImageError
 from ttsr.images.opening import open_file
 from ttsr.video.colour_tags import ColourTags, tags_of, to_rgb
-from ttsr.video.pyav import pyav
+from ttsr.video.pyav import open_container, pyav
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -139,7 +139,7 @@ def _opened(path: Path) -> Iterator["InputContainer"]:
     with open_file(path, str(path)):  # which says what is wrong with a folder, a pipe or a missing file
         pass
     try:
-        container = av.open(str(path))
+        container = open_container(path)
     except av.error.FFmpegError as error:
         reason = (error.strerror or str(error)).lower()
         raise ImageError(f"{path}: not a film that can be read, or damaged ({reason})") from None

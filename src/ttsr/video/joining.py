@@ -11,7 +11,7 @@ from ttsr.errors import UserError
 from ttsr.system.files import atomic_path
 from ttsr.video.encoding import frames_ahead, packets_of
 from ttsr.video.film import Film
-from ttsr.video.pyav import pyav
+from ttsr.video.pyav import open_container, pyav
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -30,8 +30,7 @@ def check_container(film: Film, target: Path) -> tuple[str, ...]:
     Raises:
         UserError: the container has no place for the sound.
     """
-    av = pyav()
-    with av.open(str(film.path)) as source:
+    with open_container(film.path) as source:
         supported = _supported(target)
         for stream in source.streams.audio:
             if not _fits(stream, supported):
@@ -61,7 +60,7 @@ def join(film: Film, pieces: Sequence[Path], times: Sequence[int], target: Path,
     options = {"movflags": "faststart"} if _FORMATS[target.suffix.lower()] != "matroska" else {}
     with (
         atomic_path(target.resolve()) as temporary,
-        av.open(str(film.path)) as source,
+        open_container(film.path) as source,
         av.open(str(pieces[0])) as first,
         av.open(str(temporary), "w", format=_FORMATS[target.suffix.lower()], options=options) as output,
     ):

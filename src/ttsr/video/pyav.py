@@ -1,8 +1,16 @@
 """PyAV, which is optional."""
 
+from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ttsr.errors import UserError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+# The demuxers of FILM_SUFFIXES, in FFmpeg's names. Others are playlists: text that names other files, or addresses.
+_DEMUXERS = "mov,matroska,avi,mpeg,mpegvideo,mpegts,asf,flv,ogg"
 
 
 def pyav() -> ModuleType:
@@ -16,3 +24,14 @@ def pyav() -> ModuleType:
     except ImportError:
         raise UserError("films need the package av (PyAV)", 'pip install "ttsr[video]"') from None
     return av
+
+
+def open_container(path: Path) -> "InputContainer":
+    """Open a film with FFmpeg, and nothing that its name or what is in it may lead to.
+
+    Raises:
+        UserError: PyAV is not installed.
+        av.error.FFmpegError: it cannot be read.
+    """
+    # A relative path such as http:/host/a.mp4 would be an address.
+    return pyav().open(str(path.absolute()), options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"})
