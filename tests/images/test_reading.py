@@ -236,7 +236,7 @@ def test_a_broken_tiff_prints_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("orientation", [1, 4, 5, 6, 7, 8])
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_jpeg_is_read_smaller_for_a_copy(tmp_path: Path, mode: str, orientation: int) -> None:
     exif = Image.Exif()

@@ -1,13 +1,14 @@
 """Tiles: they cover the grid once, hold their overlap, and keep to the cells they are given."""
 
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ttsr.models.tiles import overlap_factor, smallest_tile_cells, tiles
 
 SIDES = st.integers(1, 300)
 
 
+@settings(deadline=None)
 @given(st.tuples(SIDES, SIDES), st.integers(0, 70), st.integers(1, 100_000))
 def test_tiles_cover_the_grid_once_with_their_overlap(grid, reach, cells):
     covered = torch.zeros(grid, dtype=torch.int)
