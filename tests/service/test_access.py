@@ -34,10 +34,25 @@ def test_it_answers_to_its_own_names(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8000", "10.0.0.1", ""]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:8000",
+        "10.0.0.1",
+        "",
+        "localhost.",
+        "127.0.0.1:evil.example",
+        "127.0.0.1:80@evil.example",
+        "127.0.0.1/evil.example",
+        "[::1]evil.example",
+        "[::2]:8000",
+        "0x7f.1",
+        "me.example.evil.example",
+    ],
 )
 def test_it_does_not_answer_to_a_name_that_was_pointed_at_it(host: str) -> None:
-    answer = client().get("/v1/models", headers={"Host": host})
+    answer = client(allow_hosts=("me.example",)).get("/v1/models", headers={"Host": host})
     assert answer.status_code == 421 and "is not called so" in answer.json()["detail"]
 
 
@@ -49,6 +64,14 @@ def test_it_does_not_answer_to_a_name_that_was_pointed_at_it(host: str) -> None:
         ("https://evil.example", 403),
         ("http://127.0.0.1:9000", 403),
         ("null", 403),
+        ("", 403),
+        ("http://127.0.0.1:8000.evil.com", 403),
+        ("http://evil.com/127.0.0.1:8000", 403),
+        ("http://evil.com#://127.0.0.1:8000", 403),
+        ("file://127.0.0.1:8000", 403),
+        ("https://friend.example.evil.com", 403),
+        ("https://friend.example:444", 403),
+        ("http://friend.example", 403),
     ],
 )
 def test_pages_of_other_origins_may_not_change_anything(origin: str, status: int) -> None:
@@ -88,8 +111,10 @@ def test_pages_of_an_origin_that_is_allowed_may_ask() -> None:
     application = TestClient(create_application(settings), base_url="http://127.0.0.1")
     friend = application.options("/v1/jobs", headers={"Origin": "https://friend.example", **asked})
     assert friend.headers["access-control-allow-origin"] == "https://friend.example"
-    other = application.options("/v1/jobs", headers={"Origin": "https://evil.example", **asked})
-    assert other.status_code == 400 and "access-control-allow-origin" not in other.headers
+    assert "access-control-allow-credentials" not in friend.headers and "Origin" in friend.headers["vary"]
+    for origin in ("https://evil.example", "null", "https://friend.example.evil.com"):
+        other = application.options("/v1/jobs", headers={"Origin": origin, **asked})
+        assert other.status_code == 400 and "access-control-allow-origin" not in other.headers
 
 
 def test_headers_of_every_answer() -> None:
@@ -99,12 +124,34 @@ def test_headers_of_every_answer() -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
         assert "access-control-allow-origin" not in answer.headers
+    shared = client(allow_origins=("https://friend.example",)).get("/v1/models")
+    assert "cross-origin-resource-policy" not in shared.headers
+
+
+def test_an_error_of_ours_is_one_line_with_the_same_headers(capsys: pytest.CaptureFixture[str]) -> None:
+    async def fails(request: Request) -> PlainTextResponse:
+        raise OSError("/secret/place")
+
+    application, statuses = Starlette(routes=[Route("/v1/fails", fails)]), list[int]()
+    application.add_middleware(Access, settings=ServiceSettings(), answered=statuses.append)
+    answer = TestClient(application, base_url="http://127.0.0.1").get("/v1/fails")
+    assert (answer.status_code, statuses) == (500, [500])
+    assert answer.json() == {"detail": "an error of the service, which its log describes"}
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "/secret/place" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("host", "counted"),
-    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("testclient", "testclient")],
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+    ],
 )
 def test_jobs_are_counted_by_address_and_of_ipv6_by_network(host: str, counted: str) -> None:
     assert client_address({"type": "http", "client": (host, 1)}) == counted

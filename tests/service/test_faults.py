@@ -129,7 +129,7 @@ def test_pictures_and_jobs_are_gone_when_their_time_is_over(
     finally:
         service.pictures.keep_seconds, service.queue.settings = given.keep_seconds, given
     assert not found.folder.exists()
-    assert client.post("/v1/plan", data={"lr_digest": digest}, files={"unused": (None, "")}).status_code == 422
+    assert client.post("/v1/plan", data={"lr_digest": digest}, files={"unused": (None, "")}).status_code == 404
 
 
 def test_what_takes_too_much_room_goes_first(

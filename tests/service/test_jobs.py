@@ -76,7 +76,7 @@ def test_a_result_is_that_of_an_upscaler(finished: dict[str, Any], client: httpx
     assert (source["reference"], source["x"], source["y"]) == (0, origin.x, origin.y)
     assert source["relevance"] == pytest.approx(origin.relevance, abs=1e-3)
     outside = client.get(f"{finished['location']}/source?x=160&y=50")
-    assert (outside.status_code, outside.json()["detail"][:9]) == (422, "(160, 50)")
+    assert (outside.status_code, outside.json()["detail"][:9]) == (404, "(160, 50)")
 
 
 def _encoded(weights: Path, sharp: bytes) -> Any:
@@ -134,7 +134,7 @@ def test_a_picture_is_sent_once_and_named_by_its_digest(
     assert (pixels(first) == pixels(second)).all()
     assert by_digest["result"]["references"][0]["name"] == "r.png"
     unknown = client.post("/v1/plan", data={"lr_digest": "0" * 64}, files=_no_files())
-    assert unknown.status_code == 422 and "upload it" in unknown.json()["detail"]
+    assert unknown.status_code == 404 and "upload it" in unknown.json()["detail"]
 
 
 def _no_files() -> Any:

@@ -17,6 +17,10 @@ from ttsr.service.settings import ServiceSettings, is_loopback, public_name
         ({"queue": 0}, "queue: 0 is not possible"),
         ({"keep_seconds": float("inf")}, "keep seconds: inf is not possible"),
         ({"device": "gpu"}, "unknown device 'gpu'"),
+        ({"allow_origins": ("*",)}, "origin '*': is not how browsers tell one"),
+        ({"allow_origins": ("null",)}, "origin 'null'"),
+        ({"allow_origins": ("https://a.example/",)}, "origin 'https://a.example/'"),
+        ({"allow_hosts": ("a.example:80",)}, "host 'a.example:80': is no name"),
         ({"instance": "a.b"}, "instance 'a.b': cannot begin the ids of jobs"),
     ],
 )

@@ -78,6 +78,11 @@ def test_a_body_is_not_read_where_there_is_no_room_for_its_job() -> None:
     assert asyncio.run(answer(gate(full), [b"x"])) == '429 {"detail":"full"} 1 parts left'
 
 
+def test_a_body_whose_length_is_told_in_two_ways_is_not_read() -> None:
+    told = asyncio.run(answer(gate(), [b"x"], (b"content-length", b"1"), (b"transfer-encoding", b"chunked")))
+    assert told.startswith("400") and told.endswith("1 parts left")
+
+
 def test_other_bodies_than_forms_are_not_read() -> None:
     async def json() -> int:
         sent: list[Message] = []
@@ -97,6 +102,40 @@ def test_other_bodies_than_forms_are_not_read() -> None:
 
 def test_bodies_at_once_have_a_limit_together() -> None:
     shared = gate()
+    assert sorted(asyncio.run(together(shared, "size"))) == ["200", "200", "200", "200", "503"]
+    assert asyncio.run(answer(shared, [b"x" * 100])) == "200 100 bytes 0 parts left"
+
+
+def test_requests_of_an_address_have_a_limit_together() -> None:
+    shared = gate(settings=ServiceSettings(requests_per_client=3))
+    assert sorted(asyncio.run(together(shared, "address"))) == ["200", "200", "200", "429", "429"]
+    assert asyncio.run(answer(shared, [b"x"])) == "200 1 bytes 0 parts left"
+
+
+def test_requests_that_wait_to_be_looked_at_have_a_limit_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ttsr.service.upload_gate._COMPLETE", 2)
+    release = asyncio.Event()
+
+    async def looks(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+        await release.wait()
+        await PlainTextResponse("seen")(scope, receive, send)
+
+    shared = UploadGate(looks, SETTINGS, nothing, nothing)
+
+    async def waiting() -> list[str]:
+        asking = [asyncio.create_task(answer(shared, [b"x"])) for _ in range(3)]
+        ended, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_EXCEPTION)
+        assert [str(one.exception())[:3] for one in ended] == ["503"]
+        release.set()
+        return [await one for one in asking if one not in ended]
+
+    assert asyncio.run(waiting()) == ["200 seen 0 parts left"] * 2
+
+
+async def together(shared: UploadGate, what: str) -> list[str]:
+    """The statuses of five bodies at once, of as many bytes as one may have, or of one byte from one address."""
+    part = b"x" * (100 if what == "size" else 1)
 
     async def hold(number: int) -> str:
         release = asyncio.Event()
@@ -106,7 +145,7 @@ def test_bodies_at_once_have_a_limit_together() -> None:
                 await asyncio.sleep(0.02)
                 return {"type": "http.request", "body": b"", "more_body": False}
             release.set()
-            return {"type": "http.request", "body": b"x" * 100, "more_body": True}
+            return {"type": "http.request", "body": part, "more_body": True}
 
         sent: list[Message] = []
 
@@ -115,13 +154,11 @@ def test_bodies_at_once_have_a_limit_together() -> None:
 
         kind = (b"content-type", b"multipart/form-data; boundary=b")
         try:
-            await shared({"type": "http", "method": "POST", "path": "/v1/plan", "headers": [kind]}, receive, send)
+            client = (f"10.0.0.{number}" if what == "size" else "10.0.0.1", 1)
+            scope = {"type": "http", "method": "POST", "path": "/v1/plan", "headers": [kind], "client": client}
+            await shared(scope, receive, send)
         except HTTPException as error:
             return str(error.status_code)
         return str(sent[0]["status"])
 
-    async def together() -> list[str]:
-        return await asyncio.gather(*(hold(number) for number in range(5)))
-
-    assert sorted(asyncio.run(together())) == ["200", "200", "200", "200", "503"]
-    assert asyncio.run(answer(shared, [b"x" * 100])) == "200 100 bytes 0 parts left"
+    return await asyncio.gather(*(hold(number) for number in range(5)))

@@ -2,8 +2,12 @@
 
 import asyncio
 import logging
+import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -16,6 +20,9 @@ if TYPE_CHECKING:
 
 _GRACE_S = 5
 _TELLING_S = 0.2
+_CONNECTIONS, _FEW = 1000, 8
+_FILES = 4096  # that the process asks to be allowed to have open
+_OWN_FILES, _FILES_EACH = 96, 2  # of the service itself, and of a connection, which sends or gets one
 
 
 def serve_until_stopped(
@@ -42,35 +49,40 @@ def serve_until_stopped(
         import uvicorn
 
         from ttsr.service.application import create_application
+        from ttsr.service.connection_guard import ConnectionGuard, GuardedConnection
     except ImportError as error:
         what = f"the service needs {error.name}, which is not installed"
         raise UserError(what, "pip install 'ttsr[web]'") from None
 
     # Its warnings are of clients' mistakes, any number of them.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    settings = replace(settings, connections=min(settings.connections, connections_that_fit()))
+    guard = ConnectionGuard(settings, proxies)
     application = create_application(settings)
     if extend is not None:
         extend(application)
     config = uvicorn.Config(
         application,
         lifespan="off",  # it runs here, so that its errors are ours to print
-        log_level="warning",
+        log_level="error",
         access_log=False,  # the ids of jobs are secrets
         server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
         timeout_graceful_shutdown=_GRACE_S,
         timeout_keep_alive=10,
-        limit_concurrency=1000,
+        http=partial(GuardedConnection, guard),  # pyright: ignore[reportArgumentType]  (it is called only)
+        ws="none",
     )
 
     class Server(uvicorn.Server):
         """Ends jobs before connections, so that streams of events tell it; at once when it is asked again."""
 
-        stopping = None
+        stopping = asked_by = None
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             if self.stopping is None:
+                self.asked_by = sig
                 self.stopping = asyncio.run_coroutine_threadsafe(self._end_jobs(sig), asyncio.get_running_loop())
             else:
                 super().handle_exit(sig, frame)
@@ -87,12 +99,33 @@ def serve_until_stopped(
             tell(f"ttsr listens at {address}")
             if started is not None:
                 started(address)
-            await Server(config).serve([listening])
+            watching = asyncio.create_task(guard.watch())
+            try:
+                server = Server(config)
+                await server.serve([listening])
+            finally:
+                watching.cancel()
+            if server.asked_by == signal.SIGINT:  # which may have been ignored where the command was started
+                raise KeyboardInterrupt
 
     if settings.token is None:
         say("no token is set: every user and program of this machine has access")
     with _listening(settings.host, port) as listening:
         asyncio.run(run(listening))
+
+
+def connections_that_fit() -> int:
+    """How many connections suit the number of files that this process may have open, which is raised if need be."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return _CONNECTIONS
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = (sys.maxsize if limit == resource.RLIM_INFINITY else limit for limit in limits)
+    files = max(soft, min(hard, _FILES))
+    if files > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, limits[1]))
+    return max(_FEW, (files - _OWN_FILES) // _FILES_EACH)
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -2,7 +2,11 @@
 
 import hmac
 import ipaddress
-from collections.abc import Callable
+import re
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -21,13 +25,14 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+_OWN_PAGES_ONLY = {"Cross-Origin-Resource-Policy": "same-origin"}
 # What a job's id opens by itself: elements of a page that load pictures and events can send no token.
 _BY_ID = "/v1/jobs/"
 _OPEN = ("/healthz", "/readyz")
 
 
 class Access:
-    """Middleware: refuses foreign hosts, foreign pages and missing tokens, and sets security headers.
+    """Middleware: refuses foreign hosts, foreign pages and missing tokens, and sets security headers, also of errors.
 
     Args:
         app: what it stands before.
@@ -37,6 +42,7 @@ class Access:
 
     def __init__(self, app: ASGIApp, settings: ServiceSettings, answered: Callable[[int], None]) -> None:
         self._app, self._settings, self._answered = app, settings, answered
+        self._headers = _HEADERS if settings.allow_origins else _HEADERS | _OWN_PAGES_ONLY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -44,18 +50,28 @@ class Access:
             await self._app(scope, receive, send)
             return
 
+        started = False
+
         async def with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 self._answered(message["status"])
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 if scope["path"].startswith("/v1"):
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         refused = self._refusal(scope)
-        await (self._app if refused is None else refused)(scope, receive, with_headers)
+        try:
+            await (self._app if refused is None else refused)(scope, receive, with_headers)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            if not started:
+                fault = JSONResponse({"detail": "an error of the service, which its log describes"}, 500)
+                await fault(scope, receive, with_headers)
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers, settings = Headers(scope=scope), self._settings
@@ -65,10 +81,10 @@ class Access:
             return JSONResponse({"detail": f"{host or 'no host'}: this service is not called so"}, 421)
         origin = headers.get("origin")
         if origin is not None and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-            own = origin.split("://")[-1] == headers.get("host")
+            own = origin in (f"http://{headers.get('host')}", f"https://{headers.get('host')}")
             if not (own or origin in settings.allow_origins):
                 return JSONResponse({"detail": f"{origin}: pages of this origin may not use the service"}, 403)
-        if settings.token is not None and not self._is_open(scope):
+        if settings.token is not None and needs_token(scope["path"], scope["method"]):
             scheme, _, given = headers.get("authorization", "").partition(" ")
             right = hmac.compare_digest(given.strip().encode(), settings.token.encode())
             if scheme.lower() != "bearer" or not right:
@@ -76,26 +92,30 @@ class Access:
                 return JSONResponse({"detail": "a token is needed: send Authorization: Bearer TOKEN"}, 401, told)
         return None
 
-    def _is_open(self, scope: Scope) -> bool:
-        path, reads = scope["path"], scope["method"] in ("GET", "HEAD")
-        if scope["method"] == "OPTIONS":  # a browser asks whether it may ask
-            return True
-        page = not path.startswith(("/v1", "/metrics", "/openapi.json"))
-        return path in _OPEN or (reads and (page or path.startswith(_BY_ID)))
+
+def needs_token(path: str, method: str) -> bool:
+    """Whether a request needs the token, where there is one."""
+    if method == "OPTIONS":  # a browser asks whether it may ask
+        return False
+    reads, page = method in ("GET", "HEAD"), not path.startswith(("/v1", "/metrics", "/openapi.json"))
+    return not (path in _OPEN or (reads and (page or path.startswith(_BY_ID))))
 
 
 def _name(host: str) -> str:
-    """A Host header without its port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].lower()
+    """A Host header without its port; empty where it is no such header."""
+    found = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{1,5})?", host.lower())
+    return "" if found is None else found[1] or found[2]
 
 
-def client_address(scope: Scope) -> str:
+def client_address(scope: Mapping[str, Any]) -> str:
     """The address that jobs are counted by: of IPv6 the network, in which a client has all addresses."""
     host = (scope.get("client") or ("unknown", 0))[0]
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
-    return host if address.version == 4 else str(ipaddress.ip_network(f"{host}/64", strict=False))
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:  # of a socket for both
+            return str(address.ipv4_mapped)
+        return str(ipaddress.IPv6Network((int(address), 64), strict=False))
+    return host

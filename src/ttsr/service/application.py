@@ -17,6 +17,7 @@ from starlette.types import Scope
 from ttsr import __version__
 from ttsr.errors import UserError
 from ttsr.service.access import Access, client_address
+from ttsr.service.description import describe
 from ttsr.service.job_queue import QueueFull
 from ttsr.service.job_routes import job_routes
 from ttsr.service.picture_routes import picture_routes
@@ -55,6 +56,7 @@ def create_application(settings: ServiceSettings) -> FastAPI:
         description=_ABOUT,
         lifespan=lifespan,
         dependencies=described,
+        redirect_slashes=False,
         # Their scripts come from elsewhere.
         docs_url=None,
         redoc_url=None,
@@ -63,6 +65,7 @@ def create_application(settings: ServiceSettings) -> FastAPI:
     application.include_router(job_routes)
     _add_health(application)
     _add_errors(application)
+    describe(application)
 
     def check(scope: Scope) -> None:
         service: RunningService = application.state.service

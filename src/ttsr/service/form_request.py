@@ -3,16 +3,21 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
+from starlette.datastructures import FormData
 
-_MOST_FILES, _MOST_FIELDS, _LONGEST_FIELD = 100, 100, 4096
+_MOST_FIELDS, _LONGEST_FIELD = 100, 4096
 
 
 class _FormRequest(Request):
-    def form(self, **limits: Any) -> Any:
+    async def form(self, **limits: Any) -> FormData:  # type: ignore[override]
         """The form, within limits that the framework's own exceed by far."""
-        return super().form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS, max_part_size=_LONGEST_FIELD)
+        most = 2 * (self.app.state.service.settings.references + 1)  # each may take an open file
+        try:
+            return await super().form(max_files=most, max_fields=_MOST_FIELDS, max_part_size=_LONGEST_FIELD)
+        except OSError:
+            raise HTTPException(503, "the service has no room for this request: try again later") from None
 
 
 class FormRoute(APIRoute):

@@ -84,5 +84,5 @@ def known(service: RunningService, digest: str, client: str) -> StoredPicture:
     """
     picture = service.pictures.get(digest, client)
     if picture is None:
-        raise Refused(422, f"{digest[:12]}…: no picture with this digest is kept here: upload it")
+        raise Refused(404, f"{digest[:12]}…: no picture with this digest is kept here: upload it")
     return picture

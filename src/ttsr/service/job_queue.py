@@ -6,8 +6,9 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from heapq import heapify, heapreplace
 from pathlib import Path
 
 from ttsr.errors import UserError
@@ -48,6 +49,7 @@ class JobQueue:
         self._jobs: dict[str, Job] = {}
         self._waiting: list[Job] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._told: dict[str, float] = {}  # when clients for which there was no place may ask again
 
     @property
     def waiting(self) -> int:
@@ -87,11 +89,13 @@ class JobQueue:
             QueueFull: it would not.
         """
         if self.waiting >= self.settings.queue:
-            raise QueueFull(f"{self.waiting} jobs are waiting, and no more are taken: try again later", self._wait())
+            what = f"{self.waiting} jobs are waiting, and no more are taken: try again later"
+            raise QueueFull(what, self._turn(client))
         own = sum(job.client == client and not job.has_ended for job in self._jobs.values())
         if own >= self.settings.jobs_per_client:
             what = f"{own} jobs of yours are waiting or running, and no more are taken: wait for one, or cancel it"
-            raise QueueFull(what, self._wait())
+            _, ends = self._expected()
+            raise QueueFull(what, min(end for job, end in ends.items() if job.client == client))
 
     def add(self, job: Job) -> None:
         """Admit a job.
@@ -100,8 +104,9 @@ class JobQueue:
             QueueFull: there is no room for it.
         """
         self.check_room(job.client)
-        if len(self._jobs) >= _MOST_JOBS:
-            self.forget(next(job for job in self._jobs.values() if job.has_ended))
+        ended = self._ended_jobs()
+        if ended and len(self._jobs) >= _MOST_JOBS:
+            self.forget(_first_of_most(ended, Counter(job.client for job in ended)))
         self._jobs[job.id] = job
         self._waiting.append(job)
         self._renumber()
@@ -123,21 +128,44 @@ class JobQueue:
         shutil.rmtree(job.folder, ignore_errors=True)
 
     def expire(self) -> None:
-        """Remove jobs whose time is over, and the oldest of those that take too many bytes together."""
+        """Remove jobs whose time is over, and where all take too many bytes, the oldest of the client with the most."""
         over = time.monotonic() - self.settings.keep_seconds
-        ended = sorted((job for job in self._jobs.values() if job.has_ended), key=lambda job: job.ended)
-        sizes = {job.id: folder_bytes(job.folder) for job in ended}
-        total = sum(sizes.values())
-        for job in ended:
-            if job.ended < over or total > self.settings.result_bytes:
-                total -= sizes[job.id]
+        for job in self._ended_jobs():
+            if job.ended < over:
                 self.forget(job)
+        sizes = {job: folder_bytes(job.folder) for job in self._ended_jobs()}
+        while sum(sizes.values()) > self.settings.result_bytes:
+            taken = Counter[str]()
+            for job, size in sizes.items():
+                taken[job.client] += size
+            job = _first_of_most(sizes, taken)
+            del sizes[job]
+            self.forget(job)
 
-    def _wait(self) -> float:
-        """Seconds until a place is free, about."""
-        running = [job for job in self._jobs.values() if job.state == "running"]
-        left = [job.plan.seconds * (1 - job.fraction) for job in running]
-        return min(left, default=1.0)
+    def _ended_jobs(self) -> list[Job]:
+        """Those that have ended, the first first."""
+        return sorted((job for job in self._jobs.values() if job.has_ended), key=lambda job: job.ended)
+
+    def _expected(self) -> tuple[list[float], dict[Job, float]]:
+        """Seconds until each of the waiting jobs starts, and until each job ends, by their plans."""
+        ends = {job: job.plan.seconds * (1 - job.fraction) for job in self._jobs.values() if job.state == "running"}
+        free = [0.0] * (len(self._pool.workers) - len(ends)) + [*ends.values()]
+        heapify(free)
+        starts = []
+        for job in self._waiting:
+            starts.append(free[0])
+            ends[job] = free[0] + job.plan.seconds
+            heapreplace(free, ends[job])
+        return starts, ends
+
+    def _turn(self, client: str) -> float:
+        """Seconds until there is a place in the queue for a client: those that were refused before come before."""
+        now = time.monotonic()
+        self._told = {other: until for other, until in self._told.items() if until > now and other != client}
+        starts, _ = self._expected()
+        seconds = starts[min(len(self._told), len(starts) - 1)]
+        self._told[client] = now + max(1.0, seconds)
+        return seconds
 
     def _renumber(self) -> None:
         for number, job in enumerate(self._waiting, 1):
@@ -208,6 +236,12 @@ class JobQueue:
         if job.state != "done":
             shutil.rmtree(job.folder, ignore_errors=True)
         self._ended(job, seconds)
+
+
+def _first_of_most(jobs: Iterable[Job], taken: Counter[str]) -> Job:
+    """The first job of the client that has taken most."""
+    ((client, _),) = taken.most_common(1)
+    return next(job for job in jobs if job.client == client)
 
 
 def _without_path(text: str, folder: Path) -> str:

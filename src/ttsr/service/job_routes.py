@@ -14,6 +14,7 @@ from ttsr.service.job import Job
 from ttsr.service.job_form import Service, job_form
 from ttsr.service.job_request import JobRequest
 from ttsr.service.picture_routes import PROBLEMS
+from ttsr.service.running_service import REMOVED
 from ttsr.service.schemas import JobAnswer, Problem, SourceAnswer
 
 Format = Literal["png", "jpg", "webp", "tiff"]
@@ -31,7 +32,7 @@ def found_job(job_id: str, service: Service) -> Job:
     """The job of an id."""
     job = service.queue.get(job_id)
     if job is None:
-        raise HTTPException(404, "there is no such job, or not any more")
+        raise HTTPException(404, REMOVED)
     return job
 
 
@@ -97,7 +98,7 @@ async def read_result(service: Service, job: FinishedJob, format: Annotated[Form
     """The result, with colour profile and metadata of the picture."""
     file = await service.result(job, f".{format}")
     name = f"{PurePath(job.request.lr.name).stem}_x{job.request.scale}.{format}"
-    return FileResponse(file, media_type=_TYPES[format], filename=name, content_disposition_type="inline")
+    return _answer(file, _TYPES[format], filename=name, content_disposition_type="inline")
 
 
 @job_routes.get("/{job_id}/pictures/{what}", response_class=FileResponse)
@@ -106,7 +107,7 @@ async def read_picture(service: Service, job: FinishedJob, what: Shown) -> FileR
     file = await service.picture(job, what)
     if file is None:
         raise HTTPException(404, "there is no result without references: ask for it by without=true with the job")
-    return FileResponse(file, media_type="image/png")
+    return _answer(file, "image/png")
 
 
 @job_routes.get("/{job_id}/references/{number}", response_class=FileResponse)
@@ -124,15 +125,22 @@ async def read_reference_colours(service: Service, job: FinishedJob, number: int
 def _reference(job: Job, file: Path | None) -> FileResponse:
     if file is None:
         raise HTTPException(404, f"the job has {len(job.request.references)} references, counted from 0")
-    return FileResponse(file, media_type="image/jpeg")
+    return _answer(file, "image/jpeg")
+
+
+def _answer(file: Path, media_type: str, **options: Any) -> FileResponse:
+    try:
+        return FileResponse(file, media_type=media_type, stat_result=file.stat(), **options)
+    except OSError:  # removed meanwhile
+        raise HTTPException(404, REMOVED) from None
 
 
 @job_routes.get("/{job_id}/source")
 async def read_source(
     service: Service,
     job: FinishedJob,
-    x: Annotated[int, Query(description="column in pixels of the result")],
-    y: Annotated[int, Query(description="row there")],
+    x: Annotated[int, Query(ge=0, description="column in pixels of the result")],
+    y: Annotated[int, Query(ge=0, description="row there")],
 ) -> SourceAnswer | None:
     """Where the texture of a pixel of the result came from; null where no reference was used."""
     origin = await service.origin(job, x, y)

@@ -14,6 +14,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body is no form."},
     401: {"model": Problem, "description": "A token is needed."},
     403: {"model": Problem, "description": "A page of another origin asks."},
+    404: {"model": Problem, "description": "No picture with a digest is kept."},
     408: {"model": Problem, "description": "The body took too long to come."},
     415: {"model": Problem, "description": "The body is not multipart/form-data."},
     413: {"model": Problem, "description": "Too many bytes or pixels."},

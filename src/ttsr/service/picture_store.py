@@ -1,11 +1,12 @@
 """Pictures that were uploaded, kept for a time by the digest of their bytes."""
 
 import hashlib
+import itertools
 import os
 import re
 import tempfile
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,66 +25,84 @@ class TooLarge(Exception):
     """More bytes than a picture may have."""
 
 
+Key = tuple[str, str]
+"""The address of a client, and the digest of a picture that it has sent."""
+
+
 @dataclass(frozen=True)
 class _Entry:
-    """A picture, the client address that sent it, and when it was last used."""
+    """A picture, and when it was last used."""
 
     picture: StoredPicture
-    client: str
     used: float
 
 
 class PictureStore:
-    """Pictures by digest. Those used least recently go first where there are too many bytes.
+    """Pictures by digest, of each client address its own: others cannot find out what it has sent.
+
+    Where there are too many bytes, or pictures, those go that the client with the most has used least recently.
 
     Args:
         folder: where they lie; it exists.
         most_bytes: of all together.
         keep_seconds: since each was last used.
-
-    Attributes:
-        num_bytes: of all that are kept.
     """
 
     def __init__(self, folder: Path, most_bytes: int, keep_seconds: float) -> None:
         self._folder, self._most, self.keep_seconds = folder, most_bytes, keep_seconds
-        self._pictures: OrderedDict[str, _Entry] = OrderedDict()
-        self.num_bytes = 0
+        self._entries: OrderedDict[Key, _Entry] = OrderedDict()
+        self._bytes, self._pictures = Counter[str](), Counter[str]()  # by client address
+        self._numbers = itertools.count()
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all pictures that are kept."""
+        return self._bytes.total()
 
     def get(self, digest: str, client: str) -> StoredPicture | None:
-        """A picture, which is thereby used. Its name is told only to the client address that it came from."""
-        entry = self._pictures.get(digest)
+        """A picture that the client has sent, which is thereby used."""
+        entry = self._entries.get((client, digest))
         if entry is None:
             return None
-        picture = entry.picture if client == entry.client else replace(entry.picture, name=UNNAMED)
-        self._keep_entry(_Entry(entry.picture, entry.client, time.monotonic()))
-        return picture
+        self._entries[client, digest] = replace(entry, used=time.monotonic())
+        self._entries.move_to_end((client, digest))
+        return entry.picture
 
     def add(self, picture: StoredPicture, client: str) -> StoredPicture:
-        """Keep a picture, whose file is moved here; one with the same bytes is kept once."""
-        file = self._folder / picture.digest
-        os.replace(picture.file, file)
-        stored = replace(picture, file=file)
-        self._keep_entry(_Entry(stored, client, time.monotonic()))
-        return stored
-
-    def _keep_entry(self, entry: _Entry) -> None:
-        digest = entry.picture.digest
-        self.num_bytes += entry.picture.num_bytes if digest not in self._pictures else 0
-        self._pictures[digest] = entry
-        self._pictures.move_to_end(digest)
-        while len(self._pictures) > 1 and (self.num_bytes > self._most or len(self._pictures) > _MOST):
-            self._remove(next(iter(self._pictures)))
+        """Keep a picture, whose file is moved here; one of the same bytes that the client has sent before stays."""
+        key = client, picture.digest
+        known = self._entries.pop(key, None)
+        if known is None:
+            file = self._folder / str(next(self._numbers))
+            os.replace(picture.file, file)
+            self._bytes[client] += picture.num_bytes
+            self._pictures[client] += 1
+        else:
+            file = known.picture.file
+            picture.file.unlink()
+        self._entries[key] = _Entry(replace(picture, file=file), time.monotonic())
+        while len(self._entries) > 1 and self.num_bytes > self._most:
+            self._make_room(self._bytes)
+        while len(self._entries) > _MOST:
+            self._make_room(self._pictures)
+        return self._entries[key].picture
 
     def expire(self) -> None:
         """Remove the pictures whose time is over."""
         over = time.monotonic() - self.keep_seconds
-        for digest in [digest for digest, entry in self._pictures.items() if entry.used < over]:
-            self._remove(digest)
+        for key in [key for key, entry in self._entries.items() if entry.used < over]:
+            self._remove(key)
 
-    def _remove(self, digest: str) -> None:
-        picture = self._pictures.pop(digest).picture
-        self.num_bytes -= picture.num_bytes
+    def _make_room(self, taken: Counter[str]) -> None:
+        """Remove a picture, but not the newest, of the client that has taken most."""
+        ((largest, _),) = taken.most_common(1)
+        *older, _ = self._entries
+        self._remove(next((key for key in older if key[0] == largest), older[0]))
+
+    def _remove(self, key: Key) -> None:
+        picture = self._entries.pop(key).picture
+        self._bytes -= Counter({key[0]: picture.num_bytes})
+        self._pictures -= Counter({key[0]: 1})
         picture.file.unlink(missing_ok=True)
 
 

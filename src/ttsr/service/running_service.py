@@ -4,7 +4,6 @@ import asyncio
 import os
 import secrets
 import shutil
-import tempfile
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from ttsr.service.worker_pool import WorkerPool
 from ttsr.service.worker_process import ServiceFault
 
 _SWEEP_S = 10.0
+REMOVED = "there is no such job, or not any more"
 
 
 class Refused(Exception):
@@ -54,6 +54,7 @@ class RunningService:
             folder.mkdir()
         self.pictures = PictureStore(pictures, settings.stored_bytes, settings.keep_seconds)
         self._tasks: list[asyncio.Task[None]] = []
+        self._drawing: dict[Path, asyncio.Task[Any]] = {}
 
     async def start(self) -> None:
         """Start the processes.
@@ -140,8 +141,9 @@ class RunningService:
         """
         self.queue.check_room(client)
         plan = await self.plan(request)
-        folder = Path(tempfile.mkdtemp(dir=self._jobs))
+        folder = self._jobs / secrets.token_hex(8)
         try:
+            folder.mkdir()
             # Linked, so that what is removed from the store stays here.
             linked = replace(
                 request,
@@ -169,8 +171,7 @@ class RunningService:
             return target if target.exists() else None
         assert job.result is not None
         size: Size = job.result["width"], job.result["height"]
-        await self._draw(job, DRAW, what, job.request.lr, job.folder / MATCHES, size, target)
-        return target
+        return await self._drawn(job, target, DRAW, what, job.request.lr, job.folder / MATCHES, size, target)
 
     async def result(self, job: Job, suffix: str) -> Path:
         """The result of a finished job in the format of a suffix.
@@ -179,36 +180,41 @@ class RunningService:
             UserError: the format cannot hold it.
         """
         target = job.folder / f"result{suffix}"
-        if not target.exists():
-            await self._draw(job, CONVERT, job.folder / RESULT, target)
-        return target
+        return await self._drawn(job, target, CONVERT, job.folder / RESULT, target)
 
     async def reference(self, job: Job, number: int) -> Path | None:
         """A reference of a job as JPEG; None where it has no such."""
         if not 0 <= number < len(job.request.references):
             return None
         target = job.folder / f"reference_{number}.jpg"
-        if not target.exists():
-            await self._draw(job, DRAW_REFERENCE, job.request.references[number], target)
-        return target
+        return await self._drawn(job, target, DRAW_REFERENCE, job.request.references[number], target)
 
     async def reference_colours(self, job: Job, number: int) -> Path | None:
         """A reference of a finished job in the colours of the provenance map, as JPEG; None where it has no such."""
         if not 0 <= number < len(job.request.references):
             return None
-        target = job.folder / f"reference_{number}_colours.jpg"
-        if not target.exists():
-            stored = job.request.references[number]
-            await self._draw(job, DRAW_REFERENCE_COLOURS, stored, number, job.folder / MATCHES, target)
-        return target
+        target, stored = job.folder / f"reference_{number}_colours.jpg", job.request.references[number]
+        return await self._drawn(job, target, DRAW_REFERENCE_COLOURS, stored, number, job.folder / MATCHES, target)
 
     async def origin(self, job: Job, x: int, y: int) -> TextureOrigin | None:
         """Where the texture of a pixel of a finished job's result came from.
 
         Raises:
-            UserError: the pixel lies outside.
+            Refused: the pixel lies outside.
         """
-        return await self._draw(job, ORIGIN, job.folder / MATCHES, x, y)
+        try:
+            return await self._draw(job, ORIGIN, job.folder / MATCHES, x, y)
+        except UserError as error:
+            raise Refused(404, str(error)) from None
+
+    async def _drawn(self, job: Job, target: Path, function: str, *arguments: object) -> Path:
+        """A file, made where it is not there yet: once, however many ask for it at the same time."""
+        if not target.exists():
+            if target not in self._drawing:
+                self._drawing[target] = asyncio.create_task(self._draw(job, function, *arguments))
+                self._drawing[target].add_done_callback(lambda _: self._drawing.pop(target))
+            await asyncio.shield(self._drawing[target])
+        return target
 
     async def _draw(self, job: Job, function: str, *arguments: object) -> Any:
         try:
@@ -217,7 +223,7 @@ class RunningService:
             raise UserError(str(error).replace(f"{job.folder}{os.sep}", "")) from None
         except ServiceFault:
             if self.queue.get(job.id) is None:  # with its files, meanwhile
-                raise Refused(404, "the job was removed") from None
+                raise Refused(404, REMOVED) from None
             raise
 
     def _ended(self, job: Job, seconds: float) -> None:

@@ -9,6 +9,8 @@ from ttsr.errors import UserError
 from ttsr.options import DEFAULT_DEVICE, Device, check_device_name
 
 MIB, GIB = 2**20, 2**30
+_HOST = r"[a-z0-9._-]+"
+_ORIGIN = rf"[a-z][a-z0-9+.-]*://({_HOST}|\[[0-9a-f:.]+\])(:[0-9]{{1,5}})?"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class ServiceSettings:
         references: of one job.
         job_seconds: that a job may take: by its plan, and when it runs.
         upload_seconds: within which a request's body must have come.
+        head_seconds: within which a request's line and headers must have come.
+        stall_seconds: within which a client must have sent, or read, the next 64 KiB.
+        connections: that may be open.
+        connections_per_client: of one client address.
+        requests_per_client: with a body, of one client address, that may be received and looked at at the same time.
         keep_seconds: that pictures and ended jobs are kept.
         grace_seconds: that a cancelled job has to stop by itself before its process is killed.
         allow_origins: of pages elsewhere that may use the service.
@@ -41,7 +48,8 @@ class ServiceSettings:
         instance: one of several services behind a balancer: ids of jobs begin with it and a dot.
 
     Raises:
-        UserError: a limit is not positive, the device or the instance is none, or the token is missing or too short.
+        UserError: a limit is not positive; the device, an origin, a host or the instance is none; the token is missing
+            or too short.
     """
 
     host: str = "127.0.0.1"
@@ -62,6 +70,11 @@ class ServiceSettings:
     references: int = 8
     job_seconds: float = 600
     upload_seconds: float = 600
+    head_seconds: float = 20
+    stall_seconds: float = 60
+    connections: int = 1000
+    connections_per_client: int = 100
+    requests_per_client: int = 16
     keep_seconds: float = 3600
     grace_seconds: float = 2
     allow_origins: tuple[str, ...] = ()
@@ -73,6 +86,13 @@ class ServiceSettings:
         for name, value in vars(self).items():
             if isinstance(value, int | float) and not 0 < value < float("inf"):
                 raise UserError(f"{name.replace('_', ' ')}: {value} is not possible", "give a number above 0")
+        for origin in self.allow_origins:
+            if not re.fullmatch(_ORIGIN, origin):
+                told = "give scheme, name and port, such as https://example.org"
+                raise UserError(f"origin {origin!r}: is not how browsers tell one", told)
+        for name in self.allow_hosts:
+            if not re.fullmatch(_HOST, name):
+                raise UserError(f"host {name!r}: is no name", "give one such as ttsr.example.org, without a port")
         if not re.fullmatch("[a-z0-9-]{0,32}", self.instance):
             raise UserError(f"instance {self.instance!r}: cannot begin the ids of jobs", "take a-z, 0-9 and -")
         if self.token is not None and (len(self.token) < 16 or not self.token.isascii() or " " in self.token):

@@ -59,11 +59,13 @@ class Ready:
         devices: those like its own that there are.
         device_bytes: the memory of each, if it has its own.
         models: the place of each model by its public name.
+        precisions: that it can compute in.
     """
 
     devices: tuple[str, ...] = ()
     device_bytes: int | None = None
     models: dict[str, str] = field(default_factory=dict)
+    precisions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

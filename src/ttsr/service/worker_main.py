@@ -1,5 +1,6 @@
 """A worker process, from its start to its end: it does one call after the other."""
 
+import errno
 import os
 import queue
 import signal
@@ -14,19 +15,23 @@ from typing import TYPE_CHECKING
 
 from ttsr.errors import UserError
 from ttsr.progress import Cancelled, Progress
+from ttsr.service.memory_limit import limit_memory
 from ttsr.service.worker_calls import Call, Cancel, Done, Failed, Ready, Update, WorkerSettings
 
 if TYPE_CHECKING:
     from ttsr.service.worker_models import WorkerModels
 
 _UPDATE_S = 0.1
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FAULT = "an error of the service, which its log describes"
 
 
-def work(connection: Connection, settings: WorkerSettings | None) -> None:
-    """Do calls from the connection until it is closed; the main function of a worker process."""
+def work(connection: Connection, settings: WorkerSettings | None, most_bytes: int | None) -> None:
+    """Do calls from the connection until it is closed, in so much memory; the main function of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if most_bytes is not None:
+        limit_memory(most_bytes)
     _Worker(connection, settings).run()
 
 
@@ -55,7 +60,7 @@ class _Worker:
 
         self._models = WorkerModels(settings)
         self._models.load_all()
-        return Ready(*self._models.devices(), self._models.places)
+        return Ready(*self._models.devices(), self._models.places, self._models.precisions())
 
     def _listen(self) -> None:
         """Take messages while the main thread computes, and leave with the service, however that ended."""
@@ -84,10 +89,14 @@ class _Worker:
             answer = Failed(call.number, str(error), True)
         except MemoryError:
             answer = Failed(call.number, "memory ran out: take a smaller picture, or smaller or fewer references", True)
-        except Exception:
-            if not progress.is_cancelled:  # else its files may be gone already
+        except Exception as error:
+            if progress.is_cancelled:  # its files may be gone already
+                answer = Failed(call.number, None)
+            elif isinstance(error, OSError) and error.errno in _FULL:
+                answer = Failed(call.number, "the service has no room for the result: try again later")
+            else:
                 traceback.print_exc(file=sys.stderr)
-            answer = Failed(call.number, None if progress.is_cancelled else _FAULT)
+                answer = Failed(call.number, _FAULT)
         del self._progress[call.number]
         self._send(answer)
 

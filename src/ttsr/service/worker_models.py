@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from dataclasses import replace
 from functools import lru_cache
+from typing import get_args
 
 import torch
 
@@ -10,12 +11,14 @@ from ttsr.errors import UserError
 from ttsr.inference.references import ReferencePixels, ReferenceSource, read_reference
 from ttsr.inference.upscaler import Upscaler
 from ttsr.models.ttsr import TTSR
-from ttsr.options import DEFAULT_MODEL
+from ttsr.options import DEFAULT_MODEL, Precision
 from ttsr.progress import Progress
 from ttsr.service.job_request import Choices, StoredPicture
+from ttsr.service.memory_limit import limit_memory
 from ttsr.service.stored_pictures import read_stored
 from ttsr.service.worker_calls import WorkerSettings
 from ttsr.system.device import choose_device
+from ttsr.system.precision import check_precision
 from ttsr.system.threads import use_threads
 from ttsr.weights.catalog import BundledWeights, available_weights
 from ttsr.weights.loading import load
@@ -46,6 +49,17 @@ class WorkerModels:
         count = torch.cuda.device_count()
         smallest = min(torch.cuda.get_device_properties(number).total_memory for number in range(count))
         return tuple(f"cuda:{number}" for number in range(count)), smallest
+
+    def precisions(self) -> tuple[str, ...]:
+        """Those that the device can compute in."""
+        return tuple(precision for precision in get_args(Precision) if self._works(precision))
+
+    def _works(self, precision: str) -> bool:
+        try:
+            check_precision(precision, self.device)
+        except UserError:
+            return False
+        return True
 
     def load_all(self) -> None:
         """Load every model.
@@ -107,6 +121,8 @@ def shipped_models() -> dict[str, str]:
     return {name: name for name in sorted(names, key=lambda name: (name != DEFAULT_MODEL, name))}
 
 
-def share(models: WorkerModels, progress: Progress, threads: int, max_memory: int) -> None:
-    """See `WorkerModels.share`."""
+def share(models: WorkerModels, progress: Progress, threads: int, max_memory: int, most_bytes: int | None) -> None:
+    """See `WorkerModels.share`, and `limit_memory` for `most_bytes`."""
     models.share(threads, max_memory)
+    if most_bytes is not None:
+        limit_memory(most_bytes)

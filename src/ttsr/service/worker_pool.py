@@ -16,6 +16,7 @@ from ttsr.system.memory import cgroup_room
 
 _SHARE = 0.8  # of free memory, for all workers together
 _QUESTION_S = 60.0
+_ATTEMPTS = 2  # where the process was killed: it may have been by accident, or by the question
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _TOO_MUCH = "this took too much time or memory: send a smaller picture"
 
@@ -37,6 +38,7 @@ class WorkerPool:
         self.assistant = WorkerProcess(first, "ttsr assistant", self.changes.tell)
         self.painter = WorkerProcess(None, "ttsr painter", self.changes.tell)
         self.workers = [WorkerProcess(first, "ttsr worker 0", self.changes.tell)]
+        self.precisions: tuple[str, ...] = ()
         self.share_bytes = 0
         self.restarts = 0
         self._locks = {self.assistant: asyncio.Lock(), self.painter: asyncio.Lock()}
@@ -57,10 +59,12 @@ class WorkerPool:
         on_one = -(-count // len(devices)) if ready.device_bytes else count
         threads = settings.threads or max(1, (os.cpu_count() or 1) // count)
         room = ready.device_bytes or min([psutil.virtual_memory().available, *cgroup_room()])
+        self.precisions = ready.precisions
         self.models, self.share_bytes = ready.models, (settings.max_memory or int(_SHARE * room)) // on_one
+        most_bytes = None if ready.device_bytes else self.share_bytes
         base = WorkerSettings(self.models, devices[0], threads, self.share_bytes)
         for process in both:
-            await process.call(SHARE, threads, self.share_bytes)
+            await process.call(SHARE, threads, self.share_bytes, most_bytes)
             process.settings = base  # for the one that replaces it
         await self.ask(CALIBRATE)
         self.workers += [
@@ -69,6 +73,8 @@ class WorkerPool:
             )
             for number in range(1, count)
         ]
+        for process in (self.assistant, self.painter, *self.workers):
+            process.most_bytes = most_bytes
 
     async def keep(self, process: WorkerProcess) -> None:
         """Start the assistant or the painter whenever it is not there, before it is asked."""
@@ -104,12 +110,16 @@ class WorkerPool:
 
     async def _ask(self, process: WorkerProcess, function: str, arguments: tuple[Any, ...]) -> Any:
         async with self._locks[process]:
-            await self._replace(process)
-            try:
-                return await asyncio.wait_for(process.call(function, *arguments), _QUESTION_S)
-            except (WorkerGone, TimeoutError):
-                await process.kill()
-                raise ServiceFault(_TOO_MUCH) from None
+            for _ in range(_ATTEMPTS):
+                await self._replace(process)
+                try:
+                    return await asyncio.wait_for(process.call(function, *arguments), _QUESTION_S)
+                except WorkerGone:
+                    continue
+                except TimeoutError:
+                    break
+            await process.kill()
+            raise ServiceFault(_TOO_MUCH)
 
     async def _replace(self, process: WorkerProcess) -> None:
         if not process.is_ready:

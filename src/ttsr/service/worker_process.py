@@ -42,6 +42,9 @@ class WorkerProcess:
         settings: what it computes with; None for one that only draws.
         name: for its entry in the list of processes.
         lost: called when the process has ended.
+
+    Attributes:
+        most_bytes: of memory that the process has from its next start on (see `limit_memory`); None for no limit.
     """
 
     def __init__(self, settings: WorkerSettings | None, name: str, lost: Callable[[], None] = lambda: None) -> None:
@@ -52,6 +55,7 @@ class WorkerProcess:
         self._connection: Connection | None = None
         self._ready: asyncio.Future[Ready] | None = None
         self.is_ready = False
+        self.most_bytes: int | None = None
 
     @property
     def pid(self) -> int | None:
@@ -66,12 +70,21 @@ class WorkerProcess:
             WorkerGone: it ended.
         """
         loop = asyncio.get_running_loop()
-        ours, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=work, args=(theirs, self.settings), name=self._name, daemon=True)
-        self._connection, self._ready = ours, loop.create_future()
+        try:
+            ours, theirs = _CONTEXT.Pipe()
+        except OSError:  # too many files are open
+            raise WorkerGone from None
+        given = theirs, self.settings, self.most_bytes
+        process = _CONTEXT.Process(target=work, args=given, name=self._name, daemon=True)
+        try:
+            await asyncio.to_thread(process.start)
+        except OSError:
+            ours.close()
+            raise WorkerGone from None
+        finally:
+            theirs.close()
+        self._process, self._connection, self._ready = process, ours, loop.create_future()
         ready = self._ready
-        await asyncio.to_thread(self._process.start)
-        theirs.close()
         threading.Thread(target=self._listen, args=(loop, ours), daemon=True).start()
         return await ready
 
