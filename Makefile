@@ -7,7 +7,8 @@
 # make audit      known vulnerabilities of constraints.txt (asks the package index)
 # make coverage   all tests, and which lines and branches of src/ they never reach; fails under 90 %
 # make mutation   small mistakes made in the code one by one: do the tests notice each? (an hour of a CPU; GROUP=... for one group)
-# make fuzz       files of pictures and checkpoints that are changed without end: does each give one line? (ten minutes for each
+# make chaos      a training run that is killed 50 times: does it end as one that was left alone? (half an hour of one CPU)
+# make chaos fuzz       files of pictures and checkpoints that are changed without end: does each give one line? (ten minutes for each
 #                 of the fuzzers; FUZZ_SECONDS=... for another time)
 # make dist       the wheel and the sdist of the last commit, checked and tried out: dist/
 # make sbom       make dist, and its bill of materials as CycloneDX: sbom/
@@ -49,6 +50,11 @@ coverage: $(VENV)/.dev $(VENV)/.browser-example chromium
 
 mutation: $(VENV)/.test
 	PYTHONPATH=tools $(BIN)/python -m mutation $(GROUP)
+
+# With other seeds, other moments. The second run has two processes, of which one alone may be killed.
+chaos: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(BIN)/python tools/chaos_training.py --kills 50 --steps 300
+	OMP_NUM_THREADS=1 $(BIN)/python tools/chaos_training.py --kills 20 --steps 120 --processes 2 --precision bf16 --seed 1
 
 # What one finds is in fuzz/found. mutated_pictures.py runs anywhere, the others on Linux.
 FUZZ_SECONDS ?= 600
