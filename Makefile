@@ -8,7 +8,7 @@
 # make coverage   all tests, and which lines and branches of src/ they never reach; fails under 90 %
 # make mutation   small mistakes made in the code one by one: do the tests notice each? (an hour of a CPU; GROUP=... for one group)
 # make chaos      a training run that is killed 50 times: does it end as one that was left alone? (half an hour of one CPU)
-# make chaos fuzz       files of pictures and checkpoints that are changed without end: does each give one line? (ten minutes for each
+# make fuzz       files of pictures and checkpoints that are changed without end: does each give one line? (ten minutes for each
 #                 of the fuzzers; FUZZ_SECONDS=... for another time)
 # make dist       the wheel and the sdist of the last commit, checked and tried out: dist/
 # make sbom       make dist, and its bill of materials as CycloneDX: sbom/
@@ -27,7 +27,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test coverage mutation fuzz chromium quick lint type licences audit dist sbom docs browser bench quality peers ablation retrain clean
+.PHONY: help demo test coverage mutation chaos fuzz chromium quick lint type licences audit dist sbom docs browser bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
