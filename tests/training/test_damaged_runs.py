@@ -69,11 +69,12 @@ def replaced(make: Callable[[Path], object]) -> Callable[[Path], None]:
     return replace
 
 
+DAMAGED = r"unreadable \(not a checkpoint, or damaged or truncated\)"
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "empty": (lambda file: file.write_bytes(b""), r"unreadable \(BadZipFile\)"),
-    "zeros": (lambda file: file.write_bytes(bytes(file.stat().st_size)), r"unreadable \(BadZipFile\)"),
-    "cut off": (lambda file: os.truncate(file, file.stat().st_size // 2), r"unreadable \(BadZipFile\)"),
-    "a flipped bit": (flip_a_bit, r"damaged \(a checksum is wrong\)"),
+    "empty": (lambda file: file.write_bytes(b""), DAMAGED),
+    "zeros": (lambda file: file.write_bytes(bytes(file.stat().st_size)), DAMAGED),
+    "cut off": (lambda file: os.truncate(file, file.stat().st_size // 2), DAMAGED),
+    "a flipped bit": (flip_a_bit, DAMAGED),
     "a folder": (replaced(Path.mkdir), r"unreadable \(Is a directory\)"),
     "a link to nothing": (replaced(lambda file: file.symlink_to("gone")), r"unreadable \(No such file or directory\)"),
     "another file": (lambda file: torch.save({"step": 6}, file), "not a checkpoint of a run"),
@@ -88,7 +89,8 @@ def test_a_damaged_checkpoint_is_passed_over(
     newest, warnings = stopped / "checkpoints" / "step-00000006.pt", list[str]()
     spoil(newest)
     train(debug("rec", *OPTIONS), photos, stopped, num_workers=0, resume=True, on_warning=warnings.append)
-    assert re.fullmatch(re.escape(f"{newest}: ") + complaint + ", passed over for the one before", *warnings)
+    (warning,) = warnings
+    assert re.fullmatch(re.escape(f"{newest}: ") + complaint + ", passed over for the one before", warning)
     assert same_end(stopped, whole)
 
 

@@ -67,6 +67,21 @@ def test_a_file_is_read(tmp_path):
 @pytest.mark.parametrize(
     "text, word",
     [
+        ("name: ../../a", "name, also of files, must be short, without /"),
+        ("name: .a", "name, also of files, must be short, without /"),
+        ('name: "\\e[2J"', "name, also of files, must be short, without /"),
+        ("name: a\nmodel: {channels: 1000000000}", "would have more than a billion parameters"),
+        ("name: a\nmodel: {num_blocks: [1, 1, 1, 1000000000]}", "thousands of blocks"),
+        ("name: a\nbatch_size: 1000000000", "1000000000 crops of 160 px a side are more than a machine computes"),
+        ("name: a\ncufed: {ref_size: 1000000000}", "ref_size must be .* at most 4096"),
+        ("name: a\nphotos: {warp: {scale: 1e300}}", r"scale must lie in \[0, 3\]"),
+        ("name: a\nphotos: {reference_scale: [1e-9, 1]}", "reference_scale must be positive, rising"),
+        ("name: a\ndiscriminator: {channels: 1000000000}", "channels must be at most 512"),
+        ("name: a\nlosses: {contrastive_anchors: 1000000000}", r"anchors and group must lie in \[1, 4096\]"),
+        ("name: a\nschedule: {gamma: 1e300}", r"gamma must lie in \(0, 1\]"),
+        ("name: a\nseed: [" + "1," * 5000 + "]", r"seed must be int, not \[1, 1, 1, 1, 1, 1, \.\.\.\]"),
+        ("name: a\n" + "".join(f"x{n}: 1\n" for n in range(500)), "unknown fields x0, .* and 480 more; there are name"),
+        ('name: a\n"\\e[2J\\n": 1', r"unknown field \\x1b\[2J\\n; there"),
         ("name: a\nstep: 3", "unknown field step; there are name, model"),
         (
             "name: a\nmodel: {width: 3, depth: 1}",

@@ -190,7 +190,11 @@ def lines(process: subprocess.Popen[str]) -> list[str]:
 def test_what_four_processes_want_is_downloaded_once(server: Server, tmp_path: Path) -> None:
     """The server holds its only answer back until three of them say that they wait."""
     three_wait = threading.Event()
-    server.midway = lambda: three_wait.wait(120)
+
+    def wait() -> None:
+        three_wait.wait(120)
+
+    server.midway = wait
     processes = [fetching(server.good) for _ in range(4)]
     waiting = threading.Semaphore(0)
     last: dict[int, str] = {}

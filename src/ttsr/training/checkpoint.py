@@ -1,7 +1,6 @@
 """Checkpoints: everything that a run needs to continue exactly."""
 
 import re
-import zipfile
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any
 
 import torch
 
-from ttsr.errors import RecipeError
+from ttsr.errors import RecipeError, WeightsError
 from ttsr.system.files import TEMPORARY, atomic_path
+from ttsr.weights.pytorch_file import read_pytorch_file
 
 _FOLDER = "checkpoints"
 _KEYS = {"recipe", "step", "seconds", "skipped", "model", "average", "update", "best", "validated"}
@@ -63,13 +63,11 @@ def read_checkpoint(run: Path, on_warning: Callable[[str], None] | None = None) 
 def _read(path: Path) -> tuple[dict[str, Any] | None, str]:
     """What it holds, or None and what is wrong with it."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:  # PyTorch itself does not compare the checksums that it writes
-                return None, "damaged (a checksum is wrong)"
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged bytes raise anything
-        reason = error.strerror if isinstance(error, OSError) else None
-        return None, f"unreadable ({reason or type(error).__name__})"
+        state = read_pytorch_file(path)  # which compares the checksums, unlike PyTorch
+    except WeightsError as error:
+        return None, f"unreadable ({error.what.removeprefix(f'{path}: ')})"
+    except OSError as error:
+        return None, f"unreadable ({error.strerror})"
     if isinstance(state, dict) and state.keys() >= _KEYS:
         return state, ""
     return None, "not a checkpoint of a run"

@@ -103,6 +103,8 @@ class Recipe:
             named = re.fullmatch(r"[\w-]+", name) is not None
             require(named, f"a stage's name, also of its folder, takes letters, digits, - and _, not {name!r}", self)
             require(count == 1, f"two stages are called {name}", self)
+        is_a_name = self.name.isprintable() and not self.name.startswith(".") and not set(self.name) & set("/\\")
+        require(is_a_name and 0 < len(self.name) <= 100, "name, also of files, must be short, without / and \\", self)
         if not self.stages:  # what is only completed by its stages need not fit together
             self._check()
 

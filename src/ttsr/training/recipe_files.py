@@ -45,10 +45,9 @@ def recipe_source(name_or_path: str) -> str:
                 return file.read(MOST_CHARACTERS + 1)  # one more, so that it is refused
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"{path}: unreadable ({error})") from error
-    shipped = resources.files("ttsr") / "recipes" / f"{name_or_path}.yaml"
-    if not shipped.is_file():
+    if name_or_path not in recipe_names():
         raise RecipeError(f"{name_or_path}: no such recipe", f"use {', '.join(recipe_names())}, or a .yaml file")
-    return shipped.read_text(encoding="utf-8")
+    return (resources.files("ttsr") / "recipes" / f"{name_or_path}.yaml").read_text(encoding="utf-8")
 
 
 def recipe_content(text: str, where: str) -> Any:

@@ -108,7 +108,12 @@ class LossWeights:
         rule = "perceptual_layers and style_layers need perceptual_features: vgg19"
         require(self.perceptual_features == "vgg19" or not of_vgg19, rule, self)
         numbers = self.contrastive_anchors, self.contrastive_group
-        require(min(numbers) >= 1 and max(numbers) <= _MOST_ANCHORS, f"numbers must lie in [1, {_MOST_ANCHORS}]", self)
+        rule = f"anchors and group must lie in [1, {_MOST_ANCHORS}]"
+        require(
+            min(numbers) >= 1 and max(numbers) <= _MOST_ANCHORS,
+            rule,
+            self,
+        )
 
     @property
     def perceptual_terms(self) -> dict[str, float]:
