@@ -8,6 +8,8 @@
 # make coverage   all tests, and which lines and branches of src/ they never reach; fails under 90 %
 # make mutation   small mistakes made in the code one by one: do the tests notice each? (an hour of a CPU; GROUP=... for one group)
 # make chaos      a training run that is killed 50 times: does it end as one that was left alone? (half an hour of one CPU)
+# make attack     hostile clients of a service: bombs, slow-loris, killed processes; what it answers, how fast, in how much memory
+# make schemathesis    a service against its OpenAPI description, all checks (five minutes)
 # make fuzz       files of pictures and checkpoints that are changed without end: does each give one line? (ten minutes for each
 #                 of the fuzzers; FUZZ_SECONDS=... for another time)
 # make dist       the wheel and the sdist of the last commit, checked and tried out: dist/
@@ -27,7 +29,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test coverage mutation chaos fuzz chromium quick lint type licences audit dist sbom docs browser bench quality peers ablation retrain clean
+.PHONY: help demo test coverage mutation chaos attack schemathesis fuzz chromium quick lint type licences audit dist sbom docs browser bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +57,13 @@ mutation: $(VENV)/.test
 chaos: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python tools/chaos_training.py --kills 50 --steps 300
 	OMP_NUM_THREADS=1 $(BIN)/python tools/chaos_training.py --kills 20 --steps 120 --processes 2 --precision bf16 --seed 1
+
+# On Linux, some ten minutes.
+attack: $(VENV)/.test
+	$(BIN)/python benchmarks/service_attack.py --output benchmarks/results/service_attack.json
+
+schemathesis: $(VENV)/.dev
+	$(BIN)/python benchmarks/check_description.py
 
 # What one finds is in fuzz/found. mutated_pictures.py runs anywhere, the others on Linux.
 FUZZ_SECONDS ?= 600
