@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import tifffile
-from picture_parts import chunk, directory, encoded, header, oriented, png, tiff, with_segments
+from picture_parts import chunk, directory, encoded, gray_tags, header, oriented, png, tiff, with_segments
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
@@ -184,6 +184,8 @@ def _encodings() -> Iterator[Odd]:
             DEEP[..., :3],
             note="BigTIFF" if name == "bigtiff" else "",
         )
+    unmarked = directory(gray_tags(4, 4, 16, samples=2, length=64), DEEP[:4, :4, :2].astype("<u2").tobytes())
+    yield Odd("unmarked-alpha.tiff", unmarked, DEEP[:4, :4, :2])
     negative = tiff(255 - SMOOTH[..., 0], photometric="miniswhite")
     yield Odd("negative.tiff", negative, SMOOTH[..., :1])
 

@@ -66,6 +66,14 @@ def test_a_transparent_color_is_that_of_all_bits(color_type: int, channels: int)
     np.testing.assert_array_equal(picture.channels[..., :-1], values)
 
 
+def test_a_transparent_colour_of_an_image_that_pillow_has_opened() -> None:
+    values = noise(5, 7, 3)
+    values[1, 2] = values[4, 4]
+    picture = read_picture(Image.open(io.BytesIO(deep_png(values, 2, key=values[4, 4]))))
+    assert picture.alpha is not None
+    np.testing.assert_array_equal(np.argwhere(picture.alpha == 0), [(1, 2), (4, 4)])
+
+
 def test_gray_of_a_pillow_image_and_a_pgm(tmp_path: Path) -> None:
     values = noise(4, 6)
     image = Image.fromarray(values)

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import tifffile
+from odd_pictures import PLACE as TAGS, SMOOTH
 from PIL import Image
 from rasterio import Affine
+from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 
+from ttsr.errors import ImageError
 from ttsr.images.georeference import LOST, is_georeferenced
 from ttsr.images.picture import Picture
 from ttsr.images.reading import read_picture
@@ -142,3 +146,33 @@ def test_without_rasterio_the_loss_is_said(tmp_path: Path, monkeypatch: pytest.M
     assert picture.metadata.georeference is None and read_picture(plain).notes == ()
     assert read_reference(path).notes == ()  # of which only the pixels are used
     assert write_picture(picture, tmp_path / "b.tif") == ()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_that_is_to_be_turned_loses_its_place(tmp_path: Path, orientation: int) -> None:
+    """GDAL places the pixels as they are stored."""
+    tags = [*TAGS, (274, 3, 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "a.tif", SMOOTH[:, :16], photometric="rgb", metadata=None, extratags=tags)
+    picture = read_picture(tmp_path / "a.tif")
+    lost = ("its georeference cannot be read and is lost (the picture is to be turned)",)
+    assert picture.notes == (() if orientation == 1 else lost)
+    assert (picture.metadata.georeference is None) == (orientation != 1)
+
+
+def test_control_points_are_said(tmp_path: Path) -> None:
+    corners = [GroundControlPoint(row, column, 100 + column, 100 - row) for row, column in ((0, 0), (0, 16), (12, 0))]
+    path = write_geotiff(tmp_path / "a.tif", bands("uint8"), transform=None, gcps=corners)
+    assert read_picture(path).notes == ("it is placed by control points, which are not kept",)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = read_picture(write_geotiff(tmp_path / "a.tif", bands("uint8")))
+    place = picture.metadata.georeference
+    assert place is not None
+    nowhere = replace(picture, metadata=replace(picture.metadata, georeference=replace(place, crs="nowhere")))
+    with pytest.raises(ImageError, match=r"b\.tif: its georeference cannot be written"):
+        write_picture(nowhere, tmp_path / "b.tif")
+    monkeypatch.setitem(sys.modules, "rasterio", None)
+    with pytest.raises(ImageError, match=r"b\.tif: its georeference needs the package rasterio"):
+        write_picture(picture, tmp_path / "b.tif")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]

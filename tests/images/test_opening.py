@@ -102,6 +102,15 @@ def test_a_file_that_changes_while_it_is_read(
             assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
 
 
+@pytest.mark.parametrize("name", ["png", "jpg", "webp", "avif", "ppm", "tiff_lzw.tiff"])
+def test_a_file_of_terabytes_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"a.{name}"
+    path.write_bytes(WHOLE[name])
+    os.truncate(path, 2**40)
+    with pytest.raises(ImageError, match="it has 1024 GiB, more than can be read of its kind"):
+        read_picture(path)
+
+
 def test_a_file_is_read_in_parts_and_not_mapped(tmp_path: Path) -> None:
     """A descriptor would let libtiff map it: another process that cuts it would end this one by SIGBUS."""
     (tmp_path / "a").write_bytes(bytes(999))

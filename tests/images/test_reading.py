@@ -274,3 +274,26 @@ def test_a_picture_for_which_memory_is_short_is_not_begun(
         read_picture(tmp_path / name)
     monkeypatch.setattr(room, "free_bytes", lambda: 130_000_000)
     assert read_picture(tmp_path / name).size == size
+
+
+def test_memory_that_runs_out_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+
+    def run_out(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", run_out)
+    with pytest.raises(ImageError, match=r"a\.png: there is not enough memory to read it"):
+        read_picture(tmp_path / "a.png")
+    with pytest.raises(ImageError, match=r"a\.png: there is not enough memory to read it"):
+        read_reduced(tmp_path / "a.png", 4)
+
+
+def test_pillow_images_of_any_kind() -> None:
+    with pytest.raises(ImageError, match="float pixels have no fixed range"):
+        read_picture(Image.new("F", (4, 4)))
+    red = Image.new("RGBA", (4, 3), (250, 0, 0, 128))
+    for mode in ("RGBX", "YCbCr", "HSV", "RGBa"):
+        picture = read_picture(red.convert("RGB").convert(mode) if mode != "RGBa" else red.convert(mode))
+        np.testing.assert_allclose(picture.rgb[0, 0].astype(int), (250, 0, 0), atol=2, err_msg=mode)
+        assert (picture.alpha is None or picture.alpha.min() >= 128) and not picture.gray

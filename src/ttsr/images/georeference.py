@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+from PIL.ExifTags import Base
 
 from ttsr.errors import ImageError
 from ttsr.images.formats import silence_decoders
@@ -20,6 +21,7 @@ LOST = 'its georeference is lost; pip install "ttsr[geotiff]" keeps it'
 """A note on reading."""
 
 _TIFF_SUFFIXES = (".tif", ".tiff")
+_UPRIGHT = 1
 _WORLD_SUFFIXES = (".tfw", ".tifw", ".tiffw", ".wld")
 # GDAL takes names for addresses (of the web, too) that are no absolute paths, and may take a file for one that names
 # others.
@@ -28,19 +30,7 @@ _DRIVER = "GTiff"
 
 def is_georeferenced(path: str | Path) -> bool:
     """Whether a file is a TIFF that says where it lies, in itself or in a world file beside it."""
-    path = Path(path)
-    if path.suffix.lower() not in _TIFF_SUFFIXES:
-        return False
-    import tifffile
-
-    silence_decoders()
-    try:
-        with open_file(path, str(path)) as file, tifffile.TiffFile(LimitedFile(file)) as tiff:
-            if tiff.pages.first.is_geotiff:
-                return True
-    except Exception:  # whoever reads it says what is wrong
-        return False
-    return any(path.with_suffix(suffix).is_file() for suffix in _WORLD_SUFFIXES)
+    return _placed(Path(path)) is not None
 
 
 def keeps_georeference(path: Path) -> bool:
@@ -53,7 +43,8 @@ def with_georeference(picture: Picture, path: Path) -> Picture:
 
     Pixels without data become transparent, if the picture has no transparency of its own.
     """
-    if not is_georeferenced(path):
+    placed = _placed(path)
+    if placed is None:
         return picture
     rasterio = _rasterio()
     if rasterio is None:
@@ -61,8 +52,10 @@ def with_georeference(picture: Picture, path: Path) -> Picture:
     with _quietly(rasterio):
         try:
             with rasterio.open(path.absolute(), driver=_DRIVER) as data:
-                if (data.width, data.height) != picture.size:  # turned by its orientation, which GDAL ignores
-                    raise ValueError("it is to be rotated")
+                if placed != _UPRIGHT:  # which GDAL ignores
+                    raise ValueError("the picture is to be turned")
+                if (data.width, data.height) != picture.size:
+                    raise ValueError("it was changed while it was read")
                 lies = None if data.transform.is_identity else tuple(data.transform)[:6]
                 crs = None if data.crs is None else data.crs.to_wkt()
                 if lies is None and crs is None:
@@ -128,12 +121,35 @@ def write_georeference(path: Path, kept: Georeference, size: tuple[int, int]) ->
                 for band, description in enumerate(kept.descriptions[: data.count], 1):
                     if description:
                         data.set_band_description(band, description)
+                transform, has_crs = data.transform, data.crs is not None
+            # What GDAL writes when it closes the file may fail without an error, as on a full disk.
+            with rasterio.open(path.absolute(), driver=_DRIVER) as data:
+                if not data.transform.almost_equals(transform) or (data.crs is not None) != has_crs:
+                    raise ValueError("the disk may be full")
         except Exception as error:
             raise ImageError(f"its georeference cannot be written ({_reason(error)})") from None
 
 
 def _reason(error: Exception) -> str:
     return "".join(filter(str.isprintable, str(error).split("\n")[0])) or type(error).__name__
+
+
+def _placed(path: Path) -> int | None:
+    """How a georeferenced file is to be turned, as EXIF counts; None of any other file."""
+    if path.suffix.lower() not in _TIFF_SUFFIXES:
+        return None
+    import tifffile
+
+    silence_decoders()
+    try:
+        with open_file(path, str(path)) as file, tifffile.TiffFile(LimitedFile(file)) as tiff:
+            page = tiff.pages.first
+            placed, orientation = page.is_geotiff, page.tags.valueof(Base.Orientation, _UPRIGHT)
+    except Exception:  # whoever reads it says what is wrong
+        return None
+    if not placed and not any(path.with_suffix(suffix).is_file() for suffix in _WORLD_SUFFIXES):
+        return None
+    return orientation if orientation in range(1, 9) else _UPRIGHT
 
 
 def _where_data_is(picture: Picture, nodata: float | None) -> np.ndarray | None:

@@ -81,6 +81,7 @@ class Picture:
         rgb, alpha = self.rgb, self.alpha
         if not isinstance(rgb, np.ndarray) or not isinstance(alpha, np.ndarray | None):
             raise ImageError("pixels and alpha of a picture are arrays", "give those of NumPy")
+        _check_filled(rgb, alpha)
         if rgb.dtype not in (np.uint8, np.uint16) or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
             what = f"pixels of {rgb.dtype} and shape {rgb.shape} are no picture"
             raise ImageError(what, "give uint8 or uint16 of shape (H, W, 3)")
@@ -137,8 +138,7 @@ def from_array(array: np.ndarray) -> Picture:
     Raises:
         ImageError: the array is of another type or shape.
     """
-    if isinstance(array, np.ma.MaskedArray):
-        raise ImageError("a masked array lacks some of its pixels", "fill them, or give the mask as alpha")
+    _check_filled(array)
     array = np.asarray(array)  # a matrix stays two-dimensional, whatever shape it is given
     shape = array.shape if array.ndim == 3 else (*array.shape, 1)
     if array.dtype not in (np.uint8, np.uint16) or len(shape) != 3 or not 1 <= shape[2] <= 4 or 0 in shape:
@@ -203,3 +203,8 @@ def to_pixels(image: "torch.Tensor", bit_depth: int, *, gray: bool = False) -> n
 def _rounded(values: np.ndarray) -> np.ndarray:
     """16 bits to 8, to the nearest."""
     return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+
+
+def _check_filled(*arrays: np.ndarray | None) -> None:
+    if any(isinstance(array, np.ma.MaskedArray) for array in arrays):
+        raise ImageError("a masked array lacks some of its pixels", "fill them, or give the mask as alpha")
