@@ -2,8 +2,8 @@
 
     python fuzz/picture_reader.py -max_total_time=600
 
-Each has to give a picture, or an ImageError of one line, within ten seconds and 2 GiB. Another exception, a crash of a
-decoder or a hang ends the run; the file is then in fuzz/found. Other options are libFuzzer's.
+Each has to give a picture that can be written, or an ImageError of one line, within ten seconds and 2 GiB. Another
+exception, a crash of a decoder or a hang ends the run; the file is then in fuzz/found. Other options are libFuzzer's.
 """
 
 import os
@@ -22,6 +22,7 @@ with atheris.instrument_imports(include=["ttsr.images", "PIL", "tifffile"]):  # 
     Image.init()
     from ttsr.errors import ImageError
     from ttsr.images.reading import decode_picture, read_picture, stored_size
+    from ttsr.images.writing import write_picture
 
 from bad_pictures import bad_pictures, whole_pictures
 from odd_pictures import odd_pictures
@@ -29,6 +30,8 @@ from odd_pictures import odd_pictures
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II", b"MM")
 _LONGEST_SEED = 2**14
+_LARGEST_WRITTEN = 2**14
+_WRITTEN = ("png", "tif", "jpg", "webp")
 _DEFAULTS = {"-timeout": "10", "-rss_limit_mb": "2048", "-max_len": "32768", "-artifact_prefix": "fuzz/found/picture-"}
 
 
@@ -40,9 +43,8 @@ def main() -> None:
     Path("fuzz/found").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         write_seeds(Path(folder) / "seeds")
-        geotiff = Path(folder) / "geo.tif"
         arguments = [sys.argv[0], *defaults, "-print_final_stats=1", *sys.argv[1:], f"{folder}/seeds"]
-        atheris.Setup(arguments, lambda data: read(data, geotiff), custom_mutator=mutated)
+        atheris.Setup(arguments, lambda data: read(data, Path(folder)), custom_mutator=mutated)
         atheris.Fuzz()
 
 
@@ -55,20 +57,26 @@ def write_seeds(folder: Path) -> None:
             (folder / str(number)).write_bytes(data)
 
 
-def read(data: bytes, geotiff: Path) -> None:
-    """Read a picture, and of a TIFF, which is written to a file, the georeference."""
+def read(data: bytes, folder: Path) -> None:
+    """Read a picture, and of a TIFF, which is written to a file, the georeference; and write what was read."""
     try:
         stored_size(data, "fuzzed")
     except ImageError as error:
         check(error)
     try:
         if data[:2] in _TIFF:
-            geotiff.write_bytes(data)
-            read_picture(geotiff)
+            (folder / "in.tif").write_bytes(data)
+            picture = read_picture(folder / "in.tif")
         else:
-            decode_picture(data, "fuzzed")
+            picture = decode_picture(data, "fuzzed")
     except ImageError as error:
         check(error)
+        return
+    if picture.rgb.size <= _LARGEST_WRITTEN:
+        out = folder / f"out.{_WRITTEN[len(data) % len(_WRITTEN)]}"
+        write_picture(picture, out)
+        again = read_picture(out)
+        assert out.suffix != ".png" or (again.channels == picture.channels).all()
 
 
 def check(error: ImageError) -> None:
