@@ -199,6 +199,11 @@ def test_what_a_tiff_holds_beside_its_pixels() -> None:
     assert (kept[270], kept[271], kept[305]) == ("a bridge", "Maker", "scanner")
 
 
+def test_a_resolution_is_a_fraction() -> None:
+    data = tiff(noise(4, 4, 3), photometric="rgb", resolution=((3001, 10), (2400, 16)), resolutionunit="inch")
+    assert decode_picture(data, "scan.tiff").metadata.dpi == pytest.approx((300.1, 150))
+
+
 def test_the_first_page_is_used() -> None:
     values = noise(2, 8, 9, 3)
     file = io.BytesIO()
