@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import docstring_parser
@@ -38,7 +38,7 @@ def field_list() -> str:
     """All fields in Markdown, by section: what they mean, and what they are where a recipe does not say."""
     parts: dict[str, list[str]] = {}
     sections = _sections(Recipe)
-    for field in _all_fields(Recipe(name="")):
+    for field in _all_fields(Recipe(name="any")):
         unnamed = [choice for choice in field.choices if choice not in field.text]
         more = [f"[choices: {', '.join(field.choices)}]"] if unnamed else []
         more += [f"[default: {field.default}]"] if field.default else []
@@ -60,7 +60,7 @@ def with_fields(train: Callable[..., Any]) -> App:
                 field.kind if field.choices else str, Parameter(name=f"--{field.name}", help=field.text)
             ],
         )
-        for field in _all_fields(Recipe(name=""))
+        for field in _all_fields(Recipe(name="any"))
     ]
 
     def completed(*_: object, **__: object) -> None: ...
@@ -74,12 +74,13 @@ def with_fields(train: Callable[..., Any]) -> App:
 
 def _all_fields(options: Any, prefix: str = "") -> Iterator[_Described]:
     hints, texts = get_type_hints(type(options)), field_descriptions(type(options))
-    for name in (field.name for field in fields(options)):
-        value = getattr(options, name)
+    for field in fields(options):
+        name, value = field.name, getattr(options, field.name)
         if is_dataclass(value):
             yield from _all_fields(value, f"{prefix}{name}.")
         else:
-            yield _Described(prefix + name, hints[name], texts[name], _typed(value))
+            has_default = field.default is not MISSING or field.default_factory is not MISSING
+            yield _Described(prefix + name, hints[name], texts[name], _typed(value) if has_default else "")
 
 
 def _sections(kind: type, prefix: str = "") -> dict[str, str]:
