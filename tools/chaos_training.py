@@ -72,6 +72,9 @@ VALIDATED = 20
 
 HALF_WRITTEN = "(of these with a checkpoint left half-written)"
 
+GRACE_S = 30
+"""What the other processes have to end by themselves when one is lost."""
+
 WITHIN_S = 300
 """A run that neither moves on nor ends in this time hangs."""
 
@@ -168,6 +171,16 @@ class Run:
             time.sleep(0.001)
         return []
 
+    def end_others(self) -> list[int]:
+        """Wait for the others after the loss of one; what still waits for it at start-up, a launcher would end."""
+        began = time.monotonic()
+        if codes := self.wait(lambda: time.monotonic() - began > GRACE_S):
+            return codes
+        for rank in self.ranks[1:]:
+            with suppress(ProcessLookupError):
+                os.kill(rank, signal.SIGTERM)
+        return self.wait()
+
     def told(self) -> str:
         """What the processes have said since their start."""
         return self._told.read_text()
@@ -221,7 +234,7 @@ def kill_often(run: Run, plan: list[tuple[int, str]], cold: int, draw: random.Ra
             continue
         group = draw.random() < 0.5
         run.kill(group=group, ranks=1 if kind == "one of the processes" else None)
-        codes = run.wait()
+        codes = run.wait() if kind != "one of the processes" else run.end_others()
         counts[kind] += 1
         number = sum(counts.values()) - counts[HALF_WRITTEN]
         if any(True for _ in run.folder.glob(f"*/checkpoints/{TEMPORARY}*")):

@@ -15,6 +15,7 @@ from ttsr.data.sample import Batch, collate
 from ttsr.errors import RecipeError
 from ttsr.system.distributed import Runtime
 from ttsr.system.memory import is_out_of_memory
+from ttsr.training.batch_parts import BatchParts
 from ttsr.training.checkpoint import read_checkpoint
 from ttsr.training.loop import train
 from ttsr.training.objective import Objective
@@ -146,6 +147,18 @@ def test_what_cannot_be_split_further_is_one_line(
     trainer = Trainer(recipe, Runtime("cpu"))
     with pytest.raises(RecipeError, match=complaint):
         trainer.train_step(batches(photos, recipe, 1)[0])
+
+
+def test_a_process_splits_further_where_another_one_fails(
+    photos: Path, debug: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, runtime, undone = debug("rec", *BATCH), Runtime("cpu"), list[str]()
+    answers = iter([True, False, False])  # whether any failed, whether all may split, whether any failed again
+    monkeypatch.setattr(runtime, "any_process", lambda _: next(answers))
+    parts = BatchParts(recipe, runtime)
+    (batch,) = batches(photos, recipe, 1)
+    numbers = parts.compute(batch, 8, 1, lambda part: part.numbers, lambda: undone.append("undone"))
+    assert numbers == [range(8, 10), range(10, 12)] and undone == ["undone"]
 
 
 def test_weights_that_are_half_updated_are_not_saved(

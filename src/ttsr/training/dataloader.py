@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def load_batches(
     *,
     stop_requested: Callable[[], bool] = lambda: False,
     on_warning: Callable[[str], None] = lambda _: None,
-) -> Iterator[Batch | DataError | None]:
+) -> Generator[Batch | DataError | None, None, None]:
     """This process's share of each step's batch, from step `step` to the last.
 
     Each step takes the next B pairs, from number `first_pair` on, for a batch of B pairs over all processes. They are

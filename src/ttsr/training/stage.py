@@ -117,36 +117,37 @@ def run_stage(
                 stop_requested=stop_requested,
                 on_warning=on_warning or (lambda _: None),
             )
-            while trainer.step < recipe.schedule.steps:
-                step_started = time.monotonic()
-                batch = next(batches)
-                if runtime.any_process(not isinstance(batch, Batch)):
-                    break  # where it is a failure, the steps so far are saved too
-                assert isinstance(batch, Batch)
-                run.skip_pictures(batch.skipped)
-                metrics = trainer.train_step(batch.to(runtime.device))
-                now = time.monotonic()
-                num_timed += 1
-                if num_timed:  # the first step waits for the workers, and warms up
-                    busy_seconds += now - step_started
-                trainer.seconds = seconds_before + now - started
-                metrics["step_s"] = now - step_started
-                run.log_step(metrics)
-                if on_step is not None:
-                    on_step(trainer.step, metrics)
-                if progress is not None:
-                    _show(progress, label, trainer.step, recipe.schedule.steps, metrics)
-                stopping = runtime.any_process(stop_requested())
-                due = run.validation_is_due()
-                # From a step with more parts on, a resumed run takes as many, to be the same to the last bit.
-                saving = trainer.step % recipe.checkpoint_steps == 0 or trainer.parts.count != num_parts
-                num_parts = trainer.parts.count
-                if stopping or due or saving:
-                    run.save_checkpoint()
-                if stopping:
-                    break
-                if due:
-                    run.validate()
+            with closing(batches):  # whatever happens, its workers end
+                while trainer.step < recipe.schedule.steps:
+                    step_started = time.monotonic()
+                    batch = next(batches)
+                    if runtime.any_process(not isinstance(batch, Batch)):
+                        break  # where it is a failure, the steps so far are saved too
+                    assert isinstance(batch, Batch)
+                    run.skip_pictures(batch.skipped)
+                    metrics = trainer.train_step(batch.to(runtime.device))
+                    now = time.monotonic()
+                    num_timed += 1
+                    if num_timed:  # the first step waits for the workers, and warms up
+                        busy_seconds += now - step_started
+                    trainer.seconds = seconds_before + now - started
+                    metrics["step_s"] = now - step_started
+                    run.log_step(metrics)
+                    if on_step is not None:
+                        on_step(trainer.step, metrics)
+                    if progress is not None:
+                        _show(progress, label, trainer.step, recipe.schedule.steps, metrics)
+                    stopping = runtime.any_process(stop_requested())
+                    due = run.validation_is_due()
+                    # From a step with more parts on, a resumed run takes as many, to be the same to the last bit.
+                    saving = trainer.step % recipe.checkpoint_steps == 0 or trainer.parts.count != num_parts
+                    num_parts = trainer.parts.count
+                    if stopping or due or saving:
+                        run.save_checkpoint()
+                    if stopping:
+                        break
+                    if due:
+                        run.validate()
             run.save_checkpoint()
             with runtime.together():
                 if isinstance(batch, DataError):
