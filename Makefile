@@ -70,6 +70,13 @@ FUZZ_SECONDS ?= 600
 fuzz: $(VENV)/.dev
 	$(BIN)/python fuzz/picture_reader.py -max_total_time=$(FUZZ_SECONDS)
 	$(BIN)/python fuzz/mutated_pictures.py -max_total_time=$(FUZZ_SECONDS)
+	$(BIN)/python fuzz/checkpoint_reader.py -max_total_time=$(FUZZ_SECONDS)
+
+interrupts: $(VENV)/.test
+	PYTHONPATH=tools OMP_NUM_THREADS=1 $(BIN)/python -m faults.interrupts
+
+full-disk: $(VENV)/.test
+	PYTHONPATH=tools OMP_NUM_THREADS=1 $(BIN)/python -m faults.full_disk
 
 # Root on Debian gets it from there. Without it the tests of the page fail.
 chromium:
@@ -79,6 +86,7 @@ chromium:
 
 # Prefixes of the tests that `make quick` leaves out: those that start processes, train, score test sets, or take seconds each.
 SLOW := tests/integration tests/page tests/tools tests/cli/test_evaluate.py tests/cli/test_pairs.py tests/data/mining/test_pipeline.py \
+	tests/images/test_odd_pictures.py \
 	tests/evaluation/test_report_page.py tests/evaluation/test_scoring.py tests/inference/test_upscaler.py::test_small_blocks \
 	tests/models/correspondence/test_exact.py tests/models/correspondence/test_refine.py::test_gradients \
 	tests/models/correspondence/test_refine.py::test_streamed tests/models/test_parity.py tests/models/test_ttsr.py::test_streamed \
