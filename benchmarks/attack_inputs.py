@@ -69,7 +69,7 @@ MALFORMED = {
     + b"\r\n\r\n",
     "no host": b"GET /v1/models HTTP/1.1\r\n\r\n",
     "two hosts": b"GET /v1/models HTTP/1.1\r\n" + _OK + b"Host: evil.example\r\n\r\n",
-    "a host elsewhere": b"GET /v1/models HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    "a host elsewhere": b"GET /v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
     "an address as target": b"GET http://evil.example/v1/models HTTP/1.1\r\n" + _OK + b"\r\n",
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200,
     "NULs": b"\0" * 1000 + b"\r\n\r\n",

@@ -129,26 +129,36 @@ def serving() -> Callable[..., AbstractContextManager[Server]]:
 
 
 @contextmanager
-def running_server(folder: Path, *arguments: str, **variables: str) -> Iterator[Server]:
-    """`ttsr serve` with these arguments, until it is stopped."""
+def running_server(
+    folder: Path, *arguments: str, prepare: Callable[[], None] = lambda: None, **variables: str
+) -> Iterator[Server]:
+    """`ttsr serve` with these arguments, until it is stopped; `prepare` is called in its process before it starts."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "TMPDIR": str(folder), "OMP_NUM_THREADS": "1", **variables}
     environment.pop("TTSR_TOKEN", None) if "TTSR_TOKEN" not in variables else None
     command = [sys.executable, "-m", "ttsr", "serve", "--port", "0", "--device", "cpu", "--threads", "1", *arguments]
+
+    def prepared() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit SIGINT ignored
+        prepare()
+
     process = subprocess.Popen(
         command,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=(folder / "log").open("w"),
         text=True,
-        # A shell's background jobs inherit SIGINT ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=prepared,
     )
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("ttsr listens at http://"), (folder / "log").read_text()
-        yield Server(line.split()[-1], folder, process)
+        server = Server(line.split()[-1], folder, process)
+        yield server
+        places = folder, Path(__file__).parents[2], Path.home(), Path(sys.prefix)
+        told = [text for text in server.texts for place in places if str(place) in text or "Traceback" in text]
+        assert not told, told[0]
     finally:
         if process.poll() is None:
             process.terminate()

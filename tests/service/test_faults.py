@@ -1,9 +1,12 @@
 """What goes wrong in the middle: killed processes, work that takes too long, time that is over."""
 
+import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from fastapi.testclient import TestClient
 from ttsr.service import ServiceSettings, create_application
 from ttsr.service.job_queue import folder_bytes
 from ttsr.service.running_service import RunningService
+from ttsr.service.worker_calls import SHARE
 
 Form = list[tuple[str, Any]]
 Until = Callable[..., dict[str, Any]]
@@ -111,6 +115,62 @@ def test_a_worker_that_does_not_heed_a_cancel_is_killed(
     assert until(client, submit(client, small_form()))["state"] == "done"
     assert service.pool.workers[0].pid != before
     assert until(client, job)["error"] is None
+
+
+def test_a_process_has_little_more_memory_than_its_share(
+    client: TestClient, service: RunningService, small_form: Callable[..., Form], long_form: Form, until: Until
+) -> None:
+    pool = service.pool
+    for process in (pool.assistant, pool.painter, *pool.workers):
+        while not process.is_ready:
+            time.sleep(0.01)
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        (most,) = re.findall(r"Max data size +(\d+) ", limits)
+        assert pool.share_bytes < int(most) < 1.3 * pool.share_bytes + 300 * 2**20
+    worker = pool.workers[0]
+    # From here on it has less than it holds already.
+    lowered: Any = client.portal
+    lowered.call(worker.call, SHARE, 1, pool.share_bytes, -(2**27))
+    job = until(client, submit(client, long_form))
+    assert job["state"] == "failed" and "memory" in job["error"]
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    while worker.is_ready:
+        time.sleep(0.01)
+    assert until(client, submit(client, small_form()))["state"] == "done"
+
+
+def test_a_question_whose_process_is_killed_is_asked_once_more(
+    client: TestClient, service: RunningService, small_form: Callable[..., Form]
+) -> None:
+    pid = service.pool.assistant.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(client.post, "/v1/plan", files=small_form(8))
+        while not service.pool.assistant._pending:
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGKILL)
+        assert asked.result().status_code == 200
+    assert service.pool.assistant.pid != pid
+
+
+def test_a_picture_is_drawn_once_for_all_who_ask(
+    client: TestClient, service: RunningService, small_form: Callable[..., Form], until: Until
+) -> None:
+    job, asked = submit(client, small_form(9)), list[str]()
+    assert until(client, job)["state"] == "done"
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(4) as threads:
+        draw = service.pool.draw
+
+        async def noted(function: str, *arguments: Any) -> Any:
+            asked.append(function)
+            await asyncio.sleep(0.1)
+            return await draw(function, *arguments)
+
+        patch.setattr(service.pool, "draw", noted)
+        answers = [*threads.map(client.get, [f"/v1/jobs/{job}/pictures/relevance"] * 4)]
+        assert [answer.status_code for answer in answers] == [200] * 4 and len(asked) == 1
 
 
 def test_pictures_and_jobs_are_gone_when_their_time_is_over(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _GRACE_S = 5
 _TELLING_S = 0.2
 _CONNECTIONS, _FEW = 1000, 8
+_BACKLOG = 128
 _FILES = 4096  # that the process asks to be allowed to have open
 _OWN_FILES, _FILES_EACH = 96, 2  # of the service itself, and of a connection, which sends or gets one
 
@@ -73,6 +74,7 @@ def serve_until_stopped(
         timeout_keep_alive=10,
         http=partial(GuardedConnection, guard),  # pyright: ignore[reportArgumentType]  (it is called only)
         ws="none",
+        backlog=min(_BACKLOG, settings.connections),  # so many are accepted at once, before any can be refused
     )
 
     class Server(uvicorn.Server):
