@@ -197,12 +197,21 @@ def compressed(path: Path) -> None:
 
 def bomb(path: Path) -> None:
     """A member of 100 bytes that declares a gigabyte."""
+    declaring(10**9, b"0" * 1000, path)
+
+
+def zeros(path: Path) -> None:
+    """A member that declares 257 MB, as many zeros as its 300 KB may stand for."""
+    declaring(257 * 2**20, np.random.default_rng(0).bytes(300_000), path)
+
+
+def declaring(size: int, content: bytes, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.png", b"0" * 1000)
-    content = bytearray(path.read_bytes())
-    central = content.index(b"PK\1\2")
-    content[central + 24 : central + 28] = (10**9).to_bytes(4, "little")
-    path.write_bytes(content)
+        archive.writestr("a.png", content)
+    file = bytearray(path.read_bytes())
+    central = file.index(b"PK\1\2")
+    file[central + 24 : central + 28] = size.to_bytes(4, "little")
+    path.write_bytes(file)
 
 
 def encrypted(path: Path) -> None:
@@ -213,9 +222,21 @@ def encrypted(path: Path) -> None:
     path.write_bytes(content[: central + 8] + b"\1" + content[central + 9 :])
 
 
+def named(name: str) -> Callable[[Path], object]:
+    def make(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(name, b"0")
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("make", "match"),
     [
+        (zeros, r"a\.png would unpack to far more than its size"),
+        (named("/etc/a.png"), r"'/etc/a\.png' in it is not the name of a file below a folder"),
+        (named("b/../../a.png"), r"'b/\.\./\.\./a\.png' in it is not the name of a file below a folder"),
+        (named("x" * 60_000), "'xxx.* in it is not the name of a file below a folder"),
         (compressed, r"a\.png is compressed by another method than deflate in it: unpack it"),
         (bomb, r"a\.png would unpack to far more than its size"),
         (encrypted, r"a\.png is encrypted in it: unpack it"),
@@ -230,6 +251,19 @@ def test_what_is_no_store_is_refused(make: Callable[[Path], object], match: str,
     with pytest.raises(DataError, match=match) as caught:
         open_store(path)
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_text_without_end_is_refused(packed: bool, tmp_path: Path) -> None:
+    """In a folder, where a hole takes no room on the disk, and in a packed file."""
+    if packed:
+        with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("manifest.csv", bytes(70 * 2**20))
+    else:
+        with (tmp_path / "manifest.csv").open("wb") as file:
+            file.truncate(2**40)
+    with pytest.raises(DataError, match=r"manifest\.csv: longer than 64 MB"):
+        open_store(tmp_path / "x.zip" if packed else tmp_path).text("manifest.csv")
 
 
 @pytest.mark.parametrize("kind", ["folder", "packed", "deflated"])

@@ -27,8 +27,10 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LOCAL_SIGNATURE = b"PK\3\4"
 _ENCRYPTED = 0x1
 
-# Deflate shrinks to a 1032nd at most; and no picture of a data set is larger than this.
-_MOST_INFLATION, _MOST_INFLATED = 1032, 2**30
+# Deflate shrinks to a 1032nd at most; and no picture of a data set that is deflated is larger than this.
+_MOST_INFLATION, _MOST_INFLATED = 1032, 2**28
+_MOST_TEXT = 2**26  # bytes: the manifest of half a million photos
+_MOST_NAME = 1024
 
 # How the system says that a disk or a network share is gone, or does not answer.
 _GONE_NAMES = (
@@ -80,11 +82,13 @@ class Store(ABC):
         """A text file's content, or None if there is no such file.
 
         Raises:
-            DataError: it cannot be read, or is not UTF-8.
+            DataError: it cannot be read, is not UTF-8, or is far too long.
         """
         if not self.holds(name):
             return None
         try:
+            if len(self.read(name, _MOST_TEXT + 1)) > _MOST_TEXT:
+                raise DataError(f"{self.shown(name)}: longer than {_MOST_TEXT // 2**20} MB", "make it shorter")
             return self.read(name).decode("utf-8-sig")  # spreadsheets put a byte order mark before it
         except ImageError as error:
             raise DataError(str(error)) from None
@@ -261,6 +265,10 @@ def _read_index(opened: IO[bytes], file: Path) -> dict[str, _Member]:
     except Exception as error:  # damaged bytes make zipfile raise struct.error, ValueError and more beside BadZipFile
         raise DataError(f"{file}: not a packed data set, or cut off ({error})", "make it with `ttsr pack`") from None
     for member in members:
+        path = PurePosixPath(member.filename)
+        if path.is_absolute() or ".." in path.parts or len(member.filename) > _MOST_NAME:
+            what = f"{file}: {member.filename[:80]!r} in it is not the name of a file below a folder"
+            raise DataError(what, "make it anew")
         encrypted = member.flag_bits & _ENCRYPTED
         if encrypted or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             kind = "encrypted" if encrypted else "compressed by another method than deflate"
