@@ -12,7 +12,7 @@ from PIL import Image
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the number of channels
-_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
 def chunk(name: bytes, data: bytes, wrong: int = 0) -> bytes:
@@ -29,7 +29,7 @@ def png(values: np.ndarray, *before: bytes, interlaced: bool = False, wrong: int
     """A PNG of (H, W, C) uint8 or uint16, with chunks before its pixels, and `wrong` added to their checksum."""
     height, width, channels = values.shape
     big = values.astype(values.dtype.newbyteorder(">"))
-    parts = [big[y::down, x::across] for x, y, across, down in _ADAM7] if interlaced else [big]
+    parts = [big[y::down, x::across] for x, y, across, down in ADAM7] if interlaced else [big]
     rows = b"".join(b"\0" + row.tobytes() for part in parts if part.size for row in part)
     head = header(width, height, 8 * values.itemsize, _COLOUR_TYPES[channels], interlaced)
     return head + b"".join(before) + chunk(b"IDAT", zlib.compress(rows, level), wrong) + chunk(b"IEND", b"")
