@@ -12,6 +12,8 @@
 # make schemathesis    a service against its OpenAPI description, all checks (five minutes)
 # make fuzz       files of pictures and checkpoints that are changed without end: does each give one line? (ten minutes for each
 #                 of the fuzzers; FUZZ_SECONDS=... for another time)
+# make interrupts stops every command by signals at 40 moments of its work: does anything stay behind? (some minutes)
+# make full-disk  runs every command where the disk is full at some byte: is it said, and does anything stay behind? (some minutes)
 # make dist       the wheel and the sdist of the last commit, checked and tried out: dist/
 # make sbom       make dist, and its bill of materials as CycloneDX: sbom/
 # make docs       the documentation as a site: site/index.html (builds and reads without a network)
@@ -29,7 +31,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test coverage mutation chaos attack schemathesis fuzz chromium quick lint type licences audit dist sbom docs browser bench quality peers ablation retrain clean
+.PHONY: help demo test coverage mutation chaos attack schemathesis fuzz interrupts full-disk chromium quick lint type licences audit dist sbom docs browser bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))

@@ -151,12 +151,19 @@ def test_a_full_disk_behind_the_output_is_one_line(buffering: str) -> None:
         assert run_ttsr("nope", stderr=full, env=environment).returncode == 2
 
 
-def test_other_system_errors_are_faults_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_fails_where_none_was_expected_to(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = PermissionError(13, "Permission denied", "a.png")
+
     def app(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied", "a.png")
+        raise error
 
     monkeypatch.setattr(ttsr.cli, "app", app)
-    with pytest.raises(PermissionError):
+    assert main([]) == 2
+    assert capsys.readouterr().err == "ttsr: a.png: cannot be read or written (Permission denied)\n"
+    error = OSError(13, "Permission denied")  # which says nothing to anybody
+    with pytest.raises(OSError):
         main([])
 
 

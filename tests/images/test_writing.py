@@ -1,3 +1,4 @@
+import resource
 import struct
 from pathlib import Path
 from typing import Any
@@ -274,3 +275,23 @@ def test_quality(tmp_path: Path) -> None:
             write_picture(read_picture(noise(64, 64, 3)), tmp_path / f"a.{suffix}", quality=quality)
             sizes.append((tmp_path / f"a.{suffix}").stat().st_size)
         assert sizes == sorted(sizes) and sizes[0] < sizes[2] / 2
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_disk_that_is_full_at_any_byte(tmp_path: Path, suffix: str, dtype: type) -> None:
+    """By a limit on the size of files, from which on writes come back short and then fail, as on a full disk."""
+    noise = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (40, 50, 3), dtype=dtype)
+    path = tmp_path / f"a.{suffix}"
+    write_picture(Picture(noise), path)
+    whole = path.read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(b"before")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            with pytest.raises(ImageError, match="cannot be written"):
+                write_picture(Picture(noise), path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert path.read_bytes() == b"before" and list(tmp_path.iterdir()) == [path]

@@ -315,7 +315,9 @@ def test_what_was_changed_is_said(weights: Path, capsys: pytest.CaptureFixture[s
     Path("deep.ppm").write_bytes(b"P6 4 4 65535\n" + bytes(96))
     Image.new("RGBA", (4, 4)).save("clear.png")
     assert main(["upscale", "deep.ppm", "--ref", "deep.ppm", "--model", str(weights)]) == 0
-    assert capsys.readouterr().err.count("ttsr: deep.ppm: it holds more than 8 bits a channel and was reduced to 8\n") == 1
+    assert (
+        capsys.readouterr().err.count("ttsr: deep.ppm: it holds more than 8 bits a channel and was reduced to 8\n") == 1
+    )
     assert main(["upscale", "clear.png", "--ref", "deep.ppm", "-o", "out.jpg", "--model", str(weights)]) == 0
     assert "ttsr: out.jpg: JPEG has no transparency: it was laid on white\n" in capsys.readouterr().err
 

@@ -21,6 +21,7 @@ BAD_INPUT = 2
 _SIGNALLED = 128  # and the number of the signal
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OPTIONAL_VALUES = {"--resume": ("auto", "must")}  # options that may stand without a value: it is then the first
+_LOST = "the current folder does not exist any more: change to another folder"
 _MIN_COLUMNS = 40  # with 2, cyclopts wraps the help without end
 
 
@@ -135,10 +136,8 @@ def _run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may hold what the terminal cannot show
-    try:
-        os.getcwd()
-    except OSError:  # relative paths and PyTorch's libraries would fail in many ways
-        return _complain("the current folder does not exist any more: change to another folder")
+    if _is_lost():  # relative paths and PyTorch's libraries would fail in many ways
+        return _complain(_LOST)
     console = Console()
     console.width = max(console.width, _MIN_COLUMNS)
     try:
@@ -160,11 +159,15 @@ def _run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader has left, as in `ttsr ... | head -1`
         silence(sys.stdout)
         return 0
-    except OSError as error:  # errors of named files are UserErrors
-        if error.errno not in _FULL_DISK:
+    except OSError as error:  # where a file was expected to fail it is a UserError
+        if error.errno in _FULL_DISK:
+            silence(sys.stdout)
+            return _complain(f"the output cannot be written ({error.strerror}): free some space, or write elsewhere")
+        if _is_lost():
+            return _complain(_LOST)
+        if error.errno is None or not isinstance(error.filename, str | bytes):
             raise
-        silence(sys.stdout)
-        return _complain(f"the output cannot be written ({error.strerror}): free some space, or write elsewhere")
+        return _complain(f"{os.fsdecode(error.filename)}: cannot be read or written ({error.strerror})")
     return code if isinstance(code, int) else 0
 
 
@@ -176,6 +179,15 @@ def _with_values(arguments: Sequence[str]) -> list[str]:
         if word in _OPTIONAL_VALUES and following not in _OPTIONAL_VALUES[word]:
             complete.append(_OPTIONAL_VALUES[word][0])
     return complete
+
+
+def _is_lost() -> bool:
+    """Whether the current folder is gone."""
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
 
 
 def _complain(message: str) -> int:

@@ -1,5 +1,6 @@
 """Write a `Picture` to a file whose format follows its name."""
 
+import io
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,11 @@ def write_picture(picture: Picture, path: str | Path, *, quality: int = DEFAULT_
                     write_georeference(temporary, lies, picture.size)
             elif picture.bit_depth == 16:
                 write_deep_png(picture.channels, temporary, options)
+            elif format_name in LOSSY:
+                # By way of memory: given a file, Pillow's JPEG does not notice that its end could not be written.
+                encoded = io.BytesIO()
+                _image(picture, format_name, notes).save(encoded, format=format_name, **options)
+                temporary.write_bytes(encoded.getbuffer())
             else:
                 _image(picture, format_name, notes).save(temporary, format=format_name, **options)
     except ImageError as error:

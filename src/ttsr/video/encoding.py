@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ttsr.errors import UserError
 from ttsr.system.files import atomic_path
 from ttsr.video.colour_tags import ColourTags, to_yuv
-from ttsr.video.pyav import pyav
+from ttsr.video.pyav import named_failures, pyav
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -74,10 +74,15 @@ def encode_piece(frames: Iterable[NDArray[Any]], path: Path, encoding: Encoding)
     """Encode frames, (H, W, 3) uint8 or uint16, to a file of their own, whole or not at all.
 
     Raises:
+        UserError: FFmpeg cannot write it.
         OSError: the file cannot be written.
     """
     av = pyav()
-    with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
+    with (
+        named_failures(path),
+        atomic_path(path) as temporary,
+        av.open(str(temporary), "w", format="mp4") as container,
+    ):
         stream = container.add_stream(encoding.encoder, rate=_PIECES_RATE)
         context = stream.codec_context
         stream.width, stream.height = encoding.size

@@ -11,7 +11,7 @@ from ttsr.errors import UserError
 from ttsr.system.files import atomic_path
 from ttsr.video.encoding import frames_ahead, packets_of
 from ttsr.video.film import Film
-from ttsr.video.pyav import open_container, pyav
+from ttsr.video.pyav import named_failures, open_container, pyav
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -54,11 +54,13 @@ def join(film: Film, pieces: Sequence[Path], times: Sequence[int], target: Path,
         piece_frames: see `pieces`.
 
     Raises:
+        UserError: a film cannot be read or written.
         OSError: the file cannot be written.
     """
     av = pyav()
     options = {"movflags": "faststart"} if _FORMATS[target.suffix.lower()] != "matroska" else {}
     with (
+        named_failures(target),
         atomic_path(target.resolve()) as temporary,
         open_container(film.path) as source,
         av.open(str(pieces[0])) as first,

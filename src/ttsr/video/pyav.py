@@ -1,5 +1,7 @@
 """PyAV, which is optional."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -35,3 +37,13 @@ def open_container(path: Path) -> "InputContainer":
     """
     # A relative path such as http:/host/a.mp4 would be an address.
     return pyav().open(str(path.absolute()), options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"})
+
+
+@contextmanager
+def named_failures(target: Path) -> Iterator[None]:
+    """Within it, what FFmpeg cannot read or write is a `UserError`, which names the file, or else `target`."""
+    try:
+        yield
+    except pyav().error.FFmpegError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"{error.filename or target}: cannot be read or written ({reason})") from None

@@ -58,15 +58,19 @@ class Unfinished:
         """Keep the frame number `state.done - 1`, and with it how the next one begins.
 
         Raises:
-            OSError: it cannot be written.
+            UserError: it cannot be written.
         """
-        with atomic_path(self._frame(state.done - 1)) as temporary, temporary.open("wb") as file:
-            np.save(file, rgb, allow_pickle=False)
-        scene: dict[str, Any] = {} if state.scene is None else vars(state.scene)
-        with atomic_path(self.folder / _STATE) as temporary, temporary.open("wb") as file:
-            np.savez(file, done=state.done, relevance=state.relevance, fits=state.fits, **scene)
-        self.state = state
-        self._encode_what_is_whole()
+        try:
+            with atomic_path(self._frame(state.done - 1)) as temporary, temporary.open("wb") as file:
+                np.save(file, rgb, allow_pickle=False)
+            scene: dict[str, Any] = {} if state.scene is None else vars(state.scene)
+            with atomic_path(self.folder / _STATE) as temporary, temporary.open("wb") as file:
+                np.savez(file, done=state.done, relevance=state.relevance, fits=state.fits, **scene)
+            self.state = state
+            self._encode_what_is_whole()
+        except OSError as error:
+            what = f"{self.folder}: cannot be written ({error.strerror or error})"
+            raise UserError(what, "free some space; the frames before are kept") from None
 
     def pieces(self) -> Sequence[Path]:
         """Encode the frames that are left, and name the files of all pieces, in order."""
