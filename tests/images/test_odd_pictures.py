@@ -16,7 +16,7 @@ from odd_pictures import DEEP, Odd, odd_pictures
 from ttsr.cli import main
 from ttsr.errors import ImageError
 from ttsr.images.picture import Picture
-from ttsr.images.reading import decode_picture, read_picture
+from ttsr.images.reading import decode_picture, read_picture, stored_size
 from ttsr.images.writing import write_picture
 
 ODD, BAD, WHOLE = list(odd_pictures()), list(bad_pictures()), whole_pictures()
@@ -28,6 +28,7 @@ def test_an_odd_picture_gives_its_pixels(odd: Odd, capfd: pytest.CaptureFixture[
     assert picture.channels.dtype == odd.pixels.dtype
     np.testing.assert_allclose(picture.channels.astype(int), odd.pixels.astype(int), rtol=0, atol=odd.tolerance)
     assert odd.note in " ".join(picture.notes)
+    assert stored_size(odd.data, odd.name) in (picture.size, picture.size[::-1])  # it may be turned
     assert capfd.readouterr() == ("", "")
 
 

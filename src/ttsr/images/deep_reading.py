@@ -4,7 +4,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,9 @@ from ttsr.images.metadata import orientation_of, read_metadata
 from ttsr.images.picture import Picture, from_array
 from ttsr.images.png_chunks import SIGNATURE, chunks, is_of_pixels
 from ttsr.images.room import check_room
+
+if TYPE_CHECKING:
+    from tifffile import TiffPage
 
 FIRST_FRAME = "it has several frames, of which the first was used"
 SAVE_INTEGERS = "save the picture with 8 or 16 bits a channel first"
@@ -54,16 +57,8 @@ def read_deep_tiff(file: BinaryIO) -> Picture | None:
         ImageError: its pixels are floats, or it is larger than Pillow's limit.
         Exception: what tifffile and imagecodecs raise on damaged files.
     """
-    is_tiff = file.read(4) in TIFF_STARTS
-    file.seek(0)
-    if not is_tiff:
-        return None
-    import tifffile
-
-    try:
-        tiff = tifffile.TiffFile(file)
-        page = tiff.pages.first
-    except Exception:  # Pillow says what is wrong
+    page = _first_page(file)
+    if page is None:
         return None
     if page.dtype is not None and page.dtype.kind == "f":
         raise ImageError("float pixels have no fixed range", SAVE_INTEGERS)
@@ -105,6 +100,7 @@ def read_deep_tiff(file: BinaryIO) -> Picture | None:
         colour = np.concatenate([colour, alpha], axis=-1)
     tags = {code: page.tags.valueof(code) for code in _READ_TAGS if code in page.tags}
     info = {"icc_profile": tags.get(_ICC_PROFILE), "xmp": tags.get(_XMP), "dpi": _dpi(tags)}
+    tiff = page.parent
     notes = [FIRST_FRAME] if tiff.pages.is_multipage else []
     if tiff.is_bigtiff:
         notes.append("it is a BigTIFF, whose EXIF data was left out")
@@ -117,6 +113,27 @@ def read_deep_tiff(file: BinaryIO) -> Picture | None:
         return read
 
     return _picture(colour, exif, info, {}, tags.get(Base.Orientation, 1), notes)
+
+
+def tiff_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Width and height as a TIFF's header says them, without its orientation; None of any other file."""
+    page = _first_page(file)
+    return None if page is None else (page.imagewidth, page.imagelength)
+
+
+def _first_page(file: BinaryIO) -> "TiffPage | None":
+    """That of a TIFF; None of what tifffile cannot read: Pillow says what is wrong."""
+    file.seek(0)
+    is_tiff = file.read(4) in TIFF_STARTS
+    file.seek(0)
+    if not is_tiff:
+        return None
+    from tifffile import TiffFile
+
+    try:
+        return TiffFile(file).pages.first
+    except Exception:
+        return None
 
 
 def _alpha(pixels: np.ndarray, colours: int, kinds: Sequence[int]) -> np.ndarray | None:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ttsr.errors import ImageError
-from ttsr.images.deep_reading import FIRST_FRAME, SAVE_INTEGERS, TIFF_STARTS, read_deep_png, read_deep_tiff
+from ttsr.images.deep_reading import FIRST_FRAME, SAVE_INTEGERS, TIFF_STARTS, read_deep_png, read_deep_tiff, tiff_size
 from ttsr.images.formats import READ, silence_decoders, silence_libtiff
 from ttsr.images.georeference import with_georeference
 from ttsr.images.metadata import orientation_of, read_metadata
@@ -109,8 +109,16 @@ def decode_picture(data: bytes, name: str) -> Picture:
 
 def stored_size(data: bytes, name: str) -> tuple[int, int]:
     """Width and height from a picture's header, before its orientation is applied; `data` may end after it."""
-    with _pillow_errors(name), _opened(LimitedFile(io.BytesIO(data))) as image:
-        return image.size
+    with _pillow_errors(name):
+        file = LimitedFile(io.BytesIO(data))
+        try:
+            with _opened(file) as image:
+                return image.size
+        except UnidentifiedImageError:
+            size = tiff_size(file)  # gray with alpha of 16 bits
+            if size is None:
+                raise
+            return size
 
 
 @contextmanager
