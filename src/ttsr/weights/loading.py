@@ -25,7 +25,7 @@ def load(
     """Load a network with its weights, in eval mode, in fp32.
 
     Args:
-        name_or_file_or_url: a name of the catalogue (`available_weights`), an http(s) URL, a file of the Hugging Face
+        name_or_file_or_url: a name of the catalogue (`available_weights`), an https URL, a file of the Hugging Face
             Hub as `hf://owner/repo[/file][@revision]` (needs the extra `hub`), or a file: safetensors of this package,
             the authors' `TTSR.pt`, or MMEditing's or MMagic's `.pth`.
         device: "auto" selects a GPU if there is one.
