@@ -159,6 +159,17 @@ def test_a_picture_that_is_to_be_turned_loses_its_place(tmp_path: Path, orientat
     assert (picture.metadata.georeference is None) == (orientation != 1)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("tag", [33550, 33922])
+def test_a_place_that_is_no_number_is_lost(tmp_path: Path, tag: int, number: float) -> None:
+    tags = [(code, *kind, (*value[:-2], number, 1.0) if code == tag else value, True) for code, *kind, value, _ in TAGS]
+    tifffile.imwrite(tmp_path / "a.tif", SMOOTH, photometric="rgb", metadata=None, extratags=tags)
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.metadata.georeference is None
+    assert picture.notes == ("its georeference cannot be read and is lost (it is not in numbers)",)
+    write_picture(picture, tmp_path / "b.tif")
+
+
 def test_control_points_are_said(tmp_path: Path) -> None:
     corners = [GroundControlPoint(row, column, 100 + column, 100 - row) for row, column in ((0, 0), (0, 16), (12, 0))]
     path = write_geotiff(tmp_path / "a.tif", bands("uint8"), transform=None, gcps=corners)

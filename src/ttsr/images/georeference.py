@@ -57,6 +57,8 @@ def with_georeference(picture: Picture, path: Path) -> Picture:
                 if (data.width, data.height) != picture.size:
                     raise ValueError("it was changed while it was read")
                 lies = None if data.transform.is_identity else tuple(data.transform)[:6]
+                if lies is not None and not all(map(math.isfinite, lies)):
+                    raise ValueError("it is not in numbers")
                 crs = None if data.crs is None else data.crs.to_wkt()
                 if lies is None and crs is None:
                     note = "it is placed by control points, which are not kept" if data.gcps[0] else ""
