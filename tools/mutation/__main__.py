@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser(groups: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("mutation", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("groups", nargs="*", help=f"all of {', '.join(groups)} if none is named")
-    parser.add_argument("--sample", type=int, default=60, help="mutants of each group (default 60)")
+    parser.add_argument("--sample", type=int, default=40, help="mutants of each group (default 40)")
     parser.add_argument("--seed", type=int, default=0, help="another sample")
     parser.add_argument("--survivors", type=Path, help="a file for the unexplained survivors")
     parser.add_argument("--again", type=Path, help="try only the mutants in such a file")
