@@ -200,8 +200,8 @@ def test_what_a_tiff_holds_beside_its_pixels() -> None:
 
 
 def test_a_resolution_is_a_fraction() -> None:
-    data = tiff(noise(4, 4, 3), photometric="rgb", resolution=((3001, 10), (2400, 16)), resolutionunit="inch")
-    assert decode_picture(data, "scan.tiff").metadata.dpi == pytest.approx((300.1, 150))
+    data = tiff(noise(4, 4, 3), photometric="rgb", resolution=((3001, 10), (2403, 16)), resolutionunit="inch")
+    assert decode_picture(data, "scan.tiff").metadata.dpi == pytest.approx((300.1, 150.1875))
 
 
 def test_the_first_page_is_used() -> None:
