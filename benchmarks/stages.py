@@ -169,7 +169,7 @@ def main() -> None:
         ("ttsr-lite", lite, "fp32", (300, 400), (3000, 4000), False),
         ("the full network", full, "fp32", (160, 250), (640, 1000), True),
     ]
-    if computes_in_bf16(CPU, lite.config.channels):
+    if computes_in_bf16(CPU):
         cases.insert(1, ("ttsr-lite", lite, "bf16", (300, 400), (3000, 4000), False))
     rows: list[Row] = []
     for name, model, precision, lr_size, ref_size, exact in cases:

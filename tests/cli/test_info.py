@@ -5,7 +5,6 @@ import json
 import re
 import tomllib
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +16,6 @@ from PIL import features
 from ttsr import __version__
 from ttsr.cli import main
 from ttsr.cli.info_facts import EXTRAS, PACKAGES
-from ttsr.system.precision import computes_in_bf16
 from ttsr.weights.cache import cache_path
 from ttsr.weights.catalog import PublishedWeights, available_weights
 
@@ -25,14 +23,12 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_download(*_: object, **__: object) -> None:
         raise AssertionError("info downloads nothing")
 
     monkeypatch.setattr(urllib.request, "urlopen", no_download)
     monkeypatch.setenv("TTSR_CACHE", str(tmp_path / "cache"))
-    yield
-    computes_in_bf16.cache_clear()  # which may know of a GPU that is none
 
 
 @pytest.fixture

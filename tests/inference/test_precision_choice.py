@@ -18,7 +18,7 @@ from ttsr.options import Search
 def test_auto_is_bf16_where_it_is_fast_and_only_a_correction_is_computed(
     monkeypatch: pytest.MonkeyPatch, fast: bool, bicubic_skip: bool
 ) -> None:
-    monkeypatch.setattr(module, "computes_in_bf16", lambda device, channels: fast and channels == 8)
+    monkeypatch.setattr(module, "computes_in_bf16", lambda device: fast)
     model = TTSR(TTSRConfig(8, (1, 1, 1, 1), (4, 4, 4), bicubic_skip=bicubic_skip))
     assert Upscaler(model, device="cpu").precision == ("bf16" if fast and bicubic_skip else "fp32")
     assert Upscaler(model, device="cpu", precision="fp16").precision == "fp16"

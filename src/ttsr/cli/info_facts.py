@@ -107,7 +107,6 @@ def _device(device: str, name: str) -> Facts:
     import psutil
     import torch
 
-    from ttsr.models.config import TTSRConfig
     from ttsr.system.memory import available_bytes
     from ttsr.system.precision import computes_in_bf16
 
@@ -118,7 +117,7 @@ def _device(device: str, name: str) -> Facts:
         on_gpu = place.type == "cuda"
         total = torch.cuda.get_device_properties(place).total_memory if on_gpu else psutil.virtual_memory().total
         facts |= {"memory_bytes": total, "available_bytes": available_bytes(place)}
-        facts["fast_bf16"] = computes_in_bf16(place, TTSRConfig().channels)
+        facts["fast_bf16"] = computes_in_bf16(place)
     except RuntimeError as error:
         facts["problem"] = _reason(error)
     return facts

@@ -28,5 +28,4 @@ def computing(precision: Precision, device: torch.device) -> Iterator[None]:
 
 def best_precision(config: TTSRConfig, device: torch.device) -> Precision:
     """In 16 bits only where they cost little: what is added to bicubic is small, and so are its rounding errors."""
-    widest = max(config.channels, config.trunk_channels)
-    return "bf16" if config.bicubic_skip and computes_in_bf16(device, widest) else "fp32"
+    return "bf16" if config.bicubic_skip and computes_in_bf16(device) else "fp32"

@@ -1,7 +1,9 @@
 """How references are fitted and matched: what `auto` stands for, which depends on the network."""
 
 from dataclasses import dataclass
+from typing import get_args
 
+from ttsr.errors import UserError
 from ttsr.models.config import TTSRConfig
 from ttsr.models.correspondence.coherent import COHERENT
 from ttsr.models.correspondence.exact import EXACT
@@ -43,7 +45,18 @@ def choose_matching(
     pose: PoseSearch = DEFAULT_POSE,
     match_colour: MatchColour = DEFAULT_MATCH_COLOUR,
 ) -> MatchingChoices:
-    """Resolve `auto`: the published network stays as it was published; those that refine matches get all of it."""
+    """Resolve `auto`: the published network stays as it was published; those that refine matches get all of it.
+
+    Raises:
+        UserError: a choice is none of those that there are.
+    """
+    for name, chosen, known in (
+        ("search", search if isinstance(search, str) or not callable(search) else DEFAULT_SEARCH, Search),
+        ("pose", pose, PoseSearch),
+        ("match_colour", match_colour, MatchColour),
+    ):
+        if chosen not in get_args(known):
+            raise UserError(f"{name}: {chosen!r} is not known", f"use one of {', '.join(get_args(known))}")
     own = config.refinement_radius > 0
     if isinstance(search, str):
         search = COHERENT if search == "coherent" or (search == "auto" and own) else EXACT

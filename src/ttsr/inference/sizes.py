@@ -100,6 +100,8 @@ def _both(first: Plan, second: Plan) -> Plan:
 
 def _between(picture: Size, size: Size) -> Size | None:
     """The size to resize the first result to before a second pass, or None where one pass does."""
+    if not isinstance(size, Sequence) or len(size) != 2 or not all(isinstance(side, int | np.integer) for side in size):
+        raise UserError(f"{size!r} is no size", "give two whole numbers, (width, height) in pixels")
     if min(size) < 1 or any(side > MOST * own for side, own in zip(size, picture, strict=True)):
         raise UserError(f"{size[0]}x{size[1]} cannot be made of {picture[0]}x{picture[1]}", f"up to {MOST} times can")
     if all(side <= SCALE * own for side, own in zip(size, picture, strict=True)):

@@ -18,6 +18,8 @@ from ttsr.inference.references import Reference
 from ttsr.inference.texture_origins import TextureOrigin, matched, texture_origin, unmatched_note
 from ttsr.models.correspondence.types import Grid
 
+_MEMORY_NOTE = "memory was short, so features were stored in 16 bits: with more of it the result would differ slightly"
+
 
 @dataclass(frozen=True)
 class Upscaled:
@@ -60,9 +62,8 @@ class Upscaled:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was changed in reading the LR picture, and whether most of it found no match; one sentence each."""
-        note = unmatched_note(self)
-        return self.picture.notes if note is None else (*self.picture.notes, note)
+        """What reading changed, whether most of it found no match, and whether memory was short; a sentence each."""
+        return (*self.picture.notes, *filter(None, [unmatched_note(self), _MEMORY_NOTE * self.plan.half_features]))
 
     @cached_property
     def unmatched(self) -> float:

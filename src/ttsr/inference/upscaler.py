@@ -27,7 +27,15 @@ from ttsr.inference.fitting import ReferenceFitter
 from ttsr.inference.matching_choices import choose_matching
 from ttsr.inference.passes import Passes
 from ttsr.inference.plan import Plan, make_plan
-from ttsr.inference.references import Reference, ReferencePixels, own_grid, own_pixels, read_reference
+from ttsr.inference.references import (
+    Reference,
+    ReferencePixels,
+    checked_references,
+    checked_start,
+    own_grid,
+    own_pixels,
+    read_reference,
+)
 from ttsr.inference.upscaled import Upscaled, places, places_in_sources
 from ttsr.models.correspondence.types import Matcher
 from ttsr.models.ttsr import TTSR
@@ -90,7 +98,7 @@ class Upscaler:
         progress: Progress | None = None,
     ) -> None:
         self.device, self.ensemble = choose_device(device), ensemble
-        self.max_memory = parse_bytes(max_memory) if isinstance(max_memory, str) else max_memory
+        self.max_memory = None if max_memory is None else parse_bytes(str(max_memory))
         if precision != "auto":
             check_precision(precision, self.device)
         loaded = model if isinstance(model, TTSR) else load(model, device=self.device, progress=progress)
@@ -113,6 +121,9 @@ class Upscaler:
             UserError: their features do not fit into memory.
         """
         single = isinstance(references, str | os.PathLike | Image.Image | np.ndarray | Picture | ReferencePixels)
+        if not single and not isinstance(references, Sequence):
+            what = f"references: {type(references).__name__} is none"
+            raise ImageError(what, "give paths, Pillow images or arrays, or a list of them")
         sources: Sequence[ReferenceInput] = [references] if single else references
         pixels = [s if isinstance(s, ReferencePixels) else read_reference(s, n) for n, s in enumerate(sources, 1)]
         if not self.matching.fits:
@@ -127,7 +138,7 @@ class Upscaler:
         `upscale` does so with references that are not fitted to its picture. Where poses and colours are off, they are
         returned as they are. Errors are those of `upscale`.
         """
-        references = self._references if references is None else tuple(references)
+        references = self._references if references is None else checked_references(references)
         todo = [r for r in references if r.fit is None or r.fit.lr_size != picture.size]
         if not self.matching.fits or not todo:
             return references
@@ -178,7 +189,7 @@ class Upscaler:
         Raises:
             UserError: it does not fit into memory.
         """
-        references = self._references if references is None else references
+        references = self._references if references is None else checked_references(references)
         keep_new = all(r.as_is for r in references)
         kept, new = [], []
         for reference in references:
@@ -241,7 +252,7 @@ class Upscaler:
         progress = progress or Progress()
         picture = with_spread_colours(image if isinstance(image, Picture) else read_picture(image))
         below = None if base is None else read_base(base, picture, self.model.config)
-        given = self._references if references is None else tuple(references)
+        given = self._references if references is None else checked_references(references)
         references = self.fit_references(picture, given, progress=progress.part(0, _FITTING_SHARE))
         fits = references is not given
         plan = plan or self.plan(picture, references)
@@ -258,7 +269,7 @@ class Upscaler:
             own = self._takes_own_reference(references)
             pixels = [own_pixels(picture.rgb)] if own else [r.pixels for r in references if not r.left_out]
             first = before + (done - before) / (1 + self.ensemble * len(MIRRORINGS))
-            start_matches = _checked_start(start, picture, [] if own else pixels)
+            start_matches = checked_start(start, picture, [] if own else pixels)
             output = self._passes.output(plan, picture, pixels, below, progress.part(before, first), start_matches)
             relevance = output.relevance[0, 0].float().cpu().numpy()
             confidence = output.attention[0].float().permute(1, 2, 0).cpu().numpy()
@@ -291,15 +302,3 @@ class Upscaler:
         with self._passes.computing():
             upscaled = self._passes.result(replace(plan, stages={}), picture, [], None, progress)[..., 0]
         return keep_flat(upscaled, alpha)
-
-
-def _checked_start(
-    start: NDArray[np.int64] | None, picture: Picture, references: Sequence[ReferencePixels]
-) -> NDArray[np.int64] | None:
-    """Matches to start from; None where there is nothing to match."""
-    if start is None or not references:
-        return None
-    cells = sum(height * width for height, width in (reference.grid for reference in references))
-    if start.shape != picture.rgb.shape[:2] or start.min() < 0 or start.max() >= cells:
-        raise ImageError("start: is not of a picture of this size with these references", "leave it out")
-    return start

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ttsr.models.convolution import Conv3x3
+from ttsr.models.convolution import Conv2d, Conv3x3, convolve
 from ttsr.progress import check_cancelled
 
 # Cells of a block of bicubic interpolation, along a side.
@@ -95,7 +95,7 @@ class BicubicUp(nn.Module):
 
     def __init__(self, channels: int, out_channels: int, factor: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, out_channels, 1)
+        self.conv = Conv2d(channels, out_channels, 1)
         self.factor = factor
 
     def forward(self, x: Tensor) -> Tensor:
@@ -178,7 +178,7 @@ def conv_of_parts(conv: nn.Conv2d, *parts: Tensor) -> Tensor:
     for part in parts:
         weight = conv.weight[:, first : first + part.shape[1]]
         first += part.shape[1]
-        term = F.conv2d(part, weight, conv.bias if out is None else None, padding=1)
+        term = convolve(part, weight, conv.bias if out is None else None, padding=(1, 1))
         out = term if out is None else out.add_(term)
     return cast(Tensor, out)
 

@@ -56,6 +56,11 @@ class TTSRConfig:
         return self.channels, self.channels_2x or self.channels, self.channels_4x or self.channels
 
     def __post_init__(self) -> None:
+        sizes = [self.channels, self.channels_2x, self.channels_4x, self.trunk_channels, self.refinement_radius]
+        if any(type(size) is not int for size in [*sizes, *self.num_blocks, *self.extractor_channels]):
+            raise ValueError(f"the sizes of a TTSR are whole numbers, unlike some of {self}")
+        if (len(self.num_blocks), len(self.extractor_channels)) != (4, 3):
+            raise ValueError(f"num_blocks are four numbers and extractor_channels three, unlike those of {self}")
         if not 0 <= self.refinement_radius <= SCALE:
             raise ValueError(f"refinement_radius takes 0 to {SCALE} pixels, not {self.refinement_radius}")
         if not 0 < self.res_scale < math.inf:

@@ -1,4 +1,4 @@
-"""3x3 convolutions whose training is not held up by the weight's gradient on CPUs with AVX2."""
+"""Convolutions whose results do not depend on the number of threads, and whose training is not held up by AVX2."""
 
 from typing import Any
 
@@ -16,10 +16,52 @@ _LONG_ROW = 3000
 _BLOCK_ELEMENTS = 2**19
 
 
-class Conv3x3(nn.Conv2d):
+def convolve(
+    image: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    stride: tuple[int, ...] = (1, 1),
+    padding: tuple[int, ...] = (0, 0),
+) -> Tensor:
+    """`torch.nn.functional.conv2d`; in float32 on a CPU, without gradients, always by oneDNN's kernels.
+
+    PyTorch itself takes another kernel for small images, and for 1x1 convolutions with one thread, whose sums are
+    rounded otherwise: the result would depend on the number of threads and on the sizes of tiles.
+    """
+    if _by_onednn(image, weight):
+        return torch.mkldnn_convolution(image, weight, bias, padding, stride, (1, 1), 1)
+    return F.conv2d(image, weight, bias, stride, padding)
+
+
+def _by_onednn(image: Tensor, weight: Tensor) -> bool:
+    return (
+        image.device.type == "cpu"
+        and image.dtype == weight.dtype == torch.float32
+        and image.numel() > 0
+        and not torch.is_grad_enabled()
+        and not torch.compiler.is_compiling()
+        and not torch.is_autocast_enabled("cpu")
+        and torch.backends.mkldnn.is_available()
+    )
+
+
+class Conv2d(nn.Conv2d):
+    """`nn.Conv2d` by way of `convolve`; zero-padded, without dilation or groups."""
+
+    def __init__(self, in_channels: int, out_channels: int, side: int, *, stride: int = 1, padding: int = 0) -> None:
+        super().__init__(in_channels, out_channels, side, stride, padding)
+        self._pads = padding, padding
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, D, H', W')."""
+        return convolve(input, self.weight, self.bias, stride=self.stride, padding=self._pads)
+
+
+class Conv3x3(Conv2d):
     """A 3x3 convolution, zero-padded by 1, stride 1; (B, C, H, W) to (B, D, H, W).
 
-    `nn.Conv2d` in all but how the weight's gradient is computed: in float32 training on a CPU with AVX2, nine matrix
+    `Conv2d` in all but how the weight's gradient is computed: in float32 training on a CPU with AVX2, nine matrix
     products a block of rows.
     """
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ttsr.errors import UserError
 from ttsr.models.config import SCALE
 from ttsr.models.correspondence.types import EncodedReference, Grid
 
@@ -32,6 +33,9 @@ class ReferenceImage:
 
 
 ReferenceInput = Tensor | ReferenceImage | EncodedReference
+
+# What resizing by the bicubic filter can make of values in [0, 1], and room beyond.
+_LOWEST, _HIGHEST = -1.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -64,18 +68,20 @@ def check_inputs(
     """See that all sizes fit, and make by bicubic resizing what is not given.
 
     Raises:
-        ValueError: sizes, channels or numbers do not fit.
+        UserError: sizes, channels or numbers do not fit, or values are not finite or far beyond [0, 1].
     """
     _check(lr, "lr", 1)
     if not lr.is_floating_point():
-        raise ValueError(f"lr must be float, not {lr.dtype}")
+        raise UserError(f"lr must be float, not {lr.dtype}")
     references = list(ref) if isinstance(ref, Sequence) else [ref]
     blurred = _one_each(ref_blur, len(references), "blurred ones")
     masks = _one_each(ref_mask, len(references), "masks")
     if lr_up is None:
         lr_up = resize(lr, SCALE)
-    elif lr_up.shape != (*lr.shape[:2], SCALE * lr.shape[2], SCALE * lr.shape[3]):
-        raise ValueError(f"lr_up is {tuple(lr_up.shape)}, which is not 4 x lr {tuple(lr.shape)}")
+    else:
+        _check(lr_up, "lr_up", SCALE)
+        if lr_up.shape != (*lr.shape[:2], SCALE * lr.shape[2], SCALE * lr.shape[3]):
+            raise UserError(f"lr_up is {tuple(lr_up.shape)}, which is not 4 x lr {tuple(lr.shape)}")
     for reference in references:
         match reference:
             case EncodedReference():
@@ -83,15 +89,16 @@ def check_inputs(
             case ReferenceImage():
                 batch = reference.ref.shape[0]
             case _:
+                _check(reference, "ref", SCALE)
                 batch = reference.shape[0]
         if batch != lr.shape[0]:
-            raise ValueError(f"a batch of {lr.shape[0]} LR images with one of {batch} references")
+            raise UserError(f"a batch of {lr.shape[0]} LR images with one of {batch} references")
     checked: list[ReferenceImage | EncodedReference] = []
     for reference, blur, mask in zip(references, blurred, masks, strict=True):
         if isinstance(reference, Tensor):
             checked.append(check_reference(reference, blur, mask))
         elif mask is not None:
-            raise ValueError("a mask for a reference that is encoded or checked already: give it to encode_reference")
+            raise UserError("a mask for a reference that is encoded or checked already: give it to encode_reference")
         else:
             checked.append(reference)
     return Inputs(lr, lr_up, checked)
@@ -101,17 +108,19 @@ def check_reference(ref: Tensor, ref_blur: Tensor | None, mask: Tensor | None) -
     """A reference cut to whole cells, with a blurred copy.
 
     Raises:
-        ValueError: sizes or channels do not fit.
+        UserError: sizes or channels do not fit, or values are not finite or far beyond [0, 1].
     """
     _check(ref, "ref", SCALE)
-    if ref_blur is not None and ref_blur.shape != ref.shape:
-        raise ValueError(f"ref_blur is {tuple(ref_blur.shape)}, ref {tuple(ref.shape)}")
+    if ref_blur is not None:
+        _check(ref_blur, "ref_blur", SCALE)
+        if ref_blur.shape != ref.shape:
+            raise UserError(f"ref_blur is {tuple(ref_blur.shape)}, ref {tuple(ref.shape)}")
     ref = _whole_cells(ref)
     blurred = resize(resize(ref, 1 / SCALE), SCALE) if ref_blur is None else _whole_cells(ref_blur)
     checked = ReferenceImage(ref, blurred, mask)
     if mask is not None and (mask.dtype != torch.bool or mask.shape != (ref.shape[0], *checked.grid)):
         wanted = f"bool {(ref.shape[0], *checked.grid)}"
-        raise ValueError(f"the mask of a reference must be {wanted}, not {mask.dtype} {tuple(mask.shape)}")
+        raise UserError(f"the mask of a reference must be {wanted}, not {mask.dtype} {tuple(mask.shape)}")
     return checked
 
 
@@ -128,9 +137,11 @@ def resize(image: Tensor, scale: float) -> Tensor:
 
 def _one_each(given: Tensor | Sequence[Tensor | None] | None, number: int, what: str) -> list[Tensor | None]:
     """What is given for each of `number` references: a tensor for the only one, a sequence, or nothing."""
-    each: list[Tensor | None] = [given] if isinstance(given, Tensor) else [*(given or [None] * number)]
+    if given is None:
+        return [None] * number
+    each = list(given) if isinstance(given, Sequence) else [given]
     if len(each) != number:
-        raise ValueError(f"{number} references with {len(each)} {what}")
+        raise UserError(f"{number} references with {len(each)} {what}")
     return each
 
 
@@ -140,7 +151,18 @@ def _whole_cells(image: Tensor) -> Tensor:
 
 
 def _check(image: Tensor, name: str, smallest: int) -> None:
-    good = image.dim() == 4 and image.shape[1] == 3 and min(image.shape[2:]) >= smallest
+    """See that it is an image: type, shape and values; the latter without gradients alone, for they hold up a GPU."""
+    if not isinstance(image, Tensor):
+        raise UserError(f"{name} must be a tensor, not {type(image).__name__}")
+    sizes = f"float, uint8 or uint16 (B, 3, H, W), H and W at least {smallest}"
+    what = f"{name} must be {sizes}, not {image.dtype} {tuple(image.shape)}"
+    if image.layout != torch.strided or image.is_meta:
+        raise UserError(f"{what}, which holds no pixels", "give a dense tensor of a device")
+    good = image.dim() == 4 and image.shape[1] == 3 and min(image.shape[2:]) >= smallest and image.shape[0] > 0
     if not good or not (image.is_floating_point() or image.dtype in (torch.uint8, torch.uint16)):
-        sizes = f"float, uint8 or uint16 (B, 3, H, W), H and W at least {smallest}"
-        raise ValueError(f"{name} must be {sizes}, not {image.dtype} {tuple(image.shape)}")
+        raise UserError(what)
+    if image.is_floating_point() and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        low, high = (float(value) for value in image.aminmax())
+        if not (low >= _LOWEST and high <= _HIGHEST):  # also of NaN
+            remedy = "give values in [0, 1], 0 for black and 1 for white"
+            raise UserError(f"{name} holds values from {low:g} to {high:g}", remedy)

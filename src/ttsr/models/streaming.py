@@ -79,7 +79,8 @@ def coarse_features(
     def write(features: Tensor, _: int, box: Box) -> None:
         nonlocal out
         if box == (0, height, 0, width):
-            out = features.half() if half else features
+            # In the layout of tiles put together: the order of a sum over channels, as in norms, goes by it.
+            out = channels_last(features.half() if half else features)
             return
         if out is None:
             dtype = torch.float16 if half else features.dtype

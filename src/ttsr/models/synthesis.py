@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ttsr.models.blocks import BicubicUp, PixelShuffleUp, ResidualChain, added, bicubic_up, conv_of_parts, relu
 from ttsr.models.config import TTSRConfig
-from ttsr.models.convolution import Conv3x3
+from ttsr.models.convolution import Conv2d, Conv3x3
 from ttsr.models.reach import synthesis_reach
 from ttsr.models.trunk import Trunk
 
@@ -43,7 +43,7 @@ class Down(nn.Module):
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, out_channels, 3, stride=2, padding=1)
+        self.conv = Conv2d(channels, out_channels, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H/2, W/2)."""
@@ -104,7 +104,7 @@ class Merge(nn.Module):
         self.up_2to4 = BicubicUp(second, third, 2)
         self.conv = Conv3x3(3 * third, third)
         self.tail1 = Conv3x3(third, third // 2)
-        self.tail2 = nn.Conv2d(third // 2, 3, 1)
+        self.tail2 = Conv2d(third // 2, 3, 1)
 
     def forward(self, x1: Tensor, x2: Tensor, x4: Tensor) -> Tensor:
         """Features of the three scales to RGB (B, 3, 4h, 4w)."""

@@ -10,6 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from ttsr.errors import UserError
 from ttsr.models.config import SCALE, TTSRConfig
 from ttsr.models.correspondence.cell_transfer import CellTransfer
 from ttsr.models.correspondence.exact import EXACT
@@ -99,11 +100,16 @@ class TTSR(Pretrained, nn.Module):
                 multiply-adds.
 
         Raises:
-            ValueError: sizes or channels do not fit, or of some image every cell of all references is masked.
+            UserError: types, devices, sizes or channels do not fit, values are not finite or far beyond [0, 1], or of
+                some image every cell of all references is masked. It is a ValueError.
         """
+        self._check_place(lr, "lr")
+        for given in (lr_up, base, ref, ref_blur):
+            for image in given if isinstance(given, list | tuple) else [given]:
+                self._check_place(image, "an image")
         inputs = check_inputs(lr, ref, lr_up, ref_blur, ref_mask)
         if base is not None and not (self.config.bicubic_skip and base.shape == inputs.lr_up.shape):
-            raise ValueError(f"base {tuple(base.shape)}: needs bicubic_skip, and 4 x lr {tuple(lr.shape)}")
+            raise UserError(f"base {tuple(base.shape)}: needs bicubic_skip, and 4 x lr {tuple(lr.shape)}")
 
         def below_in(detail: Tensor | None, box: Box) -> Tensor | None:
             return self.base(inputs.lr_up, detail, box) if base is None else self.base(base, None, box)
@@ -171,10 +177,23 @@ class TTSR(Pretrained, nn.Module):
             progress: updated throughout; cancels the work.
 
         Raises:
-            ValueError: sizes or channels do not fit.
+            UserError: as `forward`.
         """
+        self._check_place(ref, "ref")
+        self._check_place(ref_blur, "ref_blur")
         encoder = Encoder(self.extractor, self.transfer, block_bytes)
         return encoder.at_once(check_reference(ref, ref_blur, mask), progress or Progress())
+
+    def _check_place(self, image: object, name: str) -> None:
+        """See that an image, if it is a tensor, lies where the network does, and that floats are of its type."""
+        weight = self.extractor.conv1_1.weight
+        if not isinstance(image, Tensor) or torch.compiler.is_compiling():
+            return
+        if image.device.type != weight.device.type:
+            raise UserError(f"{name} lies on {image.device}, the network on {weight.device}", "move one to the other")
+        casts = torch.is_autocast_enabled(image.device.type)
+        if image.is_floating_point() and image.dtype != weight.dtype and not casts:
+            raise UserError(f"{name} is {image.dtype}, and the network {weight.dtype}", "convert one of them")
 
     def _parts(
         self, inputs: Inputs, by_level: bool, shares: Mapping[str, float] | None, progress: Progress

@@ -1,11 +1,9 @@
 """The arithmetic to compute in: formats of numbers, and how a GPU multiplies fp32."""
 
-import math
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache, partial
+from functools import partial
 from typing import get_args
 
 import torch
@@ -13,10 +11,6 @@ from torch import Tensor
 
 from ttsr.errors import UserError
 from ttsr.options import Precision
-
-# A convolution takes about a millisecond; the fastest of so many counts. Where a CPU only emulates bf16, it takes
-# several times as long as fp32, otherwise about half.
-_PROBE_SIDE, _PROBES, _FASTER = 96, 5, 0.8
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -47,23 +41,16 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise UserError(f"precision {precision} does not work on device {device}", "use fp32")
 
 
-@cache
-def computes_in_bf16(device: torch.device, channels: int) -> bool:
-    """Whether 3x3 convolutions of so many channels are faster there in bf16 than in fp32; on a CPU they are tried."""
+def computes_in_bf16(device: torch.device) -> bool:
+    """Whether convolutions are faster there in bf16 than in fp32, by what the hardware states.
+
+    Nothing is timed: on a busy machine the choice, and with it the result, would be up to chance. Of CPUs it is those
+    with AVX512_BF16, which every CPU with AMX has too; other instructions, such as ARM's, have not been measured.
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
-        return False
-    image = torch.zeros(1, channels, _PROBE_SIDE, _PROBE_SIDE).contiguous(memory_format=torch.channels_last)
-    weight = torch.zeros(channels, channels, 3, 3)
-    least = {"fp32": math.inf, "bf16": math.inf}
-    with torch.inference_mode():
-        for precision in _PROBES * ("fp32", "bf16"):
-            with autocast(precision, device):
-                start = time.perf_counter()
-                torch.nn.functional.conv2d(image, weight, padding=1)
-                least[precision] = min(least[precision], time.perf_counter() - start)
-    return least["bf16"] < _FASTER * least["fp32"]
+    states_bf16 = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and states_bf16 is not None and torch.backends.mkldnn.is_available() and states_bf16()
 
 
 def computing_in(precision: Precision, device: torch.device) -> AbstractContextManager[object]:

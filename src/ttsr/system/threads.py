@@ -7,7 +7,7 @@ ready, and nobody waits before the end.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from threading import Barrier, Lock
 from typing import TypeVar
 
@@ -38,6 +38,8 @@ def in_threads(
 ) -> None:
     """Call `work` for each part, on a CPU in as many threads as PyTorch has in this one; elsewhere in turn.
 
+    On a CPU each part is computed by a single thread, however many there are: its sums are then always rounded alike.
+
     Args:
         work: takes a part, and a progress to update with the fraction of it that is done. Its calls may run at the same
             time, under the grad mode and autocast of this thread.
@@ -51,10 +53,11 @@ def in_threads(
     progress, threads = progress or Progress(), torch.get_num_threads()
     count = min(threads, len(parts)) if device.type == "cpu" else 1
     if count <= 1:
-        for number, part in enumerate(parts):
-            share = progress.part(number / len(parts), (number + 1) / len(parts))
-            work(part, share)
-            share.update(1)
+        with _single_thread() if device.type == "cpu" and threads > 1 else nullcontext():
+            for number, part in enumerate(parts):
+                share = progress.part(number / len(parts), (number + 1) / len(parts))
+                work(part, share)
+                share.update(1)
         return
     done, lock, started = [0.0] * len(parts), Lock(), Barrier(count + 1)
     settings, stop = _settings(device), Progress()
@@ -89,6 +92,17 @@ def in_threads(
             stop.cancel()
             pool.shutdown(cancel_futures=True)
             raise
+
+
+@contextmanager
+def _single_thread() -> Iterator[None]:
+    """Within it, this thread computes with one of PyTorch's."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _settings(device: torch.device) -> Callable[[], AbstractContextManager[None]]:

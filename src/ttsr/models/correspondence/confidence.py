@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ttsr.models.convolution import Conv2d
+
 _CHANNELS = 16
 
 
@@ -19,8 +21,8 @@ class MatchConfidence(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, _CHANNELS, 3, padding=1)
-        self.conv2 = nn.Conv2d(_CHANNELS, 3, 1)
+        self.conv1 = Conv2d(3, _CHANNELS, 3, padding=1)
+        self.conv2 = Conv2d(_CHANNELS, 3, 1)
         for parameter in self.conv2.parameters():
             nn.init.zeros_(parameter)
 

@@ -33,8 +33,9 @@ _QUERY_COLUMNS = 126
 _QUERY_CELLS, _FEWEST_QUERY_CELLS = 512, 16
 # Rows of keys to make room for, halo included: two of them are multiplied anew for each block.
 _KEY_ROWS = 10
-# Threads get several tasks each, as they may get on at different speeds; each multiplies two rows of queries more.
-_TASKS_PER_THREAD, _FEWEST_TASK_ROWS = 3, 16
+# Rows of queries of a task. Threads get several tasks each, as they may get on at different speeds; each multiplies two
+# rows more. They depend on the picture alone: a product's size decides how its sums are rounded, and these who wins.
+_TASKS, _FEWEST_TASK_ROWS, _MOST_TASK_ROWS = 8, 16, 64
 
 
 class ExactMatcher:
@@ -110,12 +111,9 @@ class _Task(NamedTuple):
 
 
 def _tasks(batch: int, grid: Grid, query_columns: int, device: torch.device) -> list[_Task]:
-    """All queries in pieces of so many columns, of fewer rows where there are several threads to divide them among."""
+    """All queries in pieces of so many columns, on a CPU of fewer rows, to be divided among threads."""
     height, width = grid
-    pieces = batch * -(-width // query_columns)
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
-    wanted = 1 if threads == 1 else -(-_TASKS_PER_THREAD * threads // pieces)
-    step = max(_FEWEST_TASK_ROWS, -(-height // wanted))
+    step = max(1, height) if device.type != "cpu" else min(_MOST_TASK_ROWS, max(_FEWEST_TASK_ROWS, height // _TASKS))
     return [
         _Task(item, slice(top, min(top + step, height)), slice(left, min(left + query_columns, width)))
         for item in range(batch)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ttsr.errors import UserError
 from ttsr.models.correspondence.patches import OFFSETS, centre_rows, padded_table, patch_norm, split_references
 from ttsr.models.correspondence.types import Grid
 
@@ -14,7 +15,7 @@ def checked_masks(masks: Sequence[Tensor | None] | None, keys: Sequence[Tensor])
     """A mask or None for each reference.
 
     Raises:
-        ValueError: a mask is not bool (B, H, W) like its keys, or of some item every key is masked.
+        UserError: a mask is not bool (B, H, W) like its keys, or of some item every key is masked.
     """
     masks = [None] * len(keys) if masks is None else masks
     left = []
@@ -22,11 +23,11 @@ def checked_masks(masks: Sequence[Tensor | None] | None, keys: Sequence[Tensor])
         if mask is None:
             left.append(None)
         elif mask.dtype != torch.bool or mask.shape != (key.shape[0], *key.shape[2:]):
-            raise ValueError(f"a mask of {mask.dtype} {tuple(mask.shape)} for keys {tuple(key.shape)}")
+            raise UserError(f"a mask of {mask.dtype} {tuple(mask.shape)} for keys {tuple(key.shape)}")
         else:
             left.append(mask.flatten(1).any(1))
     if keys and None not in left and not torch.stack([item for item in left if item is not None]).any(0).all():
-        raise ValueError("every key of an item is masked: nothing is left to match")
+        raise UserError("every key of an item is masked: nothing is left to match")
     return masks
 
 

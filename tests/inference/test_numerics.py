@@ -1,0 +1,57 @@
+"""Ways to compute one picture against the plain one, every two choices together; and that one's definition."""
+
+from dataclasses import astuple
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from numerics import Scene, Way, all_ways, tolerance
+
+from ttsr.images.picture import to_tensor
+from ttsr.images.resize import blur_by_resize, upscale4
+from ttsr.inference.upscaler import Upscaler
+from ttsr.models import textbook
+from ttsr.models.config import TTSRConfig
+from ttsr.models.ttsr import TTSR
+
+
+def pairs(way: Way) -> set[object]:
+    return set(combinations(enumerate(astuple(way)), 2))
+
+
+def selection() -> list[Way]:
+    """Few ways in which every two choices of all ways occur together, by taking what adds most each time."""
+    ways = list(all_ways(compiled=False))
+    left = set().union(*map(pairs, ways))
+    chosen = []
+    while left:
+        chosen.append(max(ways, key=lambda way: len(pairs(way) & left)))
+        left -= pairs(chosen[-1])
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return Scene("aloe", (160, 80, 240, 152))
+
+
+@pytest.mark.parametrize("way", selection(), ids=lambda way: "-".join(map(str, astuple(way))))
+def test_each_way_gives_nearly_what_the_plain_one_gives(scene: Scene, way: Way) -> None:
+    found = scene.deviation(way)
+    assert found.within(tolerance(way)), found
+
+
+@pytest.mark.parametrize("bicubic_skip", [False, True])
+def test_the_plain_way_is_the_textbook_form(scene: Scene, bicubic_skip: bool) -> None:
+    torch.manual_seed(0)
+    model = TTSR(TTSRConfig(8, (1, 1, 1, 1), (8, 8, 16), bicubic_skip=bicubic_skip)).eval()
+    upscaler = Upscaler(model, device="cpu", precision="fp32", search="exact", pose="off", match_colour="off")
+    result = upscaler.upscale(scene.lr, upscaler.encode_references(scene.references))
+    lr, up, *refs = (to_tensor(image) for image in (scene.lr, upscale4(scene.lr), *scene.references))
+    blurred = [to_tensor(blur_by_resize(reference)) for reference in scene.references]
+    with torch.inference_mode():
+        expected = textbook.forward(model, lr, up, refs, blurred)
+    assert np.abs(result.picture.rgb - 255 * expected.sr[0].permute(1, 2, 0).numpy()).max() < 0.5 + 255e-4
+    assert (result.matches == expected.index[0].numpy()).mean() > 0.999
+    np.testing.assert_allclose(result.relevance, expected.relevance[0, 0].numpy(), atol=1e-5)
