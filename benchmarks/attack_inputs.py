@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -159,6 +160,7 @@ def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
     return file.getvalue()
 
 
+@cache
 def picture_bombs(side: int = 7000, num_bytes: int = 200_000_000) -> dict[str, bytes]:
     """Files of few bytes that are, or say that they are, pictures of many pixels, or that unpack to so many bytes."""
     text = _chunk(b"zTXt", b"a\0\0" + zlib.compress(b"x" * num_bytes, 9))

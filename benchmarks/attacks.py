@@ -173,7 +173,7 @@ async def jobs_that_come_and_go(target: Target) -> Counter[str]:
 
     async def come_and_go(client: int) -> Counter[str]:
         counts = Counter[str]()
-        for number in target.many(200):
+        for number in target.many(100):
             body = form([("lr", "x.png", png(12, 12, number))])
             status, answer = await target.ask(post("/v1/jobs", body), client)
             found = re.search(rb"(?i)location: (/v1/jobs/\S+)", answer)
