@@ -1,5 +1,6 @@
 """Short calls to a worker about a finished job: its pictures, and where a place of the result came from."""
 
+import io
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -65,8 +66,7 @@ def _mapped(result: StoredMatches, lr_size: Size) -> list[MappedReference]:
 def draw_reference(models: None, progress: Progress, stored: StoredPicture, target: Path) -> None:
     """Write a reference, upright, in its own pixels, as JPEG."""
     picture = read_stored(stored).in_eight_bits()
-    with atomic_path(target) as temporary:
-        Image.fromarray(picture.rgb).save(temporary, quality=_REFERENCE_QUALITY, subsampling=0)
+    _write_jpeg(Image.fromarray(picture.rgb), target)
 
 
 def draw_reference_colours(
@@ -77,8 +77,15 @@ def draw_reference_colours(
     mapped = _mapped(result, stored.size)
     mapped[number] = replace(mapped[number], pixels=picture.rgb)
     image = reference_in_colours(number, mapped, min(_COLOURED_SIDE, max(picture.size)))
+    _write_jpeg(image, target)
+
+
+def _write_jpeg(image: Image.Image, target: Path) -> None:
+    """By way of memory: given a file, Pillow does not notice that the end of a JPEG could not be written."""
+    encoded = io.BytesIO()
+    image.save(encoded, "JPEG", quality=_REFERENCE_QUALITY, subsampling=0)
     with atomic_path(target) as temporary:
-        image.save(temporary, quality=_REFERENCE_QUALITY, subsampling=0)
+        temporary.write_bytes(encoded.getbuffer())
 
 
 def convert(models: None, progress: Progress, source: Path, target: Path) -> None:
