@@ -20,7 +20,6 @@ hold the same files. The exit code is 1 if they are not.
 """
 
 import argparse
-import json
 import os
 import random
 import signal
@@ -29,18 +28,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import accelerate  # noqa: F401
 import numpy as np
 import psutil
 import torch
 import torch.utils.tensorboard
+from compare_runs import differences, tensors
 from PIL import Image
-from safetensors import safe_open
 
 import ttsr.evaluation.scoring
 import ttsr.training.loop
@@ -97,9 +95,7 @@ class Run:
 
     def start(self, *, cold: bool) -> None:
         """Start it, or go on, in a process group for each process."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         world = {"WORLD_SIZE": str(self.processes), "LOCAL_WORLD_SIZE": str(self.processes)}
         world |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         world |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -148,21 +144,24 @@ class Run:
                 return True
         return False
 
-    def ended(self) -> list[int]:
-        """Exit codes, once all processes have ended; an empty list before."""
-        running = [
-            rank for rank in self.ranks if os.waitid(os.P_PID, rank, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None
-        ]
-        if running:
-            return []
-        return [os.waitstatus_to_exitcode(os.waitpid(rank, 0)[1]) for rank in self.ranks]
+    def running(self) -> list[int]:
+        """The processes that have not ended."""
+        options = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        return [rank for rank in self.ranks if os.waitid(os.P_PID, rank, options) is None]
 
     def wait(self, until: Callable[[], object] = lambda: False) -> list[int]:
         """Wait for a condition, or the end of the processes, whose exit codes are returned."""
-        began, last = time.monotonic(), self.step()
+        began, last, alone, ending = time.monotonic(), self.step(), 0.0, signal.SIGTERM
         while not until():
-            if codes := self.ended():
-                return codes
+            running = self.running()
+            if not running:
+                return [os.waitstatus_to_exitcode(os.waitpid(rank, 0)[1]) for rank in self.ranks]
+            if len(running) == self.processes:
+                alone = time.monotonic()
+            elif time.monotonic() - alone > GRACE_S:  # what waits for the lost one at its start, a launcher would end
+                for rank in running:
+                    os.kill(rank, ending)
+                alone, ending = time.monotonic(), signal.SIGKILL
             if self.step() != last:
                 began, last = time.monotonic(), self.step()
             if time.monotonic() - began > WITHIN_S:
@@ -171,26 +170,25 @@ class Run:
             time.sleep(0.001)
         return []
 
-    def end_others(self) -> list[int]:
-        """Wait for the others after the loss of one; what still waits for it at start-up, a launcher would end."""
-        began = time.monotonic()
-        if codes := self.wait(lambda: time.monotonic() - began > GRACE_S):
-            return codes
-        for rank in self.ranks[1:]:
-            with suppress(ProcessLookupError):
-                os.kill(rank, signal.SIGTERM)
-        return self.wait()
-
     def told(self) -> str:
         """What the processes have said since their start."""
         return self._told.read_text()
+
+
+def free_port() -> int:
+    """One that the system gives to nobody by itself meanwhile."""
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise SystemExit("no port is free")
 
 
 def planned(kills: int, steps: int, trunk: int, processes: int, draw: random.Random) -> list[tuple[int, str]]:
     """After which steps to kill, and in the middle of what; three times at the change of the stages."""
     kinds = ["start-up", "step", "step", "checkpoint", "checkpoint", "validation", "worker"]
     kinds += ["one of the processes"] * 2 if processes > 1 else []
-    changes = [(trunk - 1, "change of stages")] * min(3, kills)
+    changes = [(trunk - 1, "change of stages")] * min(3, kills // 2)
     others = [(draw.randrange(steps - 4), draw.choice(kinds)) for _ in range(kills - len(changes))]
     return sorted(changes + others, key=lambda moment: moment[0])
 
@@ -234,7 +232,7 @@ def kill_often(run: Run, plan: list[tuple[int, str]], cold: int, draw: random.Ra
             continue
         group = draw.random() < 0.5
         run.kill(group=group, ranks=1 if kind == "one of the processes" else None)
-        codes = run.wait() if kind != "one of the processes" else run.end_others()
+        codes = run.wait()
         counts[kind] += 1
         number = sum(counts.values()) - counts[HALF_WRITTEN]
         if any(True for _ in run.folder.glob(f"*/checkpoints/{TEMPORARY}*")):
@@ -250,61 +248,6 @@ def kill_often(run: Run, plan: list[tuple[int, str]], cold: int, draw: random.Ra
     if any(codes) or "Traceback" in run.told():
         complaints.append(f"the last restart ended with {codes}: {run.told()[-1500:]}")
     return counts, complaints
-
-
-def differences(killed: Path, whole: Path) -> list[str]:
-    """In what the results of two runs differ."""
-    found = []
-    files = [sorted(_names(folder)) for folder in (killed, whole)]
-    if files[0] != files[1]:
-        found.append(f"files: {sorted(set(files[0]) ^ set(files[1]))}")
-    for name in files[1]:
-        ours, theirs = killed / name, whole / name
-        if not ours.exists():
-            continue
-        if name.endswith("log.jsonl"):
-            same = _lines(ours) == _lines(theirs)
-        elif name.endswith(".pt"):
-            states = [torch.load(path, map_location="cpu", weights_only=True) for path in (ours, theirs)]
-            found += [f"{name}: {place}" for place in _unequal(states[0], states[1], "")]
-            continue
-        elif name.endswith(".safetensors"):  # the order of its metadata is not fixed
-            same = not list(_unequal(_weights(ours), _weights(theirs), ""))
-        else:
-            same = ours.read_bytes() == theirs.read_bytes()
-        if not same:
-            found.append(name)
-    return found
-
-
-def _names(folder: Path) -> Iterator[str]:
-    """Of all files whose content is decided by the recipe and the data."""
-    for path in folder.rglob("*"):
-        if path.is_file() and path.name != "environment.json" and "tensorboard" not in path.parts:
-            yield path.relative_to(folder).as_posix()
-
-
-def _lines(log: Path) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    return [{name: value for name, value in line.items() if name not in ("seconds", "step_s")} for line in lines]
-
-
-def _weights(file: Path) -> dict[str, Any]:
-    """Tensors and metadata."""
-    with safe_open(file, "pt") as opened:
-        return {name: opened.get_tensor(name) for name in opened.keys()} | {"metadata": opened.metadata()}  # noqa: SIM118
-
-
-def _unequal(ours: Any, theirs: Any, place: str) -> Iterator[str]:
-    if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
-        for name in ours:
-            if name not in ("seconds", "step_s"):
-                yield from _unequal(ours[name], theirs[name], f"{place}/{name}")
-    elif isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
-        if not torch.equal(ours, theirs):
-            yield place
-    elif ours != theirs:
-        yield place
 
 
 def prepare(work: Path, trunk: int, gan: int) -> None:
@@ -351,7 +294,7 @@ def main(arguments: list[str] | None = None) -> int:
             killed.kill(group=True)
         complaints += [f"differs: {place}" for place in differences(killed.folder, whole.folder)]
         last = torch.load(max((killed.folder / "2-gan" / "checkpoints").glob("step-*.pt")), weights_only=True)
-        tensors = sum(1 for _ in _tensors(last))
+        num_tensors = sum(1 for _ in tensors(last))
     for kind, count in counts.items():
         print(f"{count:4} {kind}")
     for complaint in complaints:
@@ -359,16 +302,8 @@ def main(arguments: list[str] | None = None) -> int:
     kills = sum(counts.values()) - counts[HALF_WRITTEN]
     end = "differs from" if complaints else "is the same to the last bit as"
     run = f"{given.steps} steps ({given.precision}, {given.processes} processes, {given.workers} workers)"
-    print(f"{kills} kills in {run}: the end, {tensors} tensors, best weights and logs, {end} that without kills")
+    print(f"{kills} kills in {run}: the end, {num_tensors} tensors, best weights and logs, {end} that without kills")
     return bool(complaints)
-
-
-def _tensors(state: Any) -> Iterator[torch.Tensor]:
-    if isinstance(state, torch.Tensor):
-        yield state
-    elif isinstance(state, dict):
-        for value in state.values():
-            yield from _tensors(value)
 
 
 if __name__ == "__main__":

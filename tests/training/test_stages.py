@@ -252,3 +252,19 @@ def test_mined_pairs_are_mixed_in_and_a_resumed_run_needs_them(photos: Path, min
         train(recipe, photos, tmp_path, num_workers=0, resume=True)
     _, outcome = train(recipe, photos, tmp_path, mined=mined, num_workers=0, resume=True)
     assert outcome.finished
+
+
+def test_a_stage_without_a_readable_checkpoint_begins_anew(photos: Path, whole: Path, tmp_path: Path) -> None:
+    """From the stage before, whose time counts as far as it can be read."""
+    run, warnings = tmp_path / "run", list[str]()
+    for folder in FOLDERS[:3]:
+        shutil.copytree(whole / folder, run / folder)
+    for folder in (FOLDERS[0], FOLDERS[2]):
+        for file in (run / folder / "checkpoints").iterdir():
+            file.write_bytes(file.read_bytes()[:1000])
+    _, outcome = train(staged(), photos, run, num_workers=0, resume=True, on_warning=warnings.append)
+    assert warnings == [f"{run / FOLDERS[2]}: none of its checkpoints can be read: this stage begins anew"]
+    assert outcome.finished and outcome.seconds > 0
+    ours, theirs = weights_of(run / "staged.safetensors"), weights_of(whole / "staged.safetensors")
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+    assert list((run / FOLDERS[2] / "checkpoints").glob("*.unusable"))

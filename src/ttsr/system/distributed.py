@@ -6,6 +6,8 @@ backward pass: 27 MB for the published network, milliseconds on any interconnect
 """
 
 import os
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -32,7 +34,7 @@ class Runtime:
 
     Raises:
         UserError: there is no such device, or several processes were launched and Accelerate is not installed, or
-            there are fewer GPUs than processes.
+            there are fewer GPUs than processes, or the others cannot be reached.
     """
 
     def __init__(self, device: str | torch.device = DEFAULT_DEVICE) -> None:
@@ -51,7 +53,8 @@ class Runtime:
         if kind == "cuda" and here > num_gpus:
             raise UserError(f"{here} processes for {num_gpus} GPUs", "launch one process per GPU, or use device cpu")
         # Accelerate assigns the GPUs itself, one to a process.
-        state = PartialState(cpu=kind == "cpu")
+        with _named_loss(), _ended_by_signals():
+            state = PartialState(cpu=kind == "cpu")
         assert state.device is not None
         self.rank, self.device = state.process_index, state.device
 
@@ -126,6 +129,18 @@ class Runtime:
             from accelerate import PartialState
 
             PartialState().destroy_process_group()
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Within it, signals end this process at once: Python's handlers would wait for the others to be there."""
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
