@@ -1,5 +1,6 @@
 """Run a command in a process of its own and see what it leaves: exit code, messages, files, processes."""
 
+import atexit
 import ctypes
 import fnmatch
 import os
@@ -20,6 +21,7 @@ from faults.commands import Command, fresh_copy, make_workspace
 _WITHIN_S = 600.0  # a command that takes longer hangs
 _ORPHANS_S = 15.0  # that its processes may outlive it
 _SUBREAPER = 36
+_ENDED = "ended"
 
 _FIRST = ["upscale", "workspace/lr.png", "--ref", "workspace/ref.png", "-o", "first.png", "--maps", "first"]
 _FIRST += ["--model", "workspace/model.safetensors", "--device", "cpu", "--threads", "1"]
@@ -35,7 +37,7 @@ class Left:
 
     Attributes:
         code: its exit code; -N where signal N ended it.
-        seconds: that it took.
+        seconds: that it took; of a fork without the end of Python, which takes long where all pages become copies.
         errors: what it printed to stderr.
         files: the SHA-256 of each file that was not there before, by its path in the folder.
         faults: what must not be, a sentence each.
@@ -71,13 +73,14 @@ def run(
     before = set(_files(folder))
     # A pipe, which no limit on files holds for, and which takes more than a command may say.
     messages, writing = os.pipe()
-    began = time.monotonic()
+    began, began_at = time.monotonic(), time.time()
     process = begin(folder, writing, command.arguments)
     os.close(writing)
     disturb(process)
     faults: list[str] = []
     code = _wait(process, began, faults)
-    seconds = time.monotonic() - began
+    ended = folder.with_name(_ENDED)
+    seconds = ended.stat().st_mtime - began_at if ended.exists() else time.monotonic() - began
     _wait_for_orphans(process, faults)
     with open(messages, "rb", buffering=0) as reading:
         os.set_blocking(messages, False)
@@ -186,6 +189,7 @@ def run_main(main: Callable[[], int]) -> NoReturn:
         sys.exit(code)
     from ttsr.__main__ import run as ttsr
 
+    atexit.register(Path.cwd().with_name(_ENDED).touch)
     ttsr()
 
 
