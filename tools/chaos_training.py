@@ -292,7 +292,8 @@ def main(arguments: list[str] | None = None) -> int:
             counts, complaints = kill_often(killed, plan, given.cold, draw)
         finally:
             killed.kill(group=True)
-        complaints += [f"differs: {place}" for place in differences(killed.folder, whole.folder)]
+        differing = differences(killed.folder, whole.folder)
+        complaints += [f"differs: {place}" for place in differing]
         last = torch.load(max((killed.folder / "2-gan" / "checkpoints").glob("step-*.pt")), weights_only=True)
         num_tensors = sum(1 for _ in tensors(last))
     for kind, count in counts.items():
@@ -300,7 +301,7 @@ def main(arguments: list[str] | None = None) -> int:
     for complaint in complaints:
         print(complaint)
     kills = sum(counts.values()) - counts[HALF_WRITTEN]
-    end = "differs from" if complaints else "is the same to the last bit as"
+    end = "differs from" if differing else "is the same to the last bit as"
     run = f"{given.steps} steps ({given.precision}, {given.processes} processes, {given.workers} workers)"
     print(f"{kills} kills in {run}: the end, {num_tensors} tensors, best weights and logs, {end} that without kills")
     return bool(complaints)

@@ -1,10 +1,12 @@
 """The dataloader: batches of training pairs in the order of the steps, made by other processes during a step."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -177,3 +179,10 @@ def _prepare_worker(_: int) -> None:
     # Both signals reach the whole process group; the main process decides when to stop, and stops its workers itself.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.excepthook = _report
+
+
+def _report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """As Python does, but for lost connections: multiprocessing raises them in a thread when the main process ends."""
+    if not issubclass(kind, OSError | EOFError):
+        sys.__excepthook__(kind, error, traceback)
