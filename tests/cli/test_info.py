@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 import urllib.request
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -57,7 +58,7 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 def test_facts_for_programs(facts: Any, tmp_path: Path) -> None:
     told = facts()
     assert told["ttsr"] == __version__ and told["problems"] == {}
-    assert told["packages"]["torch"] == {"version": torch.__version__, "problem": None, "install": None}
+    assert told["packages"]["torch"] == {"version": version("torch"), "problem": None, "install": None}
     cpu = told["devices"][0]
     assert cpu["device"] == "cpu" and cpu["threads"] == torch.get_num_threads()
     assert 0 < cpu["available_bytes"] <= cpu["memory_bytes"]
