@@ -124,8 +124,8 @@ def forked(folder: Path, messages: int, words: Sequence[str]) -> int:
         return child
     with suppress(OSError):
         os.setpgid(0, 0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # as at the start of a program
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # until the first line of the command
+        signal.signal(number, signal.SIG_DFL)
     os.chdir(folder)
     os.environ["TTSR_CACHE"] = str(folder.with_name(f"{folder.name}.cache"))
     null = os.open(os.devnull, os.O_RDWR)
