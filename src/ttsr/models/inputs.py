@@ -139,7 +139,7 @@ def _one_each(given: Tensor | Sequence[Tensor | None] | None, number: int, what:
     """What is given for each of `number` references: a tensor for the only one, a sequence, or nothing."""
     if given is None:
         return [None] * number
-    each = list(given) if isinstance(given, Sequence) else [given]
+    each: list[Tensor | None] = [*given] if isinstance(given, Sequence) else [given]
     if len(each) != number:
         raise UserError(f"{number} references with {len(each)} {what}")
     return each
