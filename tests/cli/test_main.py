@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,12 @@ def test_errors_get_their_exit_codes(monkeypatch: pytest.MonkeyPatch, capsys: py
         main([])
 
 
+def wait_for_a_signal() -> None:
+    """Not by `signal.pause`, which waits for ever where another thread has taken the signal before it began."""
+    while True:
+        time.sleep(0.01)
+
+
 def test_a_signal_unwinds_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Also where the interruption has become another error on its way, and more signals come meanwhile."""
     unwound = []
@@ -80,7 +87,7 @@ def test_a_signal_unwinds_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     def app(*_: object, **__: object) -> None:
         try:
             os.kill(os.getpid(), first)
-            signal.pause()
+            wait_for_a_signal()
         except KeyboardInterrupt:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 os.kill(os.getpid(), number)
@@ -88,13 +95,15 @@ def test_a_signal_unwinds_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
             raise ImportError("a module that was stopped") from None
 
     monkeypatch.setattr(ttsr.cli, "app", app)
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests in the background ignore it
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]  # tests in the background ignore some
     try:
-        for first in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for first in numbers:
             assert main([]) == 128 + first
             assert capsys.readouterr().err == "ttsr: stopped\n"
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
     assert unwound == [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
@@ -105,7 +114,7 @@ def test_a_signal_in_a_finalizer_is_not_lost(monkeypatch: pytest.MonkeyPatch) ->
 
     def app(*_: object, **__: object) -> None:
         Freed()
-        signal.pause()  # until the signal comes again
+        wait_for_a_signal()  # that comes again
 
     monkeypatch.setattr(ttsr.cli, "app", app)
     assert main([]) == 128 + signal.SIGTERM
