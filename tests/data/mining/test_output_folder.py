@@ -6,6 +6,7 @@ import pytest
 
 from ttsr.data.mining.output_folder import atomic_folder
 from ttsr.errors import DataError
+from ttsr.system.files import TEMPORARY
 
 
 def fill(temporary: Path) -> None:
@@ -44,7 +45,7 @@ def test_an_empty_folder_is_kept_and_filled(by_a_link: bool, photos: Path, tmp_p
         out.symlink_to(folder, target_is_directory=True)
     inode = folder.stat().st_ino
     with atomic_folder(out, photos) as temporary:
-        assert temporary.parent == folder and temporary.name.startswith(".ttsr-pairs-")
+        assert temporary.parent == folder and temporary.name.startswith(TEMPORARY)
         fill(temporary)
     assert names(folder) == ["input", "input/0.png", "manifest.csv"]
     assert (folder.stat().st_ino, out.is_symlink()) == (inode, by_a_link)
