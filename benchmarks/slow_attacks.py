@@ -58,7 +58,10 @@ async def idle_connections(target: Target) -> Counter[str]:
     alive = get("/healthz").replace(b"Connection: close\r\n", b"")
 
     async def idle(client: int) -> str:
-        reader, writer = await target.connect(client)
+        try:
+            reader, writer = await target.connect(client)
+        except OSError:
+            return "closed"
         try:
             writer.write(alive)
             first = status_of(await reader.read(2**16))
@@ -81,7 +84,10 @@ async def _is_kept(reader: asyncio.StreamReader) -> bool:
 
 async def _unread(target: Target, client: int, path: str) -> str:
     """Ask, and read a byte each second."""
-    reader, writer = await target.connect(client, 2**14)
+    try:
+        reader, writer = await target.connect(client, 2**14)
+    except OSError:
+        return "closed"
     transport: Any = writer.transport
     try:
         writer.write(get(path))
