@@ -1,5 +1,7 @@
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -234,6 +236,21 @@ def test_a_broken_tiff_prints_nothing(
         with pytest.raises(ImageError, match="damaged or cut off"):
             read_picture(source if isinstance(source, Path) else Image.open(source))
     assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_is_printed_from_the_first_picture_on(tmp_path: Path, rgb: np.ndarray) -> None:
+    """What keeps libtiff silent holds for the process: in this one another test may have set it."""
+    Image.fromarray(np.tile(rgb, (20, 20, 1))).save(tmp_path / "whole.tiff", compression="tiff_lzw")
+    data = bytearray((tmp_path / "whole.tiff").read_bytes())
+    data[20 : len(data) // 2 : 7] = bytes(len(range(20, len(data) // 2, 7)))
+    (tmp_path / "broken.tiff").write_bytes(data)
+    program = (
+        "import sys; from ttsr.errors import ImageError; from ttsr.images.reading import read_picture\n"
+        "try: read_picture(sys.argv[1])\nexcept ImageError: print('refused')"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "broken.tiff")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("refused\n", "")
 
 
 @pytest.mark.parametrize("orientation", [1, 4, 5, 6, 7, 8])
