@@ -36,6 +36,7 @@ def client(server: Server) -> Any:
         ({"model": "/etc/passwd"}, 422, "model '/etc/passwd': is not offered here: choose tiny"),
         ({"model": "https://127.0.0.1/x.pth"}, 422, "model 'https://127.0.0.1/x.pth': is not offered here"),
         ({"precision": "fp8"}, 422, "precision: input should be 'auto', 'fp32', 'tf32', 'bf16' or 'fp16'"),
+        ({"pose": ""}, 422, "pose: is empty: give a value, or leave the field out"),
         ({"precision": "tf32"}, 422, "precision tf32"),
         ({"scale": "5"}, 422, "scale: "),
         ({"lr_digest": "../../etc/passwd"}, 422, "lr_digest: string should match pattern"),

@@ -1,5 +1,6 @@
 """The form by which clients ask for plans and jobs."""
 
+import inspect
 from typing import Annotated, Literal
 
 from fastapi import Depends, File, Form, Request, UploadFile
@@ -54,8 +55,13 @@ async def job_form(
 
     Raises:
         Refused: a picture is too large, or a digest unknown.
-        UserError: a picture cannot be read, or something is missing.
+        UserError: a picture cannot be read, or something is missing or empty.
     """
+    sent = await request.form()
+    # FastAPI takes an empty text for none, and would go on with the default.
+    empty = next((name for name in inspect.signature(job_form).parameters if "" in sent.getlist(name)), None)
+    if empty is not None:
+        raise UserError(f"{empty}: is empty", "give a value, or leave the field out")
     names = [*service.pool.models]
     model = model or names[0]
     if model not in names:

@@ -35,8 +35,9 @@ class Workers:
 
     def __enter__(self) -> "Workers":
         if self.count > 1:
-            # Not forked: this process may have threads, of a progress bar or of BLAS.
-            self._pool = ProcessPoolExecutor(self.count, multiprocessing.get_context("spawn"), _begin)
+            with _stop_signals_wait():  # its locks need the first process
+                # Not forked: this process may have threads, of a progress bar or of BLAS.
+                self._pool = ProcessPoolExecutor(self.count, multiprocessing.get_context("spawn"), _begin)
         return self
 
     def __exit__(self, *_: object) -> None:
