@@ -14,9 +14,11 @@ import warnings
 import zipfile
 from pathlib import Path
 
-import atheris
+import atheris  # pyright: ignore[reportMissingImports]
 
-with atheris.instrument_imports(include=["ttsr.weights", "ttsr.system.plain_yaml", "pickletools", "zipfile", "yaml"]):
+with atheris.instrument_imports(  # pyright: ignore[reportAttributeAccessIssue]
+    include=["ttsr.weights", "ttsr.system.plain_yaml", "pickletools", "zipfile", "yaml"]
+):
     import pickletools  # noqa: F401, as what follows for their instrumentation
     import zipfile
 

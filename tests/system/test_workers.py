@@ -1,5 +1,6 @@
 import operator
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -35,7 +36,7 @@ def test_processes_compute_with_one_thread_and_this_one_as_before(monkeypatch: p
 
 def test_a_killed_process_is_one_line() -> None:
     with Workers(2) as workers, pytest.raises(DataError, match="fewer workers"):
-        list(workers.in_order(os._exit, [1]))
+        list(workers.in_order(signal.raise_signal, [signal.SIGKILL]))
 
 
 def test_an_error_of_the_work_comes_through() -> None:

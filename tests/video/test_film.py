@@ -128,6 +128,7 @@ def test_films_of_every_suffix(tmp_path: Path, suffix: str) -> None:
     codec = codecs.get(suffix.replace("mpeg", "mpg"), "mpeg4")
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, width=64, height=48, pix_fmt="yuv420p")
+        assert isinstance(stream, av.VideoStream)
         for value in range(12):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * value, np.uint8))))
         container.mux(stream.encode(None))

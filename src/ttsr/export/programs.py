@@ -1,5 +1,6 @@
 """A part of a network as a program of `torch.export`, and that as a file: `.pt2`, or ONNX."""
 
+import io
 import json
 import logging
 import warnings
@@ -57,7 +58,9 @@ def exported(part: Part) -> ExportedProgram:
 
 def save_program(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]) -> None:
     """Write a `.pt2`, with its metadata as `metadata.json` in it."""
-    torch.export.save(program, path, extra_files={METADATA_FILE: json.dumps(metadata)})
+    file = io.BytesIO()  # of a name, PyTorch's writer ends the process where the disk is full
+    torch.export.save(program, file, extra_files={METADATA_FILE: json.dumps(metadata)})
+    path.write_bytes(file.getbuffer())
 
 
 def save_onnx(program: ExportedProgram, part: Part, path: Path, metadata: Mapping[str, Any]) -> None:
