@@ -26,8 +26,8 @@ def pairs(
         folder: The photos, in this folder and the folders in it.
         out: The folder to create, or an empty one, outside FOLDER. It gets input/NAME.png, ref/NAME.png, manifest.csv
             (where each pair was cropped) and report.html (counts, and twenty pairs to look at) when all is done. Until
-            then the files are in a hidden folder .ttsr-XXXX beside OUT (in OUT, if that exists); if the process
-            is killed, delete it.
+            then the files are in a hidden folder, .ttsr- and twelve digits, beside OUT (in OUT, if that exists); if the
+            process is killed, delete it.
         size: Side of the crops in pixels, a multiple of 4. References with a scale of more than 1.25 times the input's
             are shrunk to the input's scale.
         min_overlap: The share of an input crop that its reference crop must show.

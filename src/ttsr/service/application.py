@@ -26,6 +26,7 @@ from ttsr.service.settings import ServiceSettings
 from ttsr.service.upload_gate import UploadGate
 from ttsr.service.worker_process import ServiceFault
 
+_MOST_FIELDS, _LONGEST_FIELD = 100, 4096
 _ABOUT = (
     "Enlarges pictures with the textures of reference pictures. Upload pictures, or send them with a job; follow the "
     "job by its id, which is a secret; fetch its result. Pictures and results are removed after a while."
@@ -61,8 +62,12 @@ def create_application(settings: ServiceSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    application.include_router(picture_routes)
-    application.include_router(job_routes)
+    for routes in (picture_routes, job_routes):
+        # So that a request takes little memory, and few open files.
+        most = 2 * (settings.references + 1)
+        application.include_router(
+            routes, form_limits={"max_files": most, "max_fields": _MOST_FIELDS, "max_part_size": _LONGEST_FIELD}
+        )
     _add_health(application)
     _add_errors(application)
     describe(application)
@@ -141,6 +146,8 @@ def _add_errors(application: FastAPI) -> None:
 
     @application.exception_handler(StarletteHTTPException)
     async def http(request: Request, error: StarletteHTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, OSError):  # the framework takes what it cannot keep for bad input
+            return answer(503, "the service has no room for this request: try again later")
         headers = dict(error.headers or {})
         if error.status_code == 405:  # the framework names the methods of one route, where a path has several
             headers["Allow"] = ", ".join(sorted(_methods(request)))

@@ -89,7 +89,7 @@ class GuardedConnection(H11Protocol):
         self._waits_for: tuple[Any, ...] = ()
         self._since = 0.0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Take the connection, or refuse it."""
         super().connection_made(transport)
         self.address = client_address({"client": self.client})

@@ -9,7 +9,6 @@ from fastapi.responses import FileResponse
 from sse_starlette import EventSourceResponse
 
 from ttsr.service.access import client_address
-from ttsr.service.form_request import FormRoute
 from ttsr.service.job import Job
 from ttsr.service.job_form import Service, job_form
 from ttsr.service.job_request import JobRequest
@@ -25,7 +24,7 @@ _MORE: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "There is no such job, or not any more."},
     409: {"model": Problem, "description": "The job has no result, or none yet."},
 }
-job_routes = APIRouter(prefix="/v1/jobs", responses=PROBLEMS | _MORE, route_class=FormRoute)
+job_routes = APIRouter(prefix="/v1/jobs", responses=PROBLEMS | _MORE)
 
 
 def found_job(job_id: str, service: Service) -> Job:

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Request, UploadFile
 
 from ttsr.service.access import client_address
-from ttsr.service.form_request import FormRoute
 from ttsr.service.job_form import Service, job_form
 from ttsr.service.job_request import JobRequest
 from ttsr.service.schemas import ModelAnswer, ModelsAnswer, PictureAnswer, PlanAnswer, Problem
@@ -23,7 +22,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     500: {"model": Problem, "description": "An error of the service."},
     503: {"model": Problem, "description": "The service is starting, or receives too much."},
 }
-picture_routes = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=FormRoute)
+picture_routes = APIRouter(prefix="/v1", responses=PROBLEMS)
 
 
 @picture_routes.post("/images")
