@@ -30,6 +30,7 @@ def start_long(page: Page, pages: Pages, files: Path) -> None:
     page.wait_for_selector(f"{SUBMIT}:enabled")
     page.click(SUBMIT)
     page.wait_for_selector("#work:not([hidden])")
+    expect(page.locator("#stage")).to_have_text(re.compile(r"%|Waiting"))  # the server has taken it
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,7 @@ def test_a_worker_that_does_not_heed_a_cancel_is_killed(
     before = service.pool.workers[0].pid
     assert before is not None
     os.kill(before, signal.SIGSTOP)
-    assert client.delete(f"/v1/jobs/{job}").json()["state"] == "cancelled"
+    assert client.post(f"/v1/jobs/{job}/cancel").json()["state"] == "cancelled"
     assert until(client, submit(client, small_form()))["state"] == "done"
     assert service.pool.workers[0].pid != before
     assert until(client, job)["error"] is None

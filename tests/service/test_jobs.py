@@ -186,17 +186,39 @@ def test_the_queue_has_an_end_and_a_place_for_everybody(
         metrics = three.get("/metrics").text
         assert "ttsr_queue_length 2.0" in metrics and 'ttsr_jobs{state="running"} 1.0' in metrics
         # Whoever leaves the queue makes room, and those behind move up.
-        assert one.delete(f"/v1/jobs/{second['id']}").json()["state"] == "cancelled"
+        assert one.post(f"/v1/jobs/{second['id']}/cancel").json()["state"] == "cancelled"
         assert two.get(f"/v1/jobs/{third['id']}").json()["position"] == 1
         fourth = three.post("/v1/jobs", files=small_form(4)).json()
         assert (fourth["state"], fourth["position"]) == ("queued", 2)
         # One that runs is cancelled too, and its worker goes on with the next.
-        assert one.delete(f"/v1/jobs/{running}").json()["state"] == "cancelled"
+        assert one.post(f"/v1/jobs/{running}/cancel").json()["state"] == "cancelled"
         assert until(two, third["id"])["state"] == until(three, fourth["id"])["state"] == "done"
+        done = two.post(f"/v1/jobs/{third['id']}/cancel").json()
+        assert done == two.get(f"/v1/jobs/{third['id']}").json() and done["state"] == "done"
         late = one.get(f"/v1/jobs/{running}/result")
         assert (late.status_code, late.json()["detail"]) == (409, "the job has no result: it is cancelled")
         assert one.delete(f"/v1/jobs/{running}").status_code == 200
         assert one.get(f"/v1/jobs/{running}").status_code == 404
+
+
+def test_a_job_that_is_removed_is_gone(
+    server: Server, small_form: Callable[..., Form], long_form: Form, until: Until
+) -> None:
+    """Whether it waits, runs or has ended; and its worker goes on with the next."""
+    with server.client("10.3.1.1") as client:
+        running = client.post("/v1/jobs", files=long_form).json()["id"]
+        until(client, running, "running")
+        waiting = client.post("/v1/jobs", files=small_form(1)).json()["id"]
+        for job in (waiting, running):
+            assert client.delete(f"/v1/jobs/{job}").json()["state"] == "cancelled"
+            for path in ("", "/events", "/result", "/references/0"):
+                assert client.get(f"/v1/jobs/{job}{path}").status_code == 404
+            assert client.post(f"/v1/jobs/{job}/cancel").status_code == 404
+            assert client.delete(f"/v1/jobs/{job}").status_code == 404
+        ended = client.post("/v1/jobs", files=small_form(2)).json()["id"]
+        assert until(client, ended)["state"] == "done"
+        assert client.delete(f"/v1/jobs/{ended}").json()["state"] == "done"
+        assert client.get(f"/v1/jobs/{ended}").status_code == 404
 
 
 def test_two_clients_at_once_get_their_own_results(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.utils.data import get_worker_info
+from torch.utils.data import DataLoader, TensorDataset, get_worker_info
 
 from ttsr.data.cufed import CufedPairs
 from ttsr.data.sample import Pair
@@ -125,8 +125,19 @@ def test_a_wait_ends_with_everything_saved(
 
 @pytest.mark.parametrize("num_workers", [1, 2])
 def test_a_worker_that_is_killed_is_replaced(
-    recipe: Recipe, shares: dict[str, Path], whole: Weights, tmp_path: Path, num_workers: int
+    recipe: Recipe,
+    shares: dict[str, Path],
+    whole: Weights,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    num_workers: int,
 ) -> None:
+    """Also in a program whose own dataloader has left PyTorch's handler, which raises in the middle of a step."""
+    if num_workers == 2:
+        monkeypatch.setattr("torch.utils.data._utils.signal_handling._SIGCHLD_handler_set", False)
+        list(DataLoader(TensorDataset(torch.arange(2)), num_workers=1))
+    handler = signal.getsignal(signal.SIGCHLD)
+    assert callable(handler) or num_workers == 1
     warnings: list[str] = []
 
     def kill_one(step: int, _: dict[str, float]) -> None:
@@ -137,6 +148,7 @@ def test_a_worker_that_is_killed_is_replaced(
     (warning,) = warnings
     assert warning.endswith(": a process that makes training pairs was killed: starting again, with the same pairs")
     assert same(tmp_path, whole)
+    assert signal.getsignal(signal.SIGCHLD) is handler
 
 
 @pytest.mark.parametrize(

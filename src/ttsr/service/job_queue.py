@@ -106,13 +106,13 @@ class JobQueue:
         self.check_room(job.client)
         ended = self._ended_jobs()
         if ended and len(self._jobs) >= _MOST_JOBS:
-            self.forget(_first_of_most(ended, Counter(job.client for job in ended)))
+            self.remove(_first_of_most(ended, Counter(job.client for job in ended)))
         self._jobs[job.id] = job
         self._waiting.append(job)
         self._renumber()
 
     def cancel(self, job: Job) -> None:
-        """End a job that has not ended."""
+        """End a job, unless it has ended."""
         job.stop.set()
         if job in self._waiting:
             self._waiting.remove(job)
@@ -122,8 +122,9 @@ class JobQueue:
         elif job.state == "running":
             job.end("cancelled")
 
-    def forget(self, job: Job) -> None:
-        """Remove a job that has ended, with its files."""
+    def remove(self, job: Job) -> None:
+        """Forget a job, with its files; one that has not ended is cancelled."""
+        self.cancel(job)
         self._jobs.pop(job.id, None)
         shutil.rmtree(job.folder, ignore_errors=True)
 
@@ -132,7 +133,7 @@ class JobQueue:
         over = time.monotonic() - self.settings.keep_seconds
         for job in self._ended_jobs():
             if job.ended < over:
-                self.forget(job)
+                self.remove(job)
         sizes = {job: folder_bytes(job.folder) for job in self._ended_jobs()}
         while sum(sizes.values()) > self.settings.result_bytes:
             taken = Counter[str]()
@@ -140,7 +141,7 @@ class JobQueue:
                 taken[job.client] += size
             job = _first_of_most(sizes, taken)
             del sizes[job]
-            self.forget(job)
+            self.remove(job)
 
     def _ended_jobs(self) -> list[Job]:
         """Those that have ended, the first first."""

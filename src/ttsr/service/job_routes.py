@@ -82,13 +82,17 @@ async def follow_job(request: Request, job: FoundJob) -> Response:
     return EventSourceResponse(events())
 
 
-@job_routes.delete("/{job_id}")
+@job_routes.post("/{job_id}/cancel")
 async def cancel_job(service: Service, job: FoundJob) -> JobAnswer:
-    """Cancel a job, or remove one that has ended with all that is kept of it."""
-    if job.has_ended:
-        service.queue.forget(job)
-    else:
-        service.queue.cancel(job)
+    """Cancel a job; one that has ended stays as it is."""
+    service.queue.cancel(job)
+    return JobAnswer.of(job)
+
+
+@job_routes.delete("/{job_id}")
+async def remove_job(service: Service, job: FoundJob) -> JobAnswer:
+    """Remove a job with all that is kept of it; one that has not ended is cancelled."""
+    service.queue.remove(job)
     return JobAnswer.of(job)
 
 

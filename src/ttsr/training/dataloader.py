@@ -72,29 +72,34 @@ def load_batches(
         The batches; instead of one, as the last item, why it cannot be made, or None where a stop was requested.
     """
     batches = _Batches(pairs, recipe.pairs_per_step(runtime.count), runtime, step, first_pair)
-    loader, losses = None, 0
-    while step < recipe.schedule.steps:
-        batch: Batch | DataError | None
-        try:
-            loader = loader or _begin(batches, range(step, recipe.schedule.steps), num_workers, runtime)
-            batch = _next_item(loader, step + 1, stop_requested, on_warning)
-        except _WorkerLost as lost:
-            loader, losses = None, losses + 1
-            if losses <= MOST_LOSSES:
-                on_warning(f"step {step + 1}: {lost}: starting again, with the same pairs")
-                continue
-            remedy = "memory may be short, also /dev/shm: use fewer of them, or none"
-            batch = DataError(f"step {step + 1}: {lost}, again and again", remedy)
-        except OSError as error:
-            reason = error.strerror or error
-            batch = DataError(f"the processes that make training pairs cannot be started ({reason})", "use fewer")
-        if isinstance(batch, AwayError):
-            loader = None
-            batch = when_back(lambda at=step: batches[at], batch, stop_requested, on_warning)
-        yield batch
-        if batch is None or isinstance(batch, DataError):
-            return
-        step, losses = step + 1, 0
+    handler = _handler_of_dead_children()
+    try:
+        loader, losses = None, 0
+        while step < recipe.schedule.steps:
+            batch: Batch | DataError | None
+            try:
+                loader = loader or _begin(batches, range(step, recipe.schedule.steps), num_workers, runtime)
+                batch = _next_item(loader, step + 1, stop_requested, on_warning)
+            except _WorkerLost as lost:
+                loader, losses = None, losses + 1
+                if losses <= MOST_LOSSES:
+                    on_warning(f"step {step + 1}: {lost}: starting again, with the same pairs")
+                    continue
+                remedy = "memory may be short, also /dev/shm: use fewer of them, or none"
+                batch = DataError(f"step {step + 1}: {lost}, again and again", remedy)
+            except OSError as error:
+                reason = error.strerror or error
+                batch = DataError(f"the processes that make training pairs cannot be started ({reason})", "use fewer")
+            if isinstance(batch, AwayError):
+                loader = None
+                batch = when_back(lambda at=step: batches[at], batch, stop_requested, on_warning)
+            yield batch
+            if batch is None or isinstance(batch, DataError):
+                return
+            step, losses = step + 1, 0
+    finally:
+        if handler is not None:
+            signal.signal(signal.SIGCHLD, handler)
 
 
 class _Batches(Dataset[Batch | DataError]):
@@ -130,14 +135,20 @@ def _begin(batches: _Batches, steps: range, num_workers: int, runtime: Runtime) 
         pin_memory=runtime.device.type == "cuda",
         timeout=POLL_S if num_workers else 0,
     )
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGCHLD) if hasattr(signal, "SIGCHLD") and in_main_thread else None
+    before = _handler_of_dead_children()
     iterator = iter(loader)
     if before is not None:
         # PyTorch's handler raises wherever the program is when a worker dies, be it in the middle of a step. Without
-        # it, the next batch that is asked for raises.
-        signal.signal(signal.SIGCHLD, before)
+        # it, the next batch that is asked for raises. One of a program's own loaders may have set it before.
+        of_pytorch = getattr(before, "__module__", "").startswith("torch.utils.data")
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL if of_pytorch else before)
     return iterator
+
+
+def _handler_of_dead_children() -> Any:
+    """What Python calls when a child process ends; None where that is not to be changed from here."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    return signal.getsignal(signal.SIGCHLD) if hasattr(signal, "SIGCHLD") and in_main_thread else None
 
 
 def _next_item(

@@ -7,7 +7,7 @@ import { planSoon, sayInstead } from "./plan_view.js";
 import { beginProgress, showProgress, tellCancelling } from "./progress_view.js";
 import { showResult } from "./result_view.js";
 import { forget, remember, remembered } from "./running_job.js";
-import { Refused, Unreachable, remove, start } from "./service.js";
+import { Refused, Unreachable, cancel, remove, start } from "./service.js";
 
 const byId = (id) => document.getElementById(id);
 const form = byId("inputs"), work = byId("work"), result = byId("result"), trouble = byId("trouble"), connection = byId("connection");
@@ -139,7 +139,7 @@ form.addEventListener("submit", async (event) => {
     const { id } = await start(asked);
     remember({ id, given });
     follow(id, given);
-    if (!wanted) await cancel();
+    if (!wanted) await cancelRunning();
   } catch (error) {
     endWithout(error.message);
     refused(error);
@@ -147,13 +147,13 @@ form.addEventListener("submit", async (event) => {
 });
 
 // The events tell the end. Where the server does not answer, the next try is the user's.
-async function cancel() {
-  await remove(running.id).catch((error) => { if (error instanceof Unreachable) lost(true); });
+async function cancelRunning() {
+  await cancel(running.id).catch((error) => { if (error instanceof Unreachable) lost(true); });
 }
 byId("cancel").addEventListener("click", () => {
   tellCancelling();
   wanted = false;
-  if (running) cancel();
+  if (running) cancelRunning();
 });
 
 byId("change").addEventListener("click", () => {

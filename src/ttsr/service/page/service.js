@@ -53,6 +53,7 @@ export function upload(file, signal) {
 export const plan = (body, signal) => ask("v1/plan", { method: "POST", body, signal });
 export const start = (body) => ask("v1/jobs", { method: "POST", body });
 export const job = (id) => ask(jobPath(id));
+export const cancel = (id) => ask(`${jobPath(id)}/cancel`, { method: "POST" });
 export const remove = (id) => ask(jobPath(id), { method: "DELETE" });
 export const source = (id, x, y, signal) => ask(`${jobPath(id)}/source?x=${x}&y=${y}`, { signal });
 
