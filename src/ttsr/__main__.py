@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections import namedtuple
 from typing import NoReturn
 
 
@@ -15,7 +16,11 @@ def run() -> NoReturn:
             signal.signal(number, lambda number, _: os._exit(128 + number))
     from ttsr.cli import main
 
-    sys.exit(main())
+    code = main()
+    # Where a KeyboardInterrupt has left a string that was executed, as modules do when they are imported, `python -m`
+    # ends by SIGINT although it was handled. Python forgets that with the next string, of which a namedtuple makes one.
+    namedtuple("Forgotten", ())
+    sys.exit(code)
 
 
 if __name__ == "__main__":

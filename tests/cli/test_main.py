@@ -120,6 +120,17 @@ def test_a_signal_in_a_finalizer_is_not_lost(monkeypatch: pytest.MonkeyPatch) ->
     assert main([]) == 128 + signal.SIGTERM
 
 
+def test_the_exit_code_tells_the_signal_wherever_it_came(tmp_path: Path) -> None:
+    """Also in code that a module makes when it is imported; Python itself would say SIGINT then."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, ttsr.cli\n"
+        "ttsr.cli._run = lambda _: exec('os.kill(os.getpid(), signal.SIGTERM); signal.pause()')\n"
+    )
+    command = [sys.executable, "-m", "ttsr"]
+    told = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (143, "ttsr: stopped\n")
+
+
 def test_a_reader_that_leaves_is_no_error() -> None:
     program = (
         "import sys, ttsr.cli; ttsr.cli.app = lambda *_, **__: print('x' * 2**20, flush=True); "
