@@ -1,8 +1,10 @@
+import sys
 from importlib import import_module
 
 import pytest
 
 import ttsr
+import ttsr.service
 
 PACKAGES = "system images models weights losses data inference evaluation training"
 
@@ -17,3 +19,11 @@ def test_every_public_name_of_a_package_can_be_imported(package: str) -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'ttsr' has no attribute 'nothing'"):
         _ = ttsr.nothing
+
+
+def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "ttsr.service.application", raising=False)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    told = r"ttsr\.service\.create_application needs fastapi, which is not installed: pip install 'ttsr\[web\]'"
+    with pytest.raises(ModuleNotFoundError, match=told):
+        _ = ttsr.service.create_application

@@ -24,7 +24,7 @@ NEEDS = {
     "video": f"upscale film.mp4 --ref {REFERENCE}",
     "web": "serve",
 }
-# Prints the public names that cannot be had, but for the application of the service, whose framework is an extra.
+# Prints the public names that cannot be had, but for those that tell which extra they need.
 PUBLIC_NAMES = """
 import importlib, pkgutil, ttsr
 for name in ["ttsr", *(f"ttsr.{module.name}" for module in pkgutil.iter_modules(ttsr.__path__) if module.ispkg)]:
@@ -33,7 +33,7 @@ for name in ["ttsr", *(f"ttsr.{module.name}" for module in pkgutil.iter_modules(
         try:
             getattr(package, public)
         except ModuleNotFoundError as error:
-            if (public, error.name) != ("create_application", "fastapi"):
+            if not str(error).endswith(": pip install 'ttsr[web]'"):
                 print(f"{name}.{public}: {error}")
 """
 

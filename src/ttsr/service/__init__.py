@@ -8,4 +8,4 @@ if TYPE_CHECKING:
     from ttsr.service.application import create_application as create_application
     from ttsr.service.settings import ServiceSettings as ServiceSettings
 
-__getattr__ = lazy_imports(__name__, __file__)
+__getattr__ = lazy_imports(__name__, __file__, extra="web")
