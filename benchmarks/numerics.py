@@ -1,5 +1,7 @@
 """Ways to compute a picture, in all combinations, against the plain one: `benchmarks/numerics.py [--output F.json]`.
 
+With `--compiled`, few ways instead, in which every two choices occur together, compiled ones among them.
+
 The plain one is fp32, in one piece, with features in 32 bits. Given are, for each precision and way of storing
 features, the worst of all combinations: the PSNR and the largest difference of results, and the share of LR pixels with
 another match. `tests/inference/test_numerics.py` runs a selection in which every two choices occur together, with the
@@ -10,8 +12,8 @@ import argparse
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import astuple, dataclass, replace
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -95,11 +97,26 @@ def tolerance(way: Way) -> Deviation:
 
 
 def all_ways(*, compiled: bool) -> Iterator[Way]:
-    """All combinations; with compiled ones only if that is wanted, as each takes minutes."""
+    """All combinations, with compiled ones if that is wanted."""
     choices = {name: get_args(hint) for name, hint in get_type_hints(Way).items()}
     choices["compiled"] = ("no", "yes") if compiled else ("no",)
     for values in product(*choices.values()):
         yield Way(*values)
+
+
+def selection(*, compiled: bool) -> list[Way]:
+    """Few ways in which every two choices of all ways occur together, by taking what adds most each time."""
+    ways = list(all_ways(compiled=compiled))
+    left = set().union(*map(_pairs, ways))
+    chosen = []
+    while left:
+        chosen.append(max(ways, key=lambda way: len(_pairs(way) & left)))
+        left -= _pairs(chosen[-1])
+    return chosen
+
+
+def _pairs(way: Way) -> set[object]:
+    return set(combinations(enumerate(astuple(way)), 2))
 
 
 class Scene:
@@ -205,11 +222,14 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, help="JSON file to write")
-    parser.add_argument("--compiled", action="store_true", help="compiled networks too, which takes much longer")
+    parser.add_argument(
+        "--compiled", action="store_true", help="few ways, with compiled networks, which take a minute each"
+    )
     options = parser.parse_args()
+    ways = selection(compiled=True) if options.compiled else list(all_ways(compiled=False))
     scenes, rows = {name: Scene(name, (160, 80, 240, 152)) for name in ("aloe", "leuven")}, []
     for name, scene in scenes.items():
-        found = {way: scene.deviation(way) for way in all_ways(compiled=options.compiled) if way != way.plain}
+        found = {way: scene.deviation(way) for way in ways if way != way.plain}
         rows += [{"picture": name, **row} for row in worst(found)]
         print(*map(json.dumps, rows[-len(TOLERANCES) :]), sep="\n", flush=True)
     if options.output is not None:

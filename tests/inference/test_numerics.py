@@ -1,12 +1,11 @@
 """Ways to compute one picture against the plain one, every two choices together; and that one's definition."""
 
 from dataclasses import astuple
-from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
-from numerics import Scene, Way, all_ways, tolerance
+from numerics import Scene, Way, selection, tolerance
 
 from ttsr.images.picture import to_tensor
 from ttsr.images.resize import blur_by_resize, upscale4
@@ -16,27 +15,12 @@ from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 
 
-def pairs(way: Way) -> set[object]:
-    return set(combinations(enumerate(astuple(way)), 2))
-
-
-def selection() -> list[Way]:
-    """Few ways in which every two choices of all ways occur together, by taking what adds most each time."""
-    ways = list(all_ways(compiled=False))
-    left = set().union(*map(pairs, ways))
-    chosen = []
-    while left:
-        chosen.append(max(ways, key=lambda way: len(pairs(way) & left)))
-        left -= pairs(chosen[-1])
-    return chosen
-
-
 @pytest.fixture(scope="module")
 def scene() -> Scene:
     return Scene("aloe", (160, 80, 240, 152))
 
 
-@pytest.mark.parametrize("way", selection(), ids=lambda way: "-".join(map(str, astuple(way))))
+@pytest.mark.parametrize("way", selection(compiled=False), ids=lambda way: "-".join(map(str, astuple(way))))
 def test_each_way_gives_nearly_what_the_plain_one_gives(scene: Scene, way: Way) -> None:
     found = scene.deviation(way)
     assert found.within(tolerance(way)), found
