@@ -87,7 +87,7 @@ MALFORMED = {
     + b"Connection: close\r\n\r\n",
     "no UTF-8 in a path": b"GET /v1/jobs/%ff%fe HTTP/1.1\r\n" + _OK + b"\r\n",
     "a WebSocket": get("/v1/jobs/x/events", "Upgrade: websocket", "Sec-WebSocket-Version: 13").replace(
-        b"close", b"Upgrade"
+        b"close", b"Upgrade, close"
     ),
     "CONNECT": b"CONNECT evil.example:443 HTTP/1.1\r\n" + _OK + b"\r\n",
     "TRACE": get("/v1/models", method="TRACE"),

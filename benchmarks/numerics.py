@@ -106,12 +106,12 @@ def all_ways(*, compiled: bool) -> Iterator[Way]:
 
 def selection(*, compiled: bool) -> list[Way]:
     """Few ways in which every two choices of all ways occur together, by taking what adds most each time."""
-    ways = list(all_ways(compiled=compiled))
-    left = set().union(*map(_pairs, ways))
+    ways = {way: _pairs(way) for way in all_ways(compiled=compiled)}
+    left = set().union(*ways.values())
     chosen = []
     while left:
-        chosen.append(max(ways, key=lambda way: len(_pairs(way) & left)))
-        left -= _pairs(chosen[-1])
+        chosen.append(max(ways, key=lambda way: len(ways[way] & left)))
+        left -= ways[chosen[-1]]
     return chosen
 
 

@@ -27,18 +27,40 @@ def gain(hr: Pixels, result: Upscaled, other: Upscaled) -> float:
 
 
 @pytest.fixture(scope="module")
-def without(upscaler: Upscaler, aloe: Pixels, leuven: Pixels) -> Upscaled:
-    """The middle of `aloe` with a reference of something else, which is left out."""
-    return upscaled(upscaler, aloe[80:240, 120:360], leuven)
+def whole(aloe: Pixels) -> Pixels:
+    return aloe[40:280, 80:320]
 
 
 @pytest.fixture(scope="module")
-def upright(upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels) -> Upscaled:
-    """The middle of `aloe` with another view of the same."""
-    return upscaled(upscaler, aloe[80:240, 120:360], aloe_ref)
+def hr(whole: Pixels) -> Pixels:
+    return whole[40:200, 40:200]
 
 
-def test_a_reference_of_something_else_is_left_out(without: Upscaled, aloe: Pixels) -> None:
+@pytest.fixture(scope="module")
+def view(aloe_ref: Pixels) -> Pixels:
+    """Another view of what `whole` shows."""
+    return aloe_ref[40:280, 80:400]
+
+
+@pytest.fixture(scope="module")
+def other(leuven: Pixels) -> Pixels:
+    """Something else."""
+    return leuven[:160, :240]
+
+
+@pytest.fixture(scope="module")
+def without(upscaler: Upscaler, hr: Pixels, other: Pixels) -> Upscaled:
+    """With a reference of something else, which is left out."""
+    return upscaled(upscaler, hr, other)
+
+
+@pytest.fixture(scope="module")
+def upright(upscaler: Upscaler, hr: Pixels, view: Pixels) -> Upscaled:
+    """With another view of the same."""
+    return upscaled(upscaler, hr, view)
+
+
+def test_a_reference_of_something_else_is_left_out(without: Upscaled) -> None:
     (reference,) = without.references
     assert reference.fit is not None and reference.left_out
     assert str(reference.fit) == "shows nothing that matches, and is left out"
@@ -47,11 +69,10 @@ def test_a_reference_of_something_else_is_left_out(without: Upscaled, aloe: Pixe
 
 
 def test_a_rotated_and_larger_reference_helps_as_the_upright_one(
-    upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels, without: Upscaled, upright: Upscaled
+    upscaler: Upscaler, hr: Pixels, view: Pixels, without: Upscaled, upright: Upscaled
 ) -> None:
-    hr = aloe[80:240, 120:360]
-    height, width = aloe_ref.shape[:2]
-    rotated = np.ascontiguousarray(np.rot90(resize_bicubic(aloe_ref, 2 * width, 2 * height), -1))
+    height, width = view.shape[:2]
+    rotated = np.ascontiguousarray(np.rot90(resize_bicubic(view, 2 * width, 2 * height), -1))
     result = upscaled(upscaler, hr, rotated)
     (reference,) = result.references
     assert reference.fit is not None and reference.fit.use == "resampled" and reference.fit.pose is not None
@@ -61,21 +82,20 @@ def test_a_rotated_and_larger_reference_helps_as_the_upright_one(
     assert gain(hr, result, without) > 0.8 * gain(hr, upright, without)
 
 
-def test_places_are_those_of_the_file(upscaler: Upscaler, aloe: Pixels, leuven: Pixels) -> None:
-    hr = aloe[80:240, 120:360]
-    rotated = np.ascontiguousarray(np.rot90(aloe, -1))  # the pixel (x, y) is at (height - 1 - y, x)
-    result = upscaled(upscaler, hr, leuven, rotated)
+def test_places_are_those_of_the_file(upscaler: Upscaler, whole: Pixels, hr: Pixels, other: Pixels) -> None:
+    rotated = np.ascontiguousarray(np.rot90(whole, -1))  # the pixel (x, y) is at (height - 1 - y, x)
+    result = upscaled(upscaler, hr, other, rotated)
     assert [reference.left_out for reference in result.references] == [True, False]
     assert (result.index[..., 0] == 1).all()
     y, x = 4 * np.indices(result.index.shape[:2])
-    rows, columns = x + 120, aloe.shape[0] - 1 - (y + 80)
+    rows, columns = x + 40, whole.shape[0] - 1 - (y + 40)
     off = np.abs(result.index[..., 1:] - np.stack([rows, columns], -1)).max(-1)
     assert np.median(off) <= 1 and (off <= 2).mean() > 0.9
 
 
 def test_what_fits_is_used_as_it_is_and_encoded_once(upscaler: Upscaler, leuven: Pixels) -> None:
-    references = upscaler.encode_references(leuven)
-    picture = Picture(downscale4(leuven[40:200, 40:240]))
+    references = upscaler.encode_references(leuven[:200, :240])
+    picture = Picture(downscale4(leuven[20:180, 20:220]))
     seen = []
     hook = upscaler.model.extractor.register_forward_hook(lambda module, args, out: seen.append(args[0].shape[2:]))
     try:
@@ -90,35 +110,34 @@ def test_what_fits_is_used_as_it_is_and_encoded_once(upscaler: Upscaler, leuven:
     assert len(seen) < len(at_first)
 
 
-def test_the_plan_is_that_of_what_is_used(upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels) -> None:
+def test_the_plan_is_that_of_what_is_used(upscaler: Upscaler, hr: Pixels, view: Pixels) -> None:
     """A reference three times as large is resampled, and costs what a reference of the picture's size does."""
-    height, width = aloe_ref.shape[:2]
-    picture = Picture(downscale4(aloe[:160, :240]))
-    references = upscaler.encode_references(resize_bicubic(aloe_ref, 3 * width, 3 * height))
+    height, width = view.shape[:2]
+    picture = Picture(downscale4(hr))
+    references = upscaler.encode_references(resize_bicubic(view, 3 * width, 3 * height))
     fitted = upscaler.fit_references(picture, references)
     assert fitted[0].fit is not None and fitted[0].fit.use == "resampled"
     assert np.prod(fitted[0].grid) < 0.2 * np.prod(references[0].grid)
     assert upscaler.plan(picture, fitted).seconds < upscaler.plan(picture, references).seconds
     # For a second pass, on a picture twice as large.
-    assert fitted[0].grid_for((120, 80)) == tuple(2 * side for side in fitted[0].grid)
+    assert fitted[0].grid_for((80, 80)) == tuple(2 * side for side in fitted[0].grid)
 
 
-def test_a_fitted_reference_is_not_fitted_again(upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels) -> None:
-    picture = Picture(downscale4(aloe[:160, :200]))
-    references = upscaler.encode_references(aloe_ref)
+def test_a_fitted_reference_is_not_fitted_again(upscaler: Upscaler, whole: Pixels, hr: Pixels, view: Pixels) -> None:
+    picture = Picture(downscale4(hr))
+    references = upscaler.encode_references(view)
     fitted = upscaler.fit_references(picture, references)
     assert upscaler.fit_references(picture, fitted) is fitted
     result = upscaler.upscale(picture, fitted)
     assert result.references == fitted
     np.testing.assert_array_equal(result.picture.rgb, upscaler.upscale(picture, references).picture.rgb)
     # For another picture the original is fitted.
-    other = upscaler.fit_references(Picture(downscale4(aloe[:160, :240])), fitted)
+    other = upscaler.fit_references(Picture(downscale4(whole[40:200, 40:220])), fitted)
     assert other[0].fit is not None and other[0].fit.original is references[0].pixels
 
 
-def test_exposure_is_matched(upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels, without: Upscaled) -> None:
-    hr = aloe[80:240, 120:360]
-    dark = np.rint(0.5 * aloe_ref + 20).astype(np.uint8)
+def test_exposure_is_matched(upscaler: Upscaler, hr: Pixels, view: Pixels) -> None:
+    dark = np.rint(0.5 * view + 20).astype(np.uint8)
     matched = upscaled(upscaler, hr, dark)
     (reference,) = matched.references
     assert reference.fit is not None and reference.fit.colours is not None
@@ -136,8 +155,8 @@ def test_off_uses_references_as_they_are(upscaler: Upscaler, aloe: Pixels, leuve
     assert reference.fit is None and result.relevance.any()
 
 
-def test_16_bits_are_fitted_as_8(upscaler: Upscaler, aloe: Pixels, aloe_ref: Pixels, upright: Upscaled) -> None:
-    hr, deep = aloe[80:240, 120:360], aloe_ref.astype(np.uint16) * 257
+def test_16_bits_are_fitted_as_8(upscaler: Upscaler, hr: Pixels, view: Pixels, upright: Upscaled) -> None:
+    deep = view.astype(np.uint16) * 257
     shallow = upright.picture.rgb
     lr = Picture(downscale4(hr).astype(np.uint16) * 257)
     result = upscaler.upscale(lr, upscaler.encode_references(Picture(deep)))
