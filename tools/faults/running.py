@@ -3,6 +3,7 @@
 import atexit
 import ctypes
 import fnmatch
+import gc
 import os
 import shutil
 import signal
@@ -170,6 +171,7 @@ def prepared() -> Iterator[Path]:
         with redirect_stdout(None):
             ttsr.cli.main(_FIRST)
         os.chdir(before)
+        gc.freeze()  # what forks do not look through for garbage, they need no copies of
         yield workspace
     except Child:  # whose parent still needs it
         raise
