@@ -14,6 +14,7 @@
 #                 of the fuzzers; FUZZ_SECONDS=... for another time)
 # make interrupts stops every command by signals at 40 moments of its work: does anything stay behind? (some minutes)
 # make full-disk  runs every command where the disk is full at some byte: is it said, and does anything stay behind? (some minutes)
+# make same-bytes runs every command with 1, 2 and 3 threads: do they write the same bytes? (some minutes)
 # make dist       the wheel and the sdist of the last commit, checked and tried out: dist/
 # make sbom       make dist, and its bill of materials as CycloneDX: sbom/
 # make docs       the documentation as a site: site/index.html (builds and reads without a network)
@@ -31,7 +32,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test coverage mutation chaos attack schemathesis fuzz interrupts full-disk chromium quick lint type licences audit dist sbom docs browser bench quality peers ablation retrain clean
+.PHONY: help demo test coverage mutation chaos attack schemathesis fuzz interrupts full-disk same-bytes chromium quick lint type licences audit dist sbom docs browser bench quality peers ablation retrain clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -98,6 +99,9 @@ SLOW := tests/integration tests/page tests/tools tests/cli/test_evaluate.py test
 	tests/training/test_golden.py tests/training/test_loop.py tests/training/test_training_log.py tests/weights/test_loading.py::test_loaded_network
 quick: $(VENV)/.test
 	$(BIN)/python -m pytest $(SLOW:%=--deselect=%)
+
+same-bytes: $(VENV)/.test
+	PYTHONPATH=tools $(BIN)/python -m faults.same_bytes
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

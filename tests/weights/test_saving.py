@@ -33,6 +33,18 @@ def test_metadata_there_and_back(small: TTSR, tmp_path: Path) -> None:
     assert metadata.provenance == PROVENANCE
 
 
+def test_a_file_is_the_same_bytes_each_time(small: TTSR, tmp_path: Path) -> None:
+    """Its metadata too, which the library writes in any order."""
+    files = [tmp_path / f"{number}.safetensors" for number in range(2)]
+    for file in files:
+        save(small, file, provenance=PROVENANCE)
+    data = files[0].read_bytes()
+    assert data == files[1].read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    names = [*json.loads(data[8 : 8 + size])["__metadata__"]]
+    assert size % 8 == 0 and len(names) > 3 and names == sorted(names)
+
+
 @pytest.mark.parametrize("beyond", [{"bicubic_skip": True}, {"refinement_radius": 2}, {"res_scale": 0.1}], ids=str)
 def test_what_goes_beyond_the_paper_is_kept(
     assert_same_weights: Callable[..., None], beyond: dict[str, Any], tmp_path: Path

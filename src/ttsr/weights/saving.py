@@ -1,11 +1,12 @@
 """Writing a TTSR to a file, in the layout of this package or of a public implementation."""
 
+import json
 from pathlib import Path
 from typing import Literal
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save as to_safetensors
 
 from ttsr import __version__
 from ttsr.errors import WeightsError
@@ -53,7 +54,8 @@ def save(
     try:
         with atomic_path(path) as temporary:
             if layout is OURS:
-                save_file(state, temporary, Metadata(model.config, provenance or Provenance()).to_strings())
+                metadata = Metadata(model.config, provenance or Provenance()).to_strings()
+                temporary.write_bytes(_in_order(to_safetensors(state, metadata)))
             else:
                 bare = layout is AUTHORS
                 content = state if bare else {"meta": {"ttsr_version": __version__}, "state_dict": state}
@@ -63,6 +65,16 @@ def save(
     except (OSError, SafetensorError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise WeightsError(f"{path}: cannot be written ({reason})") from None
+
+
+def _in_order(safetensors: bytes) -> bytes:
+    """The same file with its metadata sorted, which the library writes in another order each time."""
+    size = int.from_bytes(safetensors[:8], "little")
+    header = json.loads(safetensors[8 : 8 + size])
+    header = {"__metadata__": dict(sorted(header.pop("__metadata__").items())), **header}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
+    return b"".join([len(text).to_bytes(8, "little"), text, safetensors[8 + size :]])
 
 
 def read_metadata(path: str | Path) -> Metadata:
