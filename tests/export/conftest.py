@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 from filelock import FileLock
+from torch.export import ExportedProgram
 
 from ttsr.cli import main
+from ttsr.export.graph_inputs import Part
+from ttsr.export.programs import exported
 from ttsr.models.config import TTSRConfig
 from ttsr.models.ttsr import TTSR
 from ttsr.weights.saving import save
 
-Exporter = Callable[[str, str, str], Path]
+Exporter = Callable[..., Path]
 
 # Before the tests import onnxruntime, which reports its use otherwise.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -21,15 +24,26 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 @pytest.fixture(scope="session")
 def export_once(tmp_path_factory: pytest.TempPathFactory) -> Exporter:
-    """Runs `ttsr export` for a model and a format, into a folder that all processes of this run share."""
+    """Runs `ttsr export` for a model, into a folder for each format that all processes of this run share."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if base.name.startswith("popen-") else base
 
-    def export(name: str, model: str, file_format: str) -> Path:
+    def export(name: str, model: str, *formats: str) -> Path:
         folder = shared / f"exported-{name}"
-        with FileLock(shared / f"exported-{name}.lock"):
+        # Tracing takes most of the time, and gives the same for each format.
+        traced: dict[str, ExportedProgram] = {}
+
+        def traced_once(part: Part) -> ExportedProgram:
+            if part.name not in traced:
+                traced[part.name] = exported(part)
+            return traced[part.name]
+
+        with FileLock(shared / f"exported-{name}.lock"), pytest.MonkeyPatch.context() as patched:
             if not folder.exists():
-                assert main(["export", "--model", model, "--format", file_format, "-o", str(folder)]) == 0
+                patched.setattr("ttsr.export.exporting.exported", traced_once)
+                for file_format in formats:
+                    out = str(folder / file_format)
+                    assert main(["export", "--model", model, "--format", file_format, "-o", out]) == 0
         return folder
 
     return export
@@ -47,14 +61,19 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def lite_onnx(export_once: Exporter) -> Path:
     """`ttsr-lite` as ONNX."""
-    return export_once("lite", "ttsr-lite", "onnx")
+    return export_once("lite", "ttsr-lite", "onnx") / "onnx"
 
 
 @pytest.fixture(scope="session")
-def published_onnx(export_once: Exporter, published: Path) -> Path:
-    return export_once("published", str(published), "onnx")
+def exported_published(export_once: Exporter, published: Path) -> Path:
+    return export_once("published", str(published), "torch", "onnx")
 
 
 @pytest.fixture(scope="session")
-def published_programs(export_once: Exporter, published: Path) -> Path:
-    return export_once("programs", str(published), "torch")
+def published_onnx(exported_published: Path) -> Path:
+    return exported_published / "onnx"
+
+
+@pytest.fixture(scope="session")
+def published_programs(exported_published: Path) -> Path:
+    return exported_published / "torch"

@@ -27,7 +27,8 @@ def operators(graph: onnx.GraphProto) -> set[str]:
     return {node.op_type for node in graph.node}.union(*map(operators, inner))
 
 
-def test_every_part_is_described(lite_onnx: Path, published_onnx: Path, published_programs: Path) -> None:
+def test_every_part_is_described(published_onnx: Path, published_programs: Path, lite_onnx: Path) -> None:
+    """Of the published network first: another process is making the other meanwhile."""
     for folder, suffix in ((lite_onnx, ".onnx"), (published_onnx, ".onnx"), (published_programs, ".pt2")):
         facts = json.loads((folder / "model.json").read_text())
         names = ["extractor", "matching", "synthesis", *(["trunk"] if folder == lite_onnx else [])]
