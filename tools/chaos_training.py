@@ -20,6 +20,7 @@ hold the same files. The exit code is 1 if they are not.
 """
 
 import argparse
+import gc
 import os
 import random
 import signal
@@ -277,6 +278,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cold", type=int, default=5, help="every so manieth start is a new interpreter; 0 for none")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    gc.freeze()  # what forks do not look through for garbage, they need no copies of
     draw, trunk = random.Random(given.seed), given.steps // 3
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         work = Path(name)
