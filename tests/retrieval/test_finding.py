@@ -16,7 +16,7 @@ from ttsr.retrieval.photo_index import PhotoIndex, index_photos
 from ttsr.retrieval.ranking import rank_photos
 
 Pixels = NDArray[np.uint8]
-BOX = np.s_[80:240, 120:360]
+BOX = np.s_[80:240, 120:280]
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +31,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory, aloe: Pixels, aloe_ref: Pix
     lr = Image.fromarray(downscale4(aloe[BOX]))
     lr.save(folder / "picture.png")
     lr.save(folder / "copy of it.png")
-    lr.resize((240, 160), Image.Resampling.BICUBIC).save(folder / "picture_x4.png")
+    lr.resize((160, 160), Image.Resampling.BICUBIC).save(folder / "picture_x4.png")
     (folder / "results").mkdir()
-    lr.resize((120, 80), Image.Resampling.BICUBIC).save(folder / "results" / "picture_x2.png")
-    Image.fromarray(aloe_ref).save(folder / "view.png")
-    Image.fromarray(np.ascontiguousarray(aloe_ref[:, :120])).save(folder / "a part.png")
-    Image.fromarray(leuven).save(folder / "street.png")
+    lr.resize((80, 80), Image.Resampling.BICUBIC).save(folder / "results" / "picture_x2.png")
+    Image.fromarray(aloe_ref[40:280, 80:400]).save(folder / "view.png")
+    Image.fromarray(np.ascontiguousarray(aloe_ref[40:280, 80:200])).save(folder / "a part.png")
+    Image.fromarray(leuven[:240, :320]).save(folder / "street.png")
     Image.fromarray(np.full((90, 90, 3), 90, np.uint8)).save(folder / "flat.png")
     (folder / "broken.jpg").write_text("no picture")
     return folder
