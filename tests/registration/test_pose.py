@@ -36,7 +36,8 @@ def test_scale_and_rotation_are_found(leuven: Pixels, scale: float, rotation: fl
 
 
 def test_mirror_images_by_choice(aloe: Pixels, leuven: Pixels) -> None:
-    assert estimated(aloe, np.ascontiguousarray(aloe[:, ::-1])) is None
+    part = aloe[:240, :320]
+    assert estimated(part, np.ascontiguousarray(part[:, ::-1])) is None
     mirrored = np.ascontiguousarray(leuven[:, ::-1])
     pose = estimated(leuven, mirrored, mirrored=True)
     assert pose is not None and pose.mirrored
@@ -51,9 +52,10 @@ def test_mirror_images_by_choice(aloe: Pixels, leuven: Pixels) -> None:
 
 
 def test_other_things_have_no_pose(aloe: Pixels, leuven: Pixels) -> None:
-    assert estimated(aloe, leuven, mirrored=True) is None
-    assert estimated(np.full((64, 64, 3), 9, np.uint8), leuven) is None
-    assert estimated(leuven[:4, :4], leuven) is None
+    other = leuven[:240, :320]
+    assert estimated(aloe[:240, :320], other, mirrored=True) is None
+    assert estimated(np.full((64, 64, 3), 9, np.uint8), other) is None
+    assert estimated(other[:4, :4], other) is None
 
 
 def test_16_bits_have_the_keypoints_of_8(leuven: Pixels) -> None:
