@@ -17,6 +17,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,18 +39,18 @@ SMALL = [
     *("--extractor.start", "random", "--losses.perceptual_features", "extractor", "--discriminator.channels", "2"),
     *("--cufed.hr_size", "32", "--cufed.ref_size", "32", "--schedule.steps", "2", "--schedule.pixel_steps", "1"),
 ]
-SRUN = """#!/usr/bin/env python3
+SRUN = f"""#!{sys.executable} -IS
 # Starts the tasks of a job step as Slurm's srun does, on this machine.
 import os, subprocess, sys
 words = sys.argv[1:]
 tasks = int(words[words.index("--ntasks") + 1])
 command = words[words.index("ttsr"):]
-world = {"SLURM_NTASKS": str(tasks), "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": str(tasks), "SLURM_NNODES": "1"}
-world |= {"SLURM_JOB_ID": os.environ["FAKE_JOB"], "SLURM_LAUNCH_NODE_IPADDR": "127.0.0.1"}
-world |= {"SLURM_NODELIST": "localhost", "SLURM_JOB_NODELIST": "localhost", "SLURM_STEP_NODELIST": "localhost"}
-world |= {"SLURM_STEP_TASKS_PER_NODE": str(tasks), "SLURM_TASKS_PER_NODE": str(tasks)}
-ranks = [{"SLURM_PROCID": str(n), "SLURM_LOCALID": str(n), "SLURM_NODEID": "0"} for n in range(tasks)]
-processes = [subprocess.Popen(command, env={**os.environ, **world, **rank}) for rank in ranks]
+world = {{"SLURM_NTASKS": str(tasks), "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": str(tasks), "SLURM_NNODES": "1"}}
+world |= {{"SLURM_JOB_ID": os.environ["FAKE_JOB"], "SLURM_LAUNCH_NODE_IPADDR": "127.0.0.1"}}
+world |= {{"SLURM_NODELIST": "localhost", "SLURM_JOB_NODELIST": "localhost", "SLURM_STEP_NODELIST": "localhost"}}
+world |= {{"SLURM_STEP_TASKS_PER_NODE": str(tasks), "SLURM_TASKS_PER_NODE": str(tasks)}}
+ranks = [{{"SLURM_PROCID": str(n), "SLURM_LOCALID": str(n), "SLURM_NODEID": "0"}} for n in range(tasks)]
+processes = [subprocess.Popen(command, env={{**os.environ, **world, **rank}}) for rank in ranks]
 sys.exit(max(process.wait() for process in processes))
 """
 
@@ -89,8 +90,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trained = folder / "work_dirs/rec/ttsr-rec_x4c64b16_1xb9-200k_CUFED.safetensors"
     trained.parent.mkdir(parents=True)
     file.replace(trained)
-    executable(folder / "bin/ttsr", f'#!/bin/sh\nexec "{sys.executable}" -m ttsr "$@"\n')
-    executable(folder / "bin/torchrun", f'#!/bin/sh\nexec "{sys.executable}" -m torch.distributed.run "$@"\n')
+    for name, module in (("ttsr", "ttsr"), ("torchrun", "torch.distributed.run")):
+        executable(folder / "bin" / name, f'#!/bin/sh\nexec "$FORKED_PYTHON" -m {module} "$@"\n')
     executable(folder / "bin/srun", SRUN)
     return folder
 
@@ -132,7 +133,7 @@ def test_the_fields_of_the_page_exist() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_page_runs(
-    command: str, workspace: Path, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, workspace: Path, url: str, forking: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = Path(shutil.copytree(workspace, tmp_path / "workspace"))
     monkeypatch.chdir(workspace)
@@ -151,7 +152,7 @@ def test_a_command_of_the_page_runs(
         if words[0] == "torchrun":
             words[1:1] = ["--master-port", port]
         path = f"{workspace / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path, "FAKE_JOB": port, "OMP_NUM_THREADS": "1"}
+        environment = forking.environment | {"PATH": path, "FAKE_JOB": port, "TTSR_CACHE": str(tmp_path / "cache")}
         done = subprocess.run(words, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
     if trains:

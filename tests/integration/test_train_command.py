@@ -2,10 +2,8 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,17 +22,10 @@ from ttsr.training.recipe_text import read_recipe, recipe_names
 from ttsr.training.stages import stages_of
 from ttsr.weights.saving import read_metadata
 
-ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-def run(*arguments: str | Path, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", *launcher, *(["-m"] if launcher else []), "ttsr", "train", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=ALONE)
-
 
 @pytest.fixture
 def run_here(capsys: pytest.CaptureFixture[str], one_thread: None) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`run` in this process, which has imported everything: for what needs no process of its own."""
+    """`ttsr train` in this process: for what needs no process of its own."""
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         code = main(["train", *map(str, arguments), "--workers=0"])
@@ -52,14 +43,14 @@ def last_step(folder: Path) -> int:
     return read_checkpoint(folder)["step"]
 
 
-def test_train_stop_resume_and_use(photos, tmp_path, run_here):
+def test_train_stop_resume_and_use(photos, tmp_path, run_here, forking):
     folder = tmp_path / "run"
     stopped = run_here("debug", "--data", photos, "--out", folder, "--max-time", "0")
     assert stopped.returncode == 3, stopped.stderr
     assert "step 1 of 20" in stopped.stdout and "--resume" in stopped.stdout
     again = run_here("debug", "--data", photos, "--out", folder)
     assert again.returncode == 2 and "holds a run already" in again.stderr
-    done = run("debug", "--data", photos, "--out", folder, "--resume")
+    done = forking.run("-m", "ttsr", "train", "debug", "--data", photos, "--out", folder, "--resume")
     assert "debug: continues after step 1, 2 pairs a step (batch_per: run)" in done.stdout
     lines = [line for line in done.stderr.splitlines() if line.startswith("ttsr: debug: step ")]
     assert len(lines) == 19 and "step 20 of 20: rec " in lines[-1]
@@ -82,58 +73,60 @@ def test_train_stop_resume_and_use(photos, tmp_path, run_here):
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_process_group_stops_and_saves(photos, tmp_path, how):
+def test_a_signal_to_the_process_group_stops_and_saves(photos, tmp_path, forking, how):
     """As a terminal's Ctrl-C or a job scheduler sends it: to the workers too."""
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "ttsr", "train", "debug", "--data", photos, "--out", folder]
-    command += ["--schedule.steps", "100000"]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, env=ALONE)
-    while not list(folder.glob("checkpoints/*.pt")):
-        assert child.poll() is None
-        time.sleep(0.1)
-    os.killpg(child.pid, how)
-    told, _ = child.communicate()
-    assert child.returncode == 3 and "continue with --resume" in told
+    arguments = ["debug", "--data", photos, "--out", folder, "--schedule.steps", "100000"]
+    with (tmp_path / "out").open("w") as out:
+        child = forking.start("-m", "ttsr", "train", *arguments, stdout=out.fileno())
+        while not list(folder.glob("checkpoints/*.pt")):
+            assert not child.has_ended
+            time.sleep(0.05)
+        os.killpg(child.pid, how)
+        assert child.wait() == 3
+    assert "continue with --resume" in (tmp_path / "out").read_text()
     assert losses(folder)[-1]["step"] == last_step(folder)
 
 
-def test_a_killed_command_resumes_bit_for_bit(photos, tmp_path, run_here):
+def test_a_killed_command_resumes_bit_for_bit(photos, tmp_path, run_here, forking):
     """SIGKILL to the process and its workers, wherever it happens to be, twice."""
-    arguments = ["debug", "--data", photos, "--checkpoint_steps", "3", "--schedule.steps", "40"]
+    arguments = ["debug", "--data", photos, "--checkpoint_steps", "3", "--schedule.steps", "30"]
     assert run_here(*arguments, "--out", tmp_path / "whole").returncode == 0
     folder = tmp_path / "killed"
-    for wanted, more in ((8, []), (21, ["--resume"])):
-        command = [sys.executable, "-m", "ttsr", "train", *map(str, arguments), "--out", str(folder), *more]
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True, env=ALONE)
+    for wanted, more in ((5, []), (14, ["--resume"])):
+        child = forking.start("-m", "ttsr", "train", *arguments, "--out", folder, *more)
         while not (folder / "log.jsonl").exists() or f'"step": {wanted},' not in (folder / "log.jsonl").read_text():
-            assert child.poll() is None
+            assert not child.has_ended
             time.sleep(0.01)
         os.killpg(child.pid, signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL
-    assert last_step(folder) < 40
+    assert last_step(folder) < 30
     assert run_here(*arguments, "--out", folder, "--resume").returncode == 0
     assert losses(folder) == losses(tmp_path / "whole")
 
 
-def test_a_full_disk_keeps_the_last_checkpoint(photos, tmp_path, run_here):
+LIMITED = """
+import resource, runpy, sys
+size = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+runpy.run_module("ttsr", run_name="__main__")
+"""
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(photos, tmp_path, run_here, forking):
     """The system refuses files above a size, as it refuses them on a full disk."""
     folder = tmp_path / "run"
-    assert run_here("debug", "--data", photos, "--out", folder, "--max-time", "0").returncode == 3
+    steps = "--schedule.steps=6"
+    assert run_here("debug", "--data", photos, "--out", folder, steps, "--max-time", "0").returncode == 3
     size = (folder / "checkpoints" / "step-00000001.pt").stat().st_size
-    command = [sys.executable, "-m", "ttsr", "train", "debug", "--data", str(photos), "--out", str(folder), "--resume"]
-    full = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        env=ALONE,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2)),
-    )
+    command = ["train", "debug", "--data", photos, "--out", folder, steps, "--resume"]
+    full = forking.run("-c", LIMITED, str(size // 2), *command)
     assert full.returncode == 2 and "Traceback" not in full.stderr
     *lines, complaint = full.stderr.splitlines()
     assert "cannot be written (File too large)" in complaint
     assert all(line.startswith("ttsr: debug: step ") for line in lines)
     assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step-00000001.pt"]
-    assert run_here("debug", "--data", photos, "--out", folder, "--resume").returncode == 0
+    assert run_here("debug", "--data", photos, "--out", folder, steps, "--resume").returncode == 0
 
 
 ADVERSARIAL = [
@@ -186,11 +179,12 @@ def test_two_processes_stop_together_and_go_on(photos, tmp_path, run_here, launc
     assert [part["processes"] for part in environment] == [2, 1]
 
 
-def test_accelerate_launches_it_too(photos, tmp_path):
+def test_accelerate_launches_it_too(photos, tmp_path, forking):
     """Without a GPU it starts one process here; several are torchrun's to start."""
-    launcher = ("accelerate.commands.launch", "--cpu", "--num_processes=1", "--num_machines=1")
-    launcher = (*launcher, "--mixed_precision=no", "--dynamo_backend=no")
-    done = run("debug", "--data", photos, "--out", tmp_path, "--schedule.steps=5", launcher=launcher)
+    launcher = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes=1", "--num_machines=1"]
+    launcher += ["--mixed_precision=no", "--dynamo_backend=no"]
+    command = ["-m", "ttsr", "train", "debug", "--data", photos, "--out", tmp_path, "--schedule.steps=5"]
+    done = forking.run(*launcher, *command)
     assert done.returncode == 0 and "finished" in done.stdout, done.stderr
 
 

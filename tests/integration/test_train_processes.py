@@ -13,12 +13,11 @@ from ttsr.system.folder_lock import lock_folder
 from ttsr.training.checkpoint import read_checkpoint
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHON": sys.executable}
 SMALL = ["debug", "--device", "cpu", "--losses.contrastive_group=1", "--workers=0"]
 
 # Stands for Slurm's: starts the tasks of a step with the variables that the manual of srun lists, and ends with the
 # highest of their exit codes.
-SRUN = f"""#!{sys.executable}
+SRUN = f"""#!{sys.executable} -IS
 import os, subprocess, sys
 
 command = sys.argv[1:]
@@ -63,13 +62,14 @@ def test_a_batch_per_process_is_that_many_times_larger(photos, tmp_path, capsys,
     assert (state["step"], state["pairs"], state["batch"]) == (4, 2 * 3 + 1, 1)
 
 
-def test_the_example_of_slurm_trains_once_and_is_queued_until_it_is_finished(photos, tmp_path):
+def test_the_example_of_slurm_trains_once_and_is_queued_until_it_is_finished(photos, tmp_path, forking):
     """Two tasks are one run, not two in one folder."""
     for name, text in (("srun", SRUN), ("scontrol", SCONTROL)):
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)
     job = {
+        "PYTHON": forking.python,
         "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
         "REQUEUED": str(tmp_path / "requeued"),
         "SLURM_JOB_ID": str(os.getpid()),
@@ -81,7 +81,7 @@ def test_the_example_of_slurm_trains_once_and_is_queued_until_it_is_finished(pho
     script += ["--out", str(tmp_path / "run")]
 
     def submit(*more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*script, *more], capture_output=True, text=True, env=ENVIRONMENT | job)
+        return subprocess.run([*script, *more], capture_output=True, text=True, env=forking.environment | job)
 
     begun = submit("--max-time=0")
     assert begun.returncode == 3, begun.stderr

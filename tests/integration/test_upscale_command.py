@@ -180,16 +180,18 @@ def test_the_longest_names(weights: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", ["stdout", "stderr"])
-def test_a_reader_that_leaves_does_not_stop_the_work(weights: Path, closed: str) -> None:
+def test_a_reader_that_leaves_does_not_stop_the_work(weights: Path, forking: Any, closed: str) -> None:
     for name in ("a", "b", "c"):
         picture(f"{name}.png", 4, 4, 3)
-    command = [sys.executable, "-m", "ttsr", "upscale", "a.png", "b.png", "no.png", "c.png", "--model", str(weights)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stderr is not None
-    left, read = (process.stdout, process.stderr) if closed == "stdout" else (process.stderr, process.stdout)
-    left.close()
-    text = read.read()
-    read.close()
+    (left, unread), (read, written) = os.pipe(), os.pipe()
+    os.close(left)
+    streams = {closed: unread, "stderr" if closed == "stdout" else "stdout": written}
+    command = ["upscale", "a.png", "b.png", "no.png", "c.png", "--model", weights]
+    process = forking.start("-m", "ttsr", *command, **streams)
+    os.close(unread)
+    os.close(written)
+    with open(read) as stream:
+        text = stream.read()
     assert process.wait() == 2
     assert [name for name in files() if "x4" in name] == ["a_x4.png", "b_x4.png", "c_x4.png"]
     if closed == "stdout":
@@ -425,24 +427,21 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.parametrize(
     ("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
 )
-def test_a_stopped_run_leaves_no_half_written_output(weights: Path, stop: signal.Signals, code: int) -> None:
+def test_a_stopped_run_leaves_no_half_written_output(
+    weights: Path, forking: Any, stop: signal.Signals, code: int
+) -> None:
     picture("lr.png", 4, 4, 3)
     Path("out.png").write_bytes(b"from before")
-    arguments = ["upscale", "lr.png", "--ref", "lr.png", "-o", "out.png", "--model", str(weights)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", STUCK_IN_WRITING, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell's background jobs inherit SIGINT ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "writing\n"
-    os.kill(process.pid, stop)
-    _, err = process.communicate()
-    assert process.returncode == code
-    assert "Traceback" not in err
+    arguments = ["upscale", "lr.png", "--ref", "lr.png", "-o", "out.png", "--model", weights]
+    (out, stdout), (err, stderr) = os.pipe(), os.pipe()
+    process = forking.start("-c", STUCK_IN_WRITING, *arguments, stdout=stdout, stderr=stderr)
+    os.close(stdout)
+    os.close(stderr)
+    with open(out) as told, open(err) as errors:
+        assert told.readline() == "writing\n"
+        os.kill(process.pid, stop)
+        assert process.wait() == code
+        assert "Traceback" not in errors.read()
     assert Path("out.png").read_bytes() == b"from before"
     if stop != signal.SIGKILL:
         assert files() == ["lr.png", "out.png"]

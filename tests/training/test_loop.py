@@ -30,6 +30,12 @@ def stop_at(step: int, how: int):
     return on_step
 
 
+@pytest.fixture
+def debug(debug):
+    """With fewer steps: four for the extractor, two for the pixels, and six with all losses."""
+    return lambda kind, *more: debug(kind, "--schedule.steps=12", *more)
+
+
 @pytest.fixture(scope="module")
 def unbroken(photos, tmp_path_factory):
     """Whole runs of the recipe `debug`, by kind; each is run on first use."""
@@ -39,7 +45,7 @@ def unbroken(photos, tmp_path_factory):
         if kind not in folders:
             folders[kind] = tmp_path_factory.mktemp("unbroken")
             _, outcome = train(recipe, photos, folders[kind], num_workers=0)
-            assert outcome.finished and outcome.step == 20
+            assert outcome.finished and outcome.step == 12
         return folders[kind]
 
     return run
@@ -58,20 +64,29 @@ def assert_same_state(ours: object, theirs: object) -> None:
         assert ours == theirs
 
 
-@pytest.mark.parametrize("kind", ["rec", "gan", "gan-paper", "gan-patch"])
-@pytest.mark.parametrize("step, how", [(2, signal.SIGTERM), (5, signal.SIGINT), (13, signal.SIGTERM)])
+@pytest.mark.parametrize(
+    "kind, step, how",
+    [
+        ("rec", 8, signal.SIGINT),
+        ("gan", 9, signal.SIGTERM),
+        ("gan-paper", 2, signal.SIGTERM),
+        ("gan-paper", 5, signal.SIGINT),
+        ("gan-paper", 9, signal.SIGTERM),
+        ("gan-patch", 9, signal.SIGTERM),
+    ],
+)
 def test_a_stopped_run_resumes_bit_for_bit(photos, unbroken, debug, losses, tmp_path, kind, step, how):
     recipe = debug(kind)
     _, outcome = train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(step, how))
     assert not outcome.finished and outcome.step == step
     _, outcome = train(recipe, photos, tmp_path, num_workers=2, resume=True)
-    assert outcome.finished and outcome.step == 20
+    assert outcome.finished and outcome.step == 12
     whole = unbroken(kind, recipe)
     assert losses(tmp_path) == losses(whole)
     assert_same_state(read_checkpoint(tmp_path), read_checkpoint(whole))
 
 
-@pytest.mark.parametrize("kind, step, saved", [("rec", 13, 10), ("gan", 7, 5), ("gan-paper", 19, 15)])
+@pytest.mark.parametrize("kind, step, saved", [("rec", 7, 5), ("gan", 8, 5), ("gan-paper", 11, 10)])
 def test_a_killed_run_resumes_from_its_last_checkpoint(photos, unbroken, debug, losses, tmp_path, kind, step, saved):
     """The child is killed some steps after a checkpoint, by a signal that cannot be caught."""
     recipe = debug(kind)
@@ -87,12 +102,12 @@ def test_a_killed_run_resumes_from_its_last_checkpoint(photos, unbroken, debug, 
 
 def test_a_truncated_checkpoint_is_passed_over_with_a_warning(photos, unbroken, debug, losses, tmp_path):
     recipe = debug("gan")
-    train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(12, signal.SIGTERM))
-    newest = tmp_path / "checkpoints" / "step-00000012.pt"
+    train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(9, signal.SIGTERM))
+    newest = tmp_path / "checkpoints" / "step-00000009.pt"
     newest.write_bytes(newest.read_bytes()[:5000])
     warnings: list[str] = []
     train(recipe, photos, tmp_path, num_workers=0, resume=True, on_warning=warnings.append)
-    assert len(warnings) == 1 and "step-00000012.pt" in warnings[0] and "passed over" in warnings[0]
+    assert len(warnings) == 1 and "step-00000009.pt" in warnings[0] and "passed over" in warnings[0]
     assert losses(tmp_path) == losses(unbroken("gan", recipe))
 
 
@@ -132,7 +147,7 @@ def test_progress_is_reported_and_cancels(photos, debug, tmp_path):
 
     progress = Progress(show)
     _, outcome = train(debug("rec"), photos, tmp_path, num_workers=0, progress=progress)
-    assert fractions == [1 / 20, 2 / 20, 3 / 20]
+    assert fractions == [1 / 12, 2 / 12, 3 / 12]
     assert not outcome.finished and read_checkpoint(tmp_path)["step"] == outcome.step == 3
 
 
@@ -163,7 +178,8 @@ def test_it_learns(photos, debug, losses, tmp_path):
 
 
 def test_losses_that_are_not_finite_are_skipped_and_finally_stop_the_run(photos, debug, tmp_path):
-    wild = debug("rec", "--optimizer.lr=1e30", "--optimizer.extractor_lr=1e30", "--optimizer.clip_norm=0")
+    rates = ["--optimizer.lr=1e30", "--optimizer.extractor_lr=1e30", "--optimizer.clip_norm=0"]
+    wild = debug("rec", "--schedule.steps=20", *rates)
     with pytest.raises(RecipeError, match=r"step 1\d: the loss was not finite 10 times in a row"):
         train(wild, photos, tmp_path, num_workers=0)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -277,28 +293,28 @@ def test_a_corrupt_picture_in_the_middle_is_named_once_and_left_out(photos, tmp_
 
 def test_validation_keeps_the_best_model_and_shows_pictures(photos, debug, test_set, tmp_path):
     run = tmp_path / "run"
-    recipe = debug("rec", "--validation_steps=8", "--keep=1", "--checkpoint_steps=3")
+    recipe = debug("rec", "--validation_steps=5", "--keep=1", "--checkpoint_steps=3")
     last_models = []
 
     def note(step: int, _: dict[str, float]) -> None:
         last_models.append((run / "debug.safetensors").exists())
 
     _, outcome = train(recipe, photos, run, test_set=test_set, num_workers=0, on_step=note)
-    assert last_models == [False] * 8 + [True] * 12  # the last model is written at each validation too
+    assert last_models == [False] * 5 + [True] * 7  # the last model is written at each validation too
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     scores = {line["step"]: line["psnr"] for line in lines if line.get("kind") == "validation"}
-    assert list(scores) == [8, 16, 20]
+    assert list(scores) == [5, 10, 12]
     best = max(scores, key=lambda step: scores[step])
     assert outcome.best is not None and (outcome.best.step, outcome.best.psnr) == (best, scores[best])
     kept = sorted(path.name for path in (run / "checkpoints").iterdir())
-    assert kept == sorted({f"step-{best:08}.pt", "step-00000020.pt"})
+    assert kept == sorted({f"step-{best:08}.pt", "step-00000012.pt"})
     assert load(run / "best.safetensors").config == recipe.model
     board = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0})
     board.Reload()
     assert {"training/rec", "validation/psnr"} <= set(board.Tags()["scalars"])
     shown = board.Images("validation/000")
     # LR, reference, bicubic, SR, ground truth and relevance.
-    assert [picture.step for picture in shown] == [8, 16, 20] and shown[0].width == 6 * 288 + 5 * 6
+    assert [picture.step for picture in shown] == [5, 10, 12] and shown[0].width == 6 * 288 + 5 * 6
 
 
 def test_a_run_stopped_at_a_validation_validates_on_resuming(photos, debug, test_set, tmp_path):
@@ -317,9 +333,9 @@ def test_a_nan_score_is_never_the_best(photos, debug, test_set, tmp_path, monkey
     monkeypatch.setattr(
         Validation, "__call__", lambda self, trainer, _: ValidationScore(trainer.step, next(scores), "x")
     )
-    recipe = debug("rec", "--validation_steps=7")
+    recipe = debug("rec", "--validation_steps=5")
     _, outcome = train(recipe, photos, tmp_path / "run", test_set=test_set, num_workers=0)
-    assert outcome.best == ValidationScore(7, 25.0, "x")
+    assert outcome.best == ValidationScore(5, 25.0, "x")
     assert (tmp_path / "run" / "best.safetensors").exists()
 
 

@@ -158,7 +158,7 @@ def test_the_trunk_is_trained_without_references_and_kept_good_by_the_base(whole
         assert line["weighted_base"] == pytest.approx(0.5 * line["base"], rel=1e-6)
 
 
-@pytest.mark.parametrize("stage, step", [(0, 2), (1, 4), (2, 4), (3, 1)])
+@pytest.mark.parametrize("stage, step", [(0, 2), (1, 4), (3, 1)])
 def test_a_stopped_run_resumes_exactly(whole: Path, photos: Path, tmp_path: Path, stage: int, step: int) -> None:
     """Within a stage, and at its last step: the next one does not begin then."""
     taken = 4 * stage + step
@@ -221,8 +221,10 @@ def test_a_finished_stage_cannot_change_but_is_kept_where_that_is_accepted(photo
     assert outcome.finished and steps == []
 
 
-def test_a_new_run_in_the_folder_sets_the_checkpoints_of_the_old_one_aside(photos: Path, tmp_path: Path) -> None:
-    train(staged(), photos, tmp_path, num_workers=0)
+def test_a_new_run_in_the_folder_sets_the_checkpoints_of_the_old_one_aside(
+    photos: Path, whole: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     train(staged(), photos, tmp_path, num_workers=0, max_seconds=0)
     steps: list[int] = []
     _, outcome = train(staged(), photos, tmp_path, num_workers=0, resume=True, on_step=lambda now, _: steps.append(now))
