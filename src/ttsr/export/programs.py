@@ -54,7 +54,7 @@ def exported(part: Part) -> ExportedProgram:
         program = torch.export.export(_OfGiven(part).eval(), arguments, dynamic_shapes=dynamic, strict=False)
     for module in program.graph_module.modules():
         for node in module.graph.nodes if isinstance(module, GraphModule) else ():
-            node.meta.pop("stack_trace", None)  # of the loops' own tracing: paths of this machine
+            node.meta.pop("stack_trace", None)  # paths of this machine, where they are recorded
     return program
 
 
