@@ -136,7 +136,8 @@ def light(words: list[str]) -> list[str]:
     if "CUFED" in words[1]:
         return words + SMALL
     more = [] if "--photos.only_open" in words else ["--photos.only_open", "false"]
-    return [*words, *more, *([] if "--max-time" in words else ["--max-time", "0"]), "--workers", "0"]
+    more += ["--batch_size", "1", "--losses.contrastive_group", "1", "--workers", "0"]
+    return [*words, *more, *([] if "--max-time" in words else ["--max-time", "0"])]
 
 
 def run_ttsr(words: list[str]) -> None:
