@@ -68,7 +68,7 @@ def grainy(pixels: Pixels) -> Pixels:
     return (pixels.astype(int) + noise).clip(0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("which", ["lite", "published_network", "programs"])
+@pytest.mark.parametrize("which", ["published_network", "lite", "programs"])
 def test_all_parts_together_are_the_network(
     which: str,
     request: pytest.FixtureRequest,

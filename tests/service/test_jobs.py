@@ -248,6 +248,7 @@ def test_what_the_service_says_of_itself(client: httpx.Client) -> None:
         "/v1/models",
         "/v1/jobs",
         "/v1/jobs/{job_id}",
+        "/v1/jobs/{job_id}/cancel",
         "/v1/jobs/{job_id}/events",
         "/v1/jobs/{job_id}/result",
         "/v1/jobs/{job_id}/pictures/{what}",

@@ -77,7 +77,8 @@ def upscale(
         raise
     finally:
         report.close(stopped_by)
-    return 2 if report.totals["errors"] else 0
+    # One process says it for all: of several that fail, a launcher stops the others where the first has ended.
+    return 2 if report.totals["errors"] and work.is_main else 0
 
 
 def _results(

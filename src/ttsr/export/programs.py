@@ -55,15 +55,15 @@ def exported(part: Part) -> ExportedProgram:
     for module in program.graph_module.modules():
         for node in module.graph.nodes if isinstance(module, GraphModule) else ():
             node.meta.pop("stack_trace", None)  # paths of this machine, where they are recorded
+    # PyTorch has them in another order each time.
+    limits = sorted(program.range_constraints.items(), key=lambda limit: str(limit[0]))
+    program.range_constraints.clear()
+    program.range_constraints.update(limits)
     return program
 
 
 def save_program(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]) -> None:
     """Write a `.pt2`, with its metadata as `metadata.json` in it."""
-    # PyTorch gives them in another order each time.
-    limits = sorted(program.range_constraints.items(), key=lambda limit: str(limit[0]))
-    program.range_constraints.clear()
-    program.range_constraints.update(limits)
     file = io.BytesIO()  # of a name, PyTorch's writer ends the process where the disk is full
     torch.export.save(program, file, extra_files={METADATA_FILE: json.dumps(metadata)})
     path.write_bytes(file.getbuffer())
