@@ -86,3 +86,15 @@ def test_processes_without_a_place_to_meet(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("MASTER_ADDR", raising=False)
     with pytest.raises(UserError, match=r"the 2 processes of the run do not meet .*MASTER_ADDR"):
         SharedWork()
+
+
+def test_one_that_fails_later_for_the_same_reason_knows_it(environment: dict[str, str]) -> None:
+    """Also of the process that serves the counts, and has no more to do."""
+    program = """
+import time
+from ttsr.system.shared_work import SharedWork
+work = SharedWork()
+time.sleep(work.rank)
+print(work.stop("a bad file"))
+"""
+    assert [process.communicate(timeout=120)[0] for process in run(program, environment)] == ["True\n", "False\n"]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _POLL_S = 0.2
+_STOPPING_S = 5.0
 _JOIN = timedelta(minutes=5)
 
 
@@ -106,10 +107,17 @@ class SharedWork:
         return sums
 
     def stop(self, reason: str) -> bool:
-        """Leave the others for an error; whether none of them has stopped for the same one."""
+        """Leave the others for an error; whether none of them has stopped for the same one.
+
+        The main process, without which they could not find that out, gives them some seconds to do so.
+        """
         try:
+            is_first = self.add(f"stopped: {reason}", 1) == 1
             self.add("stopped", 1)
-            return self.add(f"stopped: {reason}", 1) == 1
+            until = time.monotonic() + _STOPPING_S
+            while self.is_main and time.monotonic() < until and self.add("stopped", 0) < self.count:
+                time.sleep(_POLL_S)
+            return is_first
         except UserError:
             return True
 
