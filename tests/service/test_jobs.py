@@ -197,6 +197,10 @@ def test_the_queue_has_an_end_and_a_place_for_everybody(
         assert done == two.get(f"/v1/jobs/{third['id']}").json() and done["state"] == "done"
         late = one.get(f"/v1/jobs/{running}/result")
         assert (late.status_code, late.json()["detail"]) == (409, "the job has no result: it is cancelled")
+        gone = one.get(f"/v1/jobs/{running}/references/0")
+        assert gone.status_code == 404 and gone.json()["detail"].startswith(
+            "the pictures of the job are kept no longer"
+        )
         assert one.delete(f"/v1/jobs/{running}").status_code == 200
         assert one.get(f"/v1/jobs/{running}").status_code == 404
 

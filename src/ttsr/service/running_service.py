@@ -24,6 +24,7 @@ from ttsr.service.worker_process import ServiceFault
 
 _SWEEP_S = 10.0
 REMOVED = "there is no such job, or not any more"
+_NO_PICTURES = "the pictures of the job are kept no longer: it was cancelled or removed, or it has failed"
 
 
 class Refused(Exception):
@@ -222,9 +223,9 @@ class RunningService:
         except UserError as error:
             raise UserError(str(error).replace(f"{job.folder}{os.sep}", "")) from None
         except ServiceFault:
-            if self.queue.get(job.id) is None:  # with its files, meanwhile
-                raise Refused(404, REMOVED) from None
-            raise
+            if job.folder.exists():
+                raise
+            raise Refused(404, _NO_PICTURES) from None
 
     def _ended(self, job: Job, seconds: float) -> None:
         self.metrics.job_ended(job.state, seconds, job.plan.seconds)

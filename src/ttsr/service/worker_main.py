@@ -94,6 +94,8 @@ class _Worker:
                 answer = Failed(call.number, None)
             elif isinstance(error, OSError) and error.errno in _FULL:
                 answer = Failed(call.number, "the service has no room for the result: try again later")
+            elif isinstance(error, FileNotFoundError) and _folder_is_gone(error):  # the job was removed meanwhile
+                answer = Failed(call.number, "the files of the job are not there any more")
             else:
                 traceback.print_exc(file=sys.stderr)
                 answer = Failed(call.number, _FAULT)
@@ -118,3 +120,7 @@ class _Worker:
                 self._connection.send(message)
             except OSError:  # the service is gone
                 os._exit(0)
+
+
+def _folder_is_gone(error: FileNotFoundError) -> bool:
+    return error.filename is not None and not os.path.exists(os.path.dirname(os.fsdecode(error.filename)))
