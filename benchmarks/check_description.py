@@ -39,6 +39,8 @@ def main() -> int:
             ended = subprocess.run([program, *command[1:]], env={**os.environ, **hooks}, cwd=folder, check=False)
         log = (folder / "log").read_text()
         print(f"lines of the service's log: {len(log.splitlines())}, of tracebacks: {log.count('Traceback')}")
+        if "Traceback" in log:
+            print(log)
     return ended.returncode or "Traceback" in log
 
 
