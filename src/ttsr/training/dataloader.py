@@ -73,8 +73,8 @@ def load_batches(
     """
     batches = _Batches(pairs, recipe.pairs_per_step(runtime.count), runtime, step, first_pair)
     handler = _handler_of_dead_children()
+    loader, losses = None, 0
     try:
-        loader, losses = None, 0
         while step < recipe.schedule.steps:
             batch: Batch | DataError | None
             try:
@@ -98,6 +98,7 @@ def load_batches(
                 return
             step, losses = step + 1, 0
     finally:
+        loader = None  # its workers end before the handler of their deaths is back
         if handler is not None:
             signal.signal(signal.SIGCHLD, handler)
 
