@@ -1,6 +1,9 @@
 """Small runs that several files train."""
 
 import json
+import os
+import signal
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +47,24 @@ def always_one_thread(one_thread: None) -> None:
 def debug() -> Callable[..., Recipe]:
     """`debug("gan", "--seed=3")`: a kind of `OVERRIDES`, with further overrides."""
     return lambda kind, *more: read_recipe("debug", [*OVERRIDES[kind], *more])
+
+
+@pytest.fixture
+def until_killed() -> Callable[[Callable[[], object]], None]:
+    """Does something in a fork of this process, which must end it by SIGKILL."""
+
+    def run(work: Callable[[], object]) -> None:
+        child = os.fork()
+        if child == 0:
+            try:
+                work()
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+    return run
 
 
 @pytest.fixture

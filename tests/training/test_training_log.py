@@ -66,7 +66,7 @@ def test_learning_rates_are_logged_as_they_are(photos, debug, losses, tmp_path):
     assert [line["discriminator_lr"] for line in lines[6:]] == pytest.approx([1e-5 * factor for factor in factors[6:]])
 
 
-def test_a_resumed_run_logs_the_lines_of_an_unbroken_one(photos, debug, losses, tmp_path):
+def test_a_resumed_run_logs_the_lines_of_an_unbroken_one(photos, debug, losses, until_killed, tmp_path):
     """Stopped within a window, then killed within the next: the window is in the checkpoint."""
     recipe = debug("rec", "--log_steps=6", "--checkpoint_steps=4")
     train(recipe, photos, tmp_path / "whole", num_workers=0)
@@ -74,11 +74,8 @@ def test_a_resumed_run_logs_the_lines_of_an_unbroken_one(photos, debug, losses, 
     train(recipe, photos, run, num_workers=0, on_step=stop_at(3))
     (line,) = losses(run)
     assert (line["step"], line["partial"]) == (3, True)
-    child = os.fork()
-    if child == 0:
-        train(recipe, photos, run, num_workers=0, resume=True, on_step=stop_at(11, signal.SIGKILL))
-        os._exit(0)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    killed = stop_at(11, signal.SIGKILL)
+    until_killed(lambda: train(recipe, photos, run, num_workers=0, resume=True, on_step=killed))
     train(recipe, photos, run, num_workers=0, resume=True)
     assert [line["step"] for line in losses(run)] == [6, 12, 18, 20]
     assert losses(run) == losses(tmp_path / "whole")
