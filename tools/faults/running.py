@@ -118,15 +118,19 @@ def check_files(left: Left, whole: Left, command: Command) -> None:
 def forked(folder: Path, messages: int, words: Sequence[str]) -> int:
     """Start a command in a fork of this process, which has imported all that it needs."""
     sys.stdout.flush()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # Python has work of its own at a fork
     child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         with suppress(OSError):  # it does the same, whoever is first
             os.setpgid(child, child)
         return child
     with suppress(OSError):
         os.setpgid(0, 0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # until the first line of the command
+    for number in signals:  # until the first line of the command
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.chdir(folder)
     os.environ["TTSR_CACHE"] = str(folder.with_name(f"{folder.name}.cache"))
     null = os.open(os.devnull, os.O_RDWR)
