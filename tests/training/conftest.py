@@ -1,16 +1,15 @@
 """Small runs that several files train."""
 
 import json
-import os
 import signal
-import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ttsr.training.recipe import Recipe
-from ttsr.training.recipe_text import read_recipe
+from ttsr.training.recipe_text import read_recipe, recipe_text
 
 _ALL_LOSSES = [
     "--losses.perceptual=1e-2",
@@ -35,6 +34,24 @@ OVERRIDES = {
 }
 """The recipe `debug` with reconstruction alone, with MMagic's adversarial losses, the authors', and by patches."""
 
+_TRAIN_UNTIL_KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from ttsr.training.loop import train
+from ttsr.training.recipe_text import parse_recipe
+
+given = json.loads(sys.argv[1])
+test_set = given["test_set"]
+
+def kill(step, metrics):
+    if step == given["step"] and (test_set is None or "psnr" in metrics):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+when = {"on_step": kill} if test_set is None else {"on_log": kill, "test_set": Path(test_set)}
+recipe = parse_recipe(given["recipe"], "the recipe")
+train(recipe, Path(given["photos"]), Path(given["folder"]), num_workers=0, resume=given["resume"], **when)
+"""
+
 Losses = list[dict[str, float]]
 
 
@@ -50,19 +67,19 @@ def debug() -> Callable[..., Recipe]:
 
 
 @pytest.fixture
-def until_killed() -> Callable[[Callable[[], object]], None]:
-    """Does something in a fork of this process, which must end it by SIGKILL."""
+def train_until_killed(forking: Any) -> Callable[..., None]:
+    """Trains in a process that SIGKILL ends after a step; given a test set, when the validation of that step is logged.
 
-    def run(work: Callable[[], object]) -> None:
-        child = os.fork()
-        if child == 0:
-            try:
-                work()
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    Not in a fork of this one: PyTorch for GPUs has threads that compute gradients, which no fork has.
+    """
+
+    def run(
+        recipe: Recipe, photos: Path, folder: Path, step: int, *, resume: bool = False, test_set: Path | None = None
+    ) -> None:
+        paths = {"photos": str(photos), "folder": str(folder), "test_set": test_set and str(test_set)}
+        given = {"recipe": recipe_text(recipe), "step": step, "resume": resume, **paths}
+        done = forking.run("-c", _TRAIN_UNTIL_KILLED, json.dumps(given))
+        assert done.returncode == -signal.SIGKILL, done.stderr
 
     return run
 

@@ -125,16 +125,11 @@ def test_what_a_kill_leaves_is_removed_and_damaged_lines_of_the_log_are_dropped(
 
 
 def test_a_run_killed_at_the_end_of_a_validation_has_its_line_once(
-    photos: Path, debug: Debug, test_set: Path, tmp_path: Path, until_killed: Callable[[Callable[[], object]], None]
+    photos: Path, debug: Debug, test_set: Path, tmp_path: Path, train_until_killed: Callable[..., None]
 ) -> None:
     """The line is written, and the checkpoint that tells of it is not."""
     recipe = debug("rec", *OPTIONS)
-
-    def kill_at(step: int, metrics: dict[str, float]) -> None:
-        if "psnr" in metrics and step == 4:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    until_killed(lambda: train(recipe, photos, tmp_path, num_workers=0, test_set=test_set, on_log=kill_at))
+    train_until_killed(recipe, photos, tmp_path, 4, test_set=test_set)
     train(recipe, photos, tmp_path, num_workers=0, test_set=test_set, resume=True)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line.get("kind") == "validation"] == [4, 8]

@@ -89,11 +89,11 @@ def test_a_stopped_run_resumes_bit_for_bit(photos, unbroken, debug, losses, tmp_
 
 @pytest.mark.parametrize("kind, step, saved", [("rec", 7, 5), ("gan", 8, 5), ("gan-paper", 11, 10)])
 def test_a_killed_run_resumes_from_its_last_checkpoint(
-    photos, unbroken, debug, losses, until_killed, tmp_path, kind, step, saved
+    photos, unbroken, debug, losses, train_until_killed, tmp_path, kind, step, saved
 ):
-    """The child is killed some steps after a checkpoint, by a signal that cannot be caught."""
+    """It is killed some steps after a checkpoint, by a signal that cannot be caught."""
     recipe = debug(kind)
-    until_killed(lambda: train(recipe, photos, tmp_path, num_workers=0, on_step=stop_at(step, signal.SIGKILL)))
+    train_until_killed(recipe, photos, tmp_path, step)
     assert losses(tmp_path)[-1]["step"] == step and read_checkpoint(tmp_path)["step"] == saved
     train(recipe, photos, tmp_path, num_workers=0, resume=True)
     assert losses(tmp_path) == losses(unbroken(kind, recipe))

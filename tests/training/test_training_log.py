@@ -66,7 +66,7 @@ def test_learning_rates_are_logged_as_they_are(photos, debug, losses, tmp_path):
     assert [line["discriminator_lr"] for line in lines[6:]] == pytest.approx([1e-5 * factor for factor in factors[6:]])
 
 
-def test_a_resumed_run_logs_the_lines_of_an_unbroken_one(photos, debug, losses, until_killed, tmp_path):
+def test_a_resumed_run_logs_the_lines_of_an_unbroken_one(photos, debug, losses, train_until_killed, tmp_path):
     """Stopped within a window, then killed within the next: the window is in the checkpoint."""
     recipe = debug("rec", "--log_steps=6", "--checkpoint_steps=4")
     train(recipe, photos, tmp_path / "whole", num_workers=0)
@@ -74,8 +74,7 @@ def test_a_resumed_run_logs_the_lines_of_an_unbroken_one(photos, debug, losses, 
     train(recipe, photos, run, num_workers=0, on_step=stop_at(3))
     (line,) = losses(run)
     assert (line["step"], line["partial"]) == (3, True)
-    killed = stop_at(11, signal.SIGKILL)
-    until_killed(lambda: train(recipe, photos, run, num_workers=0, resume=True, on_step=killed))
+    train_until_killed(recipe, photos, run, 11, resume=True)
     train(recipe, photos, run, num_workers=0, resume=True)
     assert [line["step"] for line in losses(run)] == [6, 12, 18, 20]
     assert losses(run) == losses(tmp_path / "whole")
