@@ -17,12 +17,14 @@ class Command:
         arguments: behind `ttsr`.
         kept: patterns of files that may stay when it is stopped, to go on from.
         changing: patterns of files that are not the same bytes in each run.
+        renamed: patterns of files that have another name in each run.
         stopped_codes: exit codes after a signal, beside 128 and its number.
     """
 
     arguments: list[str]
     kept: tuple[str, ...] = ()
     changing: tuple[str, ...] = ()
+    renamed: tuple[str, ...] = ()
     stopped_codes: tuple[int, ...] = ()
 
 
@@ -51,6 +53,7 @@ COMMANDS = {
         ["train", "debug", "--data", "album", "--out", "run", "--workers", "1", "--device", "cpu"],
         kept=("run/*",),
         changing=("run/*",),
+        renamed=("run/tensorboard/*",),
         stopped_codes=(3,),
     ),
     "info": Command(["info", "--json"]),

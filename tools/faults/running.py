@@ -111,7 +111,12 @@ def check_files(left: Left, whole: Left, command: Command) -> None:
             left.faults.append(f"{name} stays behind")
         elif digest != whole.files[name] and not any(fnmatch.fnmatch(name, p) for p in command.changing):
             left.faults.append(f"{name} is not whole")
-    if left.code == 0 and (missing := set(whole.files) - set(left.files)):
+    missing = [
+        name
+        for name in whole.files
+        if name not in left.files and not any(fnmatch.fnmatch(name, pattern) for pattern in command.renamed)
+    ]
+    if left.code == 0 and missing:
         left.faults.append(f"exit code 0 without {', '.join(sorted(missing))}")
 
 
