@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from ttsr.errors import ImageError
+from ttsr.images.deep_reading import tiff_size
 from ttsr.images.reading import decode_picture, read_picture
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -263,3 +264,18 @@ def test_damaged_pixels(compression: str, capfd: pytest.CaptureFixture[str]) -> 
     with pytest.raises(ImageError, match="deep: damaged or cut off"):
         decode_picture(bytes(data), "deep")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_resolution_that_is_no_fraction_is_none() -> None:
+    """Of another type of tag."""
+    data = tiff(noise(8, 6), resolution=(300, 300))
+    told = data.replace(b"\x1a\x01\x05\x00", b"\x1a\x01\x04\x00")
+    assert told != data
+    assert decode_picture(data, "scan.tiff").metadata.dpi == pytest.approx((300, 300))
+    assert decode_picture(told, "scan.tiff").metadata.dpi is None
+
+
+def test_a_tiff_of_nothing_has_no_size() -> None:
+    assert tiff_size(io.BytesIO(b"II*\0\xff\xff\xff\x7f")) is None
+    assert tiff_size(io.BytesIO(b"no TIFF at all")) is None
+    assert tiff_size(io.BytesIO(tiff(noise(8, 6)))) == (6, 8)
