@@ -268,7 +268,7 @@ def test_damaged_pixels(compression: str, capfd: pytest.CaptureFixture[str]) -> 
 
 def test_a_resolution_that_is_no_fraction_is_none() -> None:
     """Of another type of tag."""
-    data = tiff(noise(8, 6), resolution=(300, 300))
+    data = tiff(noise(8, 6, 3), photometric="rgb", resolution=(300, 300))
     told = data.replace(b"\x1a\x01\x05\x00", b"\x1a\x01\x04\x00")
     assert told != data
     assert decode_picture(data, "scan.tiff").metadata.dpi == pytest.approx((300, 300))
