@@ -191,6 +191,7 @@ def _network(way: Way) -> TTSR:
 
 
 def _compiled(model: TTSR) -> TTSR:
+    torch.compiler.reset()  # it keeps so many versions of a function, of all networks
     for part, names in ((model.extractor, ("level",)), (model.synthesis, ("first", "second", "fine"))):
         for name in names:
             setattr(part, name, torch.compile(getattr(part, name), dynamic=True))
