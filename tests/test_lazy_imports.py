@@ -1,5 +1,6 @@
 import sys
 from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,10 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = ttsr.nothing
 
 
-def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("package", [ttsr, ttsr.service], ids=["ttsr", "ttsr.service"])
+def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch, package: Any) -> None:
     monkeypatch.delitem(sys.modules, "ttsr.service.application", raising=False)
     monkeypatch.setitem(sys.modules, "fastapi", None)
     told = r"ttsr\.service\.create_application needs fastapi, which is not installed: pip install 'ttsr\[web\]'"
     with pytest.raises(ModuleNotFoundError, match=told):
-        _ = ttsr.service.create_application
+        _ = package.create_application

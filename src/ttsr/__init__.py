@@ -34,8 +34,7 @@ if TYPE_CHECKING:
         find_references as find_references,
     )
     from ttsr.retrieval.photo_index import PhotoIndex as PhotoIndex, index_photos as index_photos
-    from ttsr.service.application import create_application as create_application
-    from ttsr.service.settings import ServiceSettings as ServiceSettings
+    from ttsr.service import ServiceSettings as ServiceSettings, create_application as create_application
     from ttsr.video.film import Film as Film, open_film as open_film
     from ttsr.video.film_upscaling import (
         FilmPlan as FilmPlan,
