@@ -124,8 +124,8 @@ class Runtime:
         return dict(zip(values, stacked.tolist(), strict=True))
 
     def close(self) -> None:
-        """Leave the group of processes, as those on GPUs are asked to; PyTorch 2.6 may wait for ever in it on CPUs."""
-        if self.count > 1 and self.device.type != "cpu":
+        """Leave the group of processes."""
+        if self.count > 1:
             from accelerate import PartialState
 
             PartialState().destroy_process_group()
