@@ -18,6 +18,7 @@ class Command:
         kept: patterns of files that may stay when it is stopped, to go on from.
         changing: patterns of files that are not the same bytes in each run.
         renamed: patterns of files that have another name in each run.
+        threads: numbers of threads with which it writes the same bytes.
         stopped_codes: exit codes after a signal, beside 128 and its number.
     """
 
@@ -25,6 +26,7 @@ class Command:
     kept: tuple[str, ...] = ()
     changing: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()
+    threads: tuple[int, ...] = (1, 2, 2, 3)
     stopped_codes: tuple[int, ...] = ()
 
 
@@ -54,6 +56,7 @@ COMMANDS = {
         kept=("run/*",),
         changing=("run/*",),
         renamed=("run/tensorboard/*",),
+        threads=(2, 2),  # PyTorch sums gradients by thread
         stopped_codes=(3,),
     ),
     "info": Command(["info", "--json"]),

@@ -21,8 +21,6 @@ from typing import Any
 
 from faults.commands import COMMANDS, Command, fresh_copy, make_workspace
 
-_THREADS = (1, 2, 2, 3)
-_THREADS_OF_TRAINING = (2, 2)
 _LEFT_OUT = ("run/log.jsonl", "run/environment.json", "run/tensorboard/*", "run/checkpoints/*")
 
 
@@ -42,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compare(name: str, command: Command, workspace: Path) -> bool:
     """Whether a command fails, or does not always write the same."""
     written = []
-    all_threads = _THREADS_OF_TRAINING if name == "train" else _THREADS
-    for number, threads in enumerate(all_threads):
+    for number, threads in enumerate(command.threads):
         folder = fresh_copy(workspace, workspace.with_name(f"{name}{number}"))
         before = {path for path in folder.rglob("*") if path.is_file()}
         words = command.arguments
@@ -62,7 +59,7 @@ def _compare(name: str, command: Command, workspace: Path) -> bool:
     contents = [{file: _content(files[file]) if file in files else "" for file in names} for files in written]
     differing = [file for file in names if len({content[file] for content in contents}) > 1]
     said = f"{', '.join(differing)} differ" if differing else "the same bytes"
-    print(f"{name}: {len(names)} files with {', '.join(map(str, all_threads))} threads: {said}", flush=True)
+    print(f"{name}: {len(names)} files with {', '.join(map(str, command.threads))} threads: {said}", flush=True)
     return bool(differing)
 
 
